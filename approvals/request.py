@@ -1,0 +1,119 @@
+"""A request and its votes, as stored and as shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chatops.kernel.catalog import Record
+from chatops.kernel.plan import Decision, Plan
+
+
+class State(StrEnum):
+    """Where a request stands; ``approvals.lifecycle`` holds the table of transitions."""
+
+    PLANNING = "planning"  # the cluster is being asked what would change
+    CONTESTED = "contested"  # another change holds this service and environment: Wait or Replace?
+    QUEUED = "queued"  # waits for its turn; planned, and approved, when it comes
+    WAITING = "waiting"  # for approvals
+    APPROVED = "approved"  # about to start: planned once more
+    STALLED = "stalled"  # could not start within 30 minutes: asks its requester
+    RUNNING = "running"  # being written and watched
+    ROLLING_BACK = "rolling_back"
+    SUCCEEDED = "succeeded"
+    UNCHANGED = "unchanged"  # nothing to do
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    REFUSED = "refused"  # by a guard or by the cluster, while planning
+    DENIED = "denied"  # by policy
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset(
+    {
+        State.SUCCEEDED,
+        State.UNCHANGED,
+        State.FAILED,
+        State.ROLLED_BACK,
+        State.REFUSED,
+        State.DENIED,
+        State.REJECTED,
+        State.EXPIRED,
+        State.CANCELLED,
+    }
+)
+
+
+class Approver(Record):
+    """Somebody who may approve, as known when the plan was made; for the card and for mentions."""
+
+    id: str
+    name: str
+    email: str = ""
+
+
+class Vote(Record):
+    """One person's decision on one plan."""
+
+    person_id: str
+    name: str
+    email: str = ""
+    verdict: Literal["approve", "reject"]
+    sources: tuple[str, ...] = ()  # the requirement sources this person belongs to: group:leads, team-leads, …
+    reason: str = ""
+    at: float
+    digest: str
+
+
+class Request(Record):
+    """One person's wish to run one action with given inputs, and everything that has become of it. Times: epoch seconds."""
+
+    id: int
+    action: str
+    title: str  # Deploy
+    risk: str = "change"
+    inputs: dict[str, Any]
+    service: str = ""
+    environment: str = ""
+    tier: str = ""
+    reason: str = ""
+    requester_id: str
+    requester_name: str
+    requester_email: str = ""
+    state: State = State.PLANNING
+    version: int = 0  # compare-and-swap
+    plan: Plan | None = None
+    decision: Decision | None = None
+    digest: str = ""
+    votes: tuple[Vote, ...] = ()  # standing votes on this digest, oldest first
+    approvers: tuple[Approver, ...] = ()  # who may give what is still asked for
+    deadline_at: float = 0.0
+    progress: str = ""  # 2 of 3 pods ready
+    step: str = ""  # the run's place: writing, watching, restoring, watching_back
+    outcome: str = ""  # one sentence about how it ended, or what it waits for
+    by: str = ""  # who rejected, cancelled, replaced it
+    behind: int = 0  # the request that holds the service and environment
+    broke_glass: str = ""  # the reason given for breaking the glass
+    void: str = ""  # why earlier approvals no longer count
+    channel: str = ""  # where it was asked, when that is not the requests channel
+    thread_ts: str = ""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    approved_at: float = 0.0
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The id as people say it: R-1042."""
+        return f"R-{self.id}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ENDED

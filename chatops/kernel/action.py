@@ -1,0 +1,207 @@
+"""An action.
+
+Something the platform can do, as one record. Form, line, help and validation come from its inputs model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol
+
+from annotated_types import Ge, Le, MaxLen
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
+
+from chatops.kernel.catalog import Environment, Platform, Service
+from chatops.kernel.people import Person
+from chatops.kernel.plan import Plan
+from chatops.kernel.ports import ClusterReader, ClusterWriter, Ledger
+
+Risk = Literal["read", "change", "danger"]
+
+
+class InputKind(StrEnum):
+    """How an input is asked for and understood."""
+
+    SERVICE = "service"
+    ENVIRONMENT = "environment"
+    VERSION = "version"
+    ACTION = "action"
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    INTEGER = "integer"
+    CHOICE = "choice"
+    BOOLEAN = "boolean"
+
+
+ServiceName = Annotated[str, InputKind.SERVICE]
+EnvironmentName = Annotated[str, InputKind.ENVIRONMENT]
+# An image tag, or a digest: https://github.com/opencontainers/distribution-spec (tags are at most 128 characters)
+Version = Annotated[
+    str, InputKind.VERSION, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
+]
+Reason = Annotated[str, InputKind.LONG_TEXT, MaxLen(2000)]
+
+
+class Inputs(BaseModel):
+    """Base of every inputs model: frozen, no unknown keys, blanks around text taken off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ChangeInputs(Inputs):
+    """Base of what changes something: carries the reason, shown to approvers as typed."""
+
+    reason: Reason = Field(default="", title="Reason", description="Why; the approvers read it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input as forms and lines see it."""
+
+    name: str
+    title: str
+    kind: InputKind
+    required: bool
+    default: Any = None
+    help: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int | None = None
+    options: tuple[str, ...] = ()
+
+
+def inputs_of(model: type[BaseModel]) -> tuple[Input, ...]:
+    """The inputs of a model in order, the reason last."""
+    found = [_input(name, info) for name, info in model.model_fields.items()]
+    return tuple(sorted(found, key=lambda one: one.name == "reason"))
+
+
+def _input(name: str, info: FieldInfo) -> Input:
+    meta = info.metadata
+    kind = next((m for m in meta if isinstance(m, InputKind)), None)
+    annotation = info.annotation
+    options: tuple[str, ...] = ()
+    if kind is None:
+        if getattr(annotation, "__origin__", None) is Literal:
+            kind, options = InputKind.CHOICE, tuple(str(o) for o in annotation.__args__)  # type: ignore[union-attr]
+        else:
+            kinds = {int: InputKind.INTEGER, bool: InputKind.BOOLEAN}
+            kind = kinds.get(annotation, InputKind.TEXT) if annotation else InputKind.TEXT  # type: ignore[arg-type]
+    return Input(
+        name=name,
+        title=info.title or name.replace("_", " ").capitalize(),
+        kind=kind,
+        required=info.is_required(),
+        default=None if info.is_required() else info.default,
+        help=info.description or "",
+        minimum=next((int(m.ge) for m in meta if isinstance(m, Ge)), None),  # type: ignore[call-overload]
+        maximum=next((int(m.le) for m in meta if isinstance(m, Le)), None),  # type: ignore[call-overload]
+        max_length=next((m.max_length for m in meta if isinstance(m, MaxLen)), None),
+        options=options,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a planner or a read action may know.
+
+    ``cluster``, ``service`` and ``environment`` are those the inputs name.
+    """
+
+    platform: Platform
+    requester: Person
+    now: datetime
+    ledger: Ledger
+    questions: Questions
+    cluster: ClusterReader | None = None
+    environment: Environment | None = None
+    service: Service | None = None
+
+    def needs(self) -> tuple[ClusterReader, Environment, Service]:
+        """Cluster, environment and service, for actions whose inputs name them."""
+        if self.cluster is None or self.environment is None or self.service is None:
+            raise TypeError("this action's inputs name no service and environment")
+        return self.cluster, self.environment, self.service
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under an answer: the line it stands for is run (or its form opened, when ``form``) for who clicks."""
+
+    label: str
+    line: str
+    form: bool = False
+    style: Literal["", "primary", "danger"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a read action says, free of Slack.
+
+    A title, lines in Slack's mrkdwn made by ``say``, an optional table, buttons.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()  # plain text; ``*bold*`` and `` `code` `` are understood, everything else is escaped
+    table: tuple[tuple[str, ...], ...] = ()  # first row: headings
+    buttons: tuple[Button, ...] = ()
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What writing gave: the generation each written object must be observed at."""
+
+    generations: Mapping[str, int] = field(default_factory=dict)
+
+
+class Questions(Protocol):
+    """What ``why``, ``help``, ``requests``, ``pause`` and the first page ask of the road."""
+
+    async def allowed(self, person: Person) -> tuple[Action, ...]:
+        """The actions this person could ask for in at least one environment."""
+        ...
+
+    async def why(self, person: Person, action: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Policy's answer for an action, in sentences, before asking."""
+        ...
+
+    async def requests(
+        self, person: Person, whose: Literal["mine", "waiting", "recent"]
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Requests as rows: id, title, state, by, at, link; newest first, at most 20."""
+        ...
+
+    async def pause(self, person: Person, paused: bool, reason: str) -> str:
+        """Stops or resumes new writes.
+
+        Returns what stands now. Raises ``Refused`` for people outside the platform team.
+        """
+        ...
+
+
+Planner = Callable[[Any, Context], Awaitable[Plan]]
+Applier = Callable[[Plan, ClusterWriter], Awaitable[Outcome]]
+Answerer = Callable[[Any, Context], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something the platform can do. ``plan`` and ``apply`` for changes, ``answer`` for reads."""
+
+    name: str
+    title: str
+    risk: Risk
+    inputs: type[BaseModel]
+    usage: str  # deploy SERVICE VERSION ENVIRONMENT because REASON
+    summary: str
+    positionals: tuple[str, ...] = ()
+    plan: Planner | None = None
+    apply: Applier | None = None
+    answer: Answerer | None = None
+    button: str = ""  # label of the button on the first page; empty: none
+    operators_only: bool = False

@@ -1,0 +1,159 @@
+"""What exists and who owns it: the frozen picture of one configuration folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Channels(Record):
+    """Where messages go; what is empty falls back to the next wider one."""
+
+    requests: str = ""
+    deploys: str = ""
+    incidents: str = ""
+
+
+class Environment(Record):
+    """A place to run things: a namespace of a cluster (``cluster`` is a kubeconfig context; empty: the current one)."""
+
+    name: str
+    tier: str
+    namespace: str
+    cluster: str = ""
+    promote_from: str = ""
+    rollback: Literal["automatic", "manual", ""] = ""  # empty: automatic where tier is production
+    max_replicas: int = Field(default=100, ge=1)
+    channels: Channels = Channels()
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether a failed rollout is undone without asking."""
+        return self.rollback == "automatic" or (not self.rollback and self.tier == "production")
+
+
+class Group(Record):
+    """Named people: e-mails or Slack ids, and/or the members of a Slack usergroup handle."""
+
+    name: str
+    members: tuple[str, ...] = ()
+    usergroup: str = ""
+
+
+class Team(Record):
+    """People who own services; ``leads`` approve as ``team-leads``."""
+
+    name: str
+    channel: str = ""
+    members: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    oncall: str = ""
+    channels: Channels = Channels()
+
+
+class Workload(Record):
+    """The object that runs a service; an empty name or container means the service's name."""
+
+    kind: Literal["Deployment"] = "Deployment"
+    name: str = ""
+    container: str = ""
+
+
+class Service(Record):
+    """Something that is deployed; image = ``image:version`` (``image@digest`` for a digest)."""
+
+    name: str
+    team: str
+    description: str = ""
+    workload: Workload = Workload()
+    image: str = ""
+    runbook: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    channels: Channels = Channels()
+
+    @property
+    def workload_name(self) -> str:
+        """The workload object's name."""
+        return self.workload.name or self.name
+
+    @property
+    def container(self) -> str:
+        """The container that carries the version."""
+        return self.workload.container or self.name
+
+    def image_for(self, version: str) -> str:
+        """The full image reference of a version or digest."""
+        return f"{self.image}@{version}" if version.startswith("sha256:") else f"{self.image}:{version}"
+
+    def version_of(self, image: str) -> str:
+        """The version part of an image reference; the whole reference when it is another repository's."""
+        for mark in ("@", ":"):
+            if image.startswith(self.image + mark):
+                return image[len(self.image) + 1 :].removeprefix("@")
+        return image
+
+
+class Requirement(Record):
+    """``approvals`` different people out of ``sources`` (``group:NAME``, ``team-leads``, ``user:EMAIL_OR_ID``)."""
+
+    approvals: int = Field(default=1, ge=1)
+    sources: tuple[str, ...]
+    expires: float = 86400.0  # seconds
+
+
+class BreakGlass(Record):
+    """Who may lift a denial with a reason."""
+
+    group: str
+
+
+class PolicyRule(Record):
+    """One policy; neither ``require`` nor ``deny`` allows."""
+
+    name: str
+    when: str  # CEL
+    require: tuple[Requirement, ...] = ()
+    deny: str = ""
+    break_glass: BreakGlass | None = None
+    where: str = ""  # file:line, for explanations
+
+
+class Platform(Record):
+    """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
+
+    channels: Channels = Channels(requests="platform-requests", deploys="deploys", incidents="incidents")
+    environments: dict[str, Environment] = Field(default_factory=dict)
+    groups: dict[str, Group] = Field(default_factory=dict)
+    teams: dict[str, Team] = Field(default_factory=dict)
+    services: dict[str, Service] = Field(default_factory=dict)
+    policies: tuple[PolicyRule, ...] = ()
+    operators: tuple[str, ...] = ()  # the platform team: sources like a requirement's
+    rotas: dict[str, Any] = Field(default_factory=dict)
+    escalations: dict[str, Any] = Field(default_factory=dict)
+    digest: str = ""
+
+    def channel(self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "") -> str:
+        """The channel name for a purpose: the service's own, its team's, the environment's, else the platform's."""
+        found = self.services.get(service)
+        team = self.teams.get(found.team) if found else None
+        environment = self.environments.get(env)
+        candidates = (found, team, environment)
+        for holder in candidates:
+            if holder is not None and (name := str(getattr(holder.channels, purpose))):
+                return name
+        return str(getattr(self.channels, purpose))
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or ``""``."""
+    matches = get_close_matches(word.casefold(), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else ""

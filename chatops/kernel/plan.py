@@ -1,0 +1,116 @@
+"""A plan: what a request would change, computed without changing it, and what policy says about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chatops.kernel.catalog import Record
+
+
+class ObjectRef(Record):
+    """One Kubernetes object, named as people name it.
+
+    ``Deployment/checkout``, ``Cluster.postgresql.cnpg.io/orders``.
+    """
+
+    api_version: str = "apps/v1"
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        group = self.api_version.partition("/")[0] if "/" in self.api_version else ""
+        kind = self.kind if group in ("", "apps", "batch") else f"{self.kind}.{group}"
+        return f"{kind}/{self.name}"
+
+
+class Change(Record):
+    """One field of one object, before and after; ``None`` stands for absent."""
+
+    object: str
+    field: str  # spec.template.spec.containers[app].image
+    before: Any = None
+    after: Any = None
+
+
+class Write(Record):
+    """One write.
+
+    A server-side apply of ``body``, or putting back the pod template that ReplicaSet ``restore`` keeps.
+    """
+
+    ref: ObjectRef
+    manager: str  # the field manager: chatops-deploy, chatops-scale, …
+    body: dict[str, Any] = Field(default_factory=dict)
+    restore: str = ""
+    resource_version: str = ""  # as read; a precondition of the write, not part of the digest
+
+
+class Plan(Record):
+    """What would change (``changes``), how it is written, what is watched afterwards, and how it reads on the card."""
+
+    summary: str  # checkout 1.4.1 → 1.4.2
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()  # LOG_LEVEL was edited by hand yesterday; it stays
+    now: str = ""  # 1.4.1 healthy
+    impact: str = ""  # image only · 3 pods, one at a time
+    on_failure: str = ""  # back to 1.4.1 automatically
+    before: str = ""  # version, revision or number that runs now
+    after: str = ""
+    writes: tuple[Write, ...] = ()
+    watch: tuple[ObjectRef, ...] = ()  # workloads that must be healthy at the end
+    undo: tuple[Write, ...] = ()  # what is written when the rollout fails; empty: nothing by itself
+
+
+class Ask(Record):
+    """What one rule asks for: ``approvals`` different people out of ``sources``, within ``expires`` seconds."""
+
+    rule: str
+    approvals: int
+    sources: tuple[str, ...]
+    expires: float
+
+
+class Decision(Record):
+    """What policy says to one plan, and why; ``lifted`` when a denial was lifted by breaking the glass."""
+
+    outcome: Literal["allow", "ask", "deny"]
+    asks: tuple[Ask, ...] = ()
+    rules: tuple[str, ...] = ()  # names of the rules that matched
+    why: tuple[str, ...] = ()  # a sentence a rule
+    denial: str = ""
+    denied_by: str = ""
+    break_glass: str = ""  # the group that may lift the denial; empty: nobody
+    lifted: bool = False
+
+    @property
+    def expires(self) -> float:
+        """Seconds the approvers have: the shortest of what the rules say."""
+        return min((ask.expires for ask in self.asks), default=86400.0)
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling for each value: sorted keys, no spaces, UTF-8 kept."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decision) -> str:
+    """The sha256 (hex) that an approval is bound to: every change, from what, to what, and what policy asks for.
+
+    Object versions and times are left out; so are warnings and wording, which may differ while the change is the same.
+    What happens on failure is in it, because it is approved along with the change.
+    """
+    bound = {
+        "action": action,
+        "inputs": {name: value for name, value in inputs.items() if name != "reason"},
+        "changes": [change.model_dump(mode="json") for change in plan.changes],
+        "undo": [[str(write.ref), write.manager, write.restore, write.body] for write in plan.undo],
+        "on_failure": plan.on_failure,
+        "asks": [ask.model_dump(mode="json") for ask in decision.asks],
+    }
+    return hashlib.sha256(canonical(bound).encode()).hexdigest()
