@@ -1,0 +1,66 @@
+"""What went between Slack and the app, for the inspector: bounded, and without anything secret."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Any
+
+from chatops.sandbox.slack.clock import Clock
+from chatops.sandbox.slack.live import Live
+
+Json = dict[str, Any]
+KEPT = 1_000
+LONGEST = 20_000
+
+_TOKENS = re.compile(r"\bx(?:ox[a-z]|app)-[\w-]+")
+_LINKS = re.compile(r"(/sandbox/(?:respond|socket|upload)/)[\w-]+")
+
+
+class Traffic:
+    """The last `KEPT` exchanges. Tokens, response_urls, upload and socket addresses are masked before they are kept."""
+
+    def __init__(self, clock: Clock, live: Live, secrets: tuple[str, ...]) -> None:
+        self._clock = clock
+        self._live = live
+        self._secrets = [secret for secret in secrets if secret]
+        self._entries: deque[Json] = deque(maxlen=KEPT)
+        self._n = 0
+
+    def add(
+        self, direction: str, what: str, request: Any, response: Any, status: int | str, ms: float, summary: str = ""
+    ) -> None:
+        """Keep one exchange; `direction` is to_app or from_app, `ms` how long the answer took."""
+        self._n += 1
+        entry = {
+            "n": self._n,
+            "at": self._clock.now(),
+            "direction": direction,
+            "what": what,
+            "summary": self.mask(summary),
+            "request": self.mask(request),
+            "response": self.mask(response),
+            "status": status,
+            "ms": round(ms, 1),
+        }
+        self._entries.append(entry)
+        self._live.publish("traffic", entry=entry)
+
+    def after(self, n: int) -> list[Json]:
+        return [entry for entry in self._entries if entry["n"] > n]
+
+    def mask(self, value: Any) -> Any:
+        """A copy of the value without secrets."""
+        if isinstance(value, dict):
+            return {
+                name: "…" if name == "token" and isinstance(one, str) and one else self.mask(one)
+                for name, one in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.mask(one) for one in value]
+        if not isinstance(value, str):
+            return value
+        for secret in self._secrets:
+            value = value.replace(secret, "…")
+        value = _LINKS.sub(r"\1…", _TOKENS.sub(lambda match: f"{match[0].split('-')[0]}-…", value))
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
