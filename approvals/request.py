@@ -70,7 +70,7 @@ class Vote(Record):
 
 
 class Request(Record):
-    """One person's wish to run one action with given inputs, and everything that has become of it. Times: epoch seconds."""
+    """One person's wish to run one action with given inputs, and what has become of it. Times: epoch seconds."""
 
     id: int
     action: str
@@ -92,6 +92,7 @@ class Request(Record):
     votes: tuple[Vote, ...] = ()  # standing votes on this digest, oldest first
     approvers: tuple[Approver, ...] = ()  # who may give what is still asked for
     deadline_at: float = 0.0
+    remind_at: float = 0.0
     progress: str = ""  # 2 of 3 pods ready
     step: str = ""  # the run's place: writing, watching, restoring, watching_back
     outcome: str = ""  # one sentence about how it ended, or what it waits for

@@ -120,6 +120,7 @@ class Context:
     cluster: ClusterReader | None = None
     environment: Environment | None = None
     service: Service | None = None
+    frozen: Mapping[str, str] = field(default_factory=dict)  # what the first plan made up; keep it when planning again
 
     def needs(self) -> tuple[ClusterReader, Environment, Service]:
         """Cluster, environment and service, for actions whose inputs name them."""

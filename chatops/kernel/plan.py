@@ -64,6 +64,9 @@ class Plan(Record):
     after: str = ""
     writes: tuple[Write, ...] = ()
     watch: tuple[ObjectRef, ...] = ()  # workloads that must be healthy at the end
+    frozen: dict[str, str] = Field(
+        default_factory=dict
+    )  # what this plan made up (a restart's time), kept when planning again
     undo: tuple[Write, ...] = ()  # what is written when the rollout fails; empty: nothing by itself
 
 

@@ -1,0 +1,195 @@
+"""Requests and votes in the database: plain functions of a transaction, one statement per intent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from approvals.lifecycle import HOLDING
+from approvals.request import Request, Vote
+from chatops.kernel.errors import TooLate
+from chatops.kernel.ports import Row, Tx
+
+INSERT = """
+INSERT INTO requests (key, action, service, environment, requester_id, state, version, slot, deadline_at, remind_at,
+                      approved_at, created_at, updated_at, ended_at, body)
+VALUES (:key, :action, :service, :environment, :requester_id, :state, :version, :slot, :deadline_at, :remind_at,
+        :approved_at, :created_at, :updated_at, :ended_at, :body)
+ON CONFLICT (key) DO NOTHING RETURNING id
+"""
+SAVE = """
+UPDATE requests SET state = :state, version = :version, slot = :slot, deadline_at = :deadline_at,
+       remind_at = :remind_at, approved_at = :approved_at, updated_at = :updated_at, ended_at = :ended_at, body = :body
+WHERE id = :id AND version = :version - 1
+"""
+ADD_VOTE = """
+INSERT INTO votes (request_id, digest, person_id, verdict, body, at, withdrawn_at)
+VALUES (:request_id, :digest, :person_id, :verdict, :body, :at, NULL)
+ON CONFLICT (request_id, digest, person_id)
+DO UPDATE SET verdict = excluded.verdict, body = excluded.body, at = excluded.at, withdrawn_at = NULL
+"""
+VOTES = """
+SELECT body FROM votes WHERE request_id = :id AND digest = :digest AND verdict = 'approve' AND withdrawn_at IS NULL
+ORDER BY at, person_id
+"""
+NEXT_IN_LINE = """
+SELECT id FROM requests WHERE service = :service AND environment = :environment AND state IN ('queued', 'contested')
+ORDER BY CASE state WHEN 'queued' THEN 0 ELSE 1 END, id LIMIT 1
+"""
+ACTIVE = "SELECT id FROM requests WHERE state IN ('planning', 'approved', 'running', 'rolling_back') ORDER BY id"
+OPEN = """SELECT id FROM requests WHERE state IN
+('planning', 'contested', 'queued', 'waiting', 'approved', 'stalled', 'running', 'rolling_back') ORDER BY id"""
+DUE = """
+SELECT id FROM requests WHERE state IN ('contested', 'waiting', 'stalled') AND deadline_at <= :now ORDER BY deadline_at
+LIMIT 100
+"""
+TO_REMIND = "SELECT id FROM requests WHERE state = 'waiting' AND remind_at <= :now ORDER BY remind_at LIMIT 100"
+
+
+def slot_of(request: Request) -> str | None:
+    """What a request holds while it is under way: ``environment/service``; None when it holds nothing."""
+    if not request.service or request.state not in HOLDING:
+        return None
+    return f"{request.environment}/{request.service}"
+
+
+def _columns(request: Request) -> dict[str, object]:
+    return {
+        "state": request.state.value,
+        "version": request.version,
+        "slot": slot_of(request),
+        "deadline_at": request.deadline_at or None,
+        "remind_at": request.remind_at or None,
+        "approved_at": request.approved_at or None,
+        "created_at": request.created_at,
+        "updated_at": request.updated_at,
+        "ended_at": request.ended_at or None,
+        "body": request.model_dump_json(exclude={"id", "votes"}),
+    }
+
+
+def insert(tx: Tx, request: Request, key: str) -> int | None:
+    """Stores a new request and returns its number; None when ``key`` was stored before."""
+    row = tx.one(
+        INSERT,
+        key=key,
+        action=request.action,
+        service=request.service,
+        environment=request.environment,
+        requester_id=request.requester_id,
+        **_columns(request),
+    )
+    return int(row["id"]) if row else None
+
+
+def by_key(tx: Tx, key: str) -> Request | None:
+    """The request that was made with this key."""
+    row = tx.one("SELECT id FROM requests WHERE key = :key", key=key)
+    return load(tx, int(row["id"])) if row else None
+
+
+def find(tx: Tx, number: int) -> Request | None:
+    """A request with its standing votes, or None."""
+    row = tx.one("SELECT body FROM requests WHERE id = :id", id=number)
+    if row is None:
+        return None
+    request = Request.model_validate_json(row["body"][:-1] + f',"id":{number}}}')
+    if not request.digest:
+        return request
+    votes = tuple(Vote.model_validate_json(vote["body"]) for vote in tx.all(VOTES, id=number, digest=request.digest))
+    return request.model_copy(update={"votes": votes}) if votes else request
+
+
+def load(tx: Tx, number: int) -> Request:
+    """A request with its standing votes; raises ``TooLate`` when there is none of that number."""
+    request = find(tx, number)
+    if request is None:
+        raise TooLate(f"R-{number} is not known here; it may be from another installation or long gone.")
+    return request
+
+
+def save(tx: Tx, request: Request) -> None:
+    """Stores the next version of a request; raises ``TooLate`` when somebody else stored one in between."""
+    if tx.run(SAVE, id=request.id, **_columns(request)) != 1:
+        raise TooLate(f"{request.name} has just changed; look at its card.")
+
+
+def add_vote(tx: Tx, number: int, vote: Vote) -> None:
+    """Stores one person's decision on one plan."""
+    tx.run(
+        ADD_VOTE,
+        request_id=number,
+        digest=vote.digest,
+        person_id=vote.person_id,
+        verdict=vote.verdict,
+        body=vote.model_dump_json(),
+        at=vote.at,
+    )
+
+
+def withdraw_vote(tx: Tx, number: int, digest: str, person_id: str, at: float) -> None:
+    """Marks a vote as withdrawn; it stays in the table as history."""
+    tx.run(
+        "UPDATE votes SET withdrawn_at = :at WHERE request_id = :id AND digest = :digest AND person_id = :person_id",
+        at=at,
+        id=number,
+        digest=digest,
+        person_id=person_id,
+    )
+
+
+def holder(tx: Tx, service: str, environment: str) -> Request | None:
+    """The request that holds this service and environment now."""
+    row = tx.one("SELECT id FROM requests WHERE slot = :slot", slot=f"{environment}/{service}")
+    return load(tx, int(row["id"])) if row else None
+
+
+def next_in_line(tx: Tx, service: str, environment: str) -> Request | None:
+    """Whose turn it is once the service and environment are free: those who chose to wait first."""
+    row = tx.one(NEXT_IN_LINE, service=service, environment=environment)
+    return load(tx, int(row["id"])) if row else None
+
+
+def _ids(rows: Sequence[Row]) -> list[int]:
+    return [int(row["id"]) for row in rows]
+
+
+def active(tx: Tx) -> list[int]:
+    """Requests that the engine has to move."""
+    return _ids(tx.all(ACTIVE))
+
+
+def open_requests(tx: Tx) -> list[int]:
+    """Requests that have not ended."""
+    return _ids(tx.all(OPEN))
+
+
+def due(tx: Tx, now: float) -> list[int]:
+    """Requests whose deadline has passed."""
+    return _ids(tx.all(DUE, now=now))
+
+
+def to_remind(tx: Tx, now: float) -> list[int]:
+    """Requests whose approvers are to be reminded."""
+    return _ids(tx.all(TO_REMIND, now=now))
+
+
+def of_person(tx: Tx, person_id: str, limit: int = 20) -> list[Request]:
+    """One person's requests, newest first."""
+    rows = tx.all(
+        "SELECT id FROM requests WHERE requester_id = :person ORDER BY id DESC LIMIT :limit",
+        person=person_id,
+        limit=limit,
+    )
+    return [load(tx, number) for number in _ids(rows)]
+
+
+def recent(tx: Tx, limit: int = 20) -> list[Request]:
+    """Everybody's requests, newest first."""
+    return [load(tx, n) for n in _ids(tx.all("SELECT id FROM requests ORDER BY id DESC LIMIT :limit", limit=limit))]
+
+
+def waiting(tx: Tx, limit: int = 200) -> list[Request]:
+    """Requests that wait for approvals, newest first."""
+    rows = tx.all("SELECT id FROM requests WHERE state = 'waiting' ORDER BY id DESC LIMIT :limit", limit=limit)
+    return [load(tx, number) for number in _ids(rows)]
+

@@ -1,0 +1,134 @@
+"""Where a request changes: its row, the audit trail, its messages and the hand-over of its place, in one
+transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals import store
+from approvals.lifecycle import HOLDING, Event, move
+from approvals.request import Request, State
+from chatops.kernel import audit
+from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
+
+SYSTEM = "assistant"
+
+
+@dataclass(slots=True)
+class Register:
+    """Writes requests; ``ended`` is told, in the transaction, of each request that ended; ``wake`` moves the engine."""
+
+    outbox: Outbox
+    configuration: Configuration
+    clock: Clock
+    ended: Callable[[Tx, Request], None]
+    wake: Callable[[int], None] = field(default=lambda number: None)
+
+    def create(self, tx: Tx, request: Request, key: str) -> Request:
+        """Stores a new request, contested when another one holds its place; the stored one when ``key`` is known."""
+        now = self.clock.now()
+        holder = store.holder(tx, request.service, request.environment) if request.service else None
+        if holder is not None:
+            request = request.model_copy(
+                update={"state": State.CONTESTED, "behind": holder.id, "deadline_at": now + 3600}
+            )
+        number = store.insert(tx, request, key)
+        if number is None:
+            found = store.by_key(tx, key)
+            if found is None:
+                raise RuntimeError(f"the request with key {key} was there and is gone")
+            return found
+        request = request.model_copy(update={"id": number})
+        asked = {"action": request.action, "inputs": request.inputs, "reason": request.reason}
+        self._note(tx, request, request.requester_email or request.requester_id, "requested", asked)
+        self._show(tx, request)
+        return request
+
+    def move(
+        self, tx: Tx, request: Request, event: Event, *, who: str = SYSTEM, data: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> Request:  # fmt: skip
+        """Takes the request through ``event`` and stores everything that follows from it."""
+        return self.put(tx, request, move(request, event, self.clock.now(), **changes), event, who=who, data=data)
+
+    def put(
+        self, tx: Tx, before: Request, after: Request, event: Event, *, who: str = SYSTEM,
+        data: Mapping[str, Any] | None = None,
+    ) -> Request:  # fmt: skip
+        """Stores ``after``, which came out of ``before`` by ``event``."""
+        store.save(tx, after)
+        self._note(tx, after, who, event.value, {"state": after.state.value, **(data or {})})
+        self._show(tx, after, before)
+        if after.ended:
+            self.ended(tx, after)
+        if after.service and before.state in HOLDING and after.state not in HOLDING:
+            self.hand_over(tx, after.service, after.environment)
+        return after
+
+    def progress(self, tx: Tx, request: Request, **changes: Any) -> Request:
+        """Stores how far the work has come and updates the card; no audit row, for nothing was decided or done."""
+        after = move(request, Event.MOVED, self.clock.now(), **changes)
+        store.save(tx, after)
+        self.outbox.show(tx, card(after))
+        return after
+
+    def hand_over(self, tx: Tx, service: str, environment: str) -> None:
+        """Gives a free place to the next in line."""
+        waiting = store.next_in_line(tx, service, environment)
+        if waiting is not None:
+            self.move(tx, waiting, Event.TURN_CAME, behind=0, deadline_at=0.0)
+
+    def say(
+        self, tx: Tx, request: Request, what: str, lines: Sequence[str], *, mention: Sequence[str] = (), code: str = ""
+    ) -> None:
+        """Puts a note into the card's thread, once for each ``what``."""
+        content = {"lines": list(lines), "mention": list(mention), "code": code}
+        post = Post(
+            f"{request.name}/note/{what}", Lane.ANSWER, "note", str(request.id), thread_of=request.name, content=content,
+            channel=self._channel(request),
+        )  # fmt: skip
+        self.outbox.show(tx, post)
+
+    def _note(self, tx: Tx, request: Request, who: str, what: str, data: Mapping[str, Any]) -> None:
+        audit.append(
+            tx,
+            chain=request.name,
+            who=who,
+            what=what,
+            data=data,
+            at=self.clock.now(),
+            configuration=self.configuration.platform.digest,
+        )
+
+    def _channel(self, request: Request) -> str:
+        return self.configuration.platform.channel("requests", request.environment, request.service)
+
+    def _show(self, tx: Tx, request: Request, before: Request | None = None) -> None:
+        channel = self._channel(request)
+        self.outbox.show(tx, card(request, channel))
+        if before is not None and before.digest and before.digest != request.digest:
+            self.outbox.show(tx, approvers(before, channel))
+        if request.digest and (request.approvers or request.votes):
+            self.outbox.show(tx, approvers(request, channel))
+        tx.after_commit(lambda: self.wake(request.id))
+
+
+def card(request: Request, channel: str = "") -> Post:
+    """The request's one card. A state in which someone is waited for goes out before mere progress."""
+    lane = Lane.APPROVAL if request.state in (State.WAITING, State.CONTESTED, State.STALLED) else Lane.ANSWER
+    return Post(request.name, lane, "request", str(request.id), channel=channel)
+
+
+def approvers(request: Request, channel: str) -> Post:
+    """The first reply in the card's thread, one for each plan: it mentions the approvers and carries the buttons."""
+    return Post(
+        f"{request.name}/approvers/{request.digest[:8]}",
+        Lane.APPROVAL,
+        "approvers",
+        str(request.id),
+        channel=channel,
+        thread_of=request.name,
+        content={"digest": request.digest},
+    )
