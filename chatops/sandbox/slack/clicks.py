@@ -31,7 +31,8 @@ class OnMessage:
 
     @property
     def blocks(self) -> list[Json]:
-        return blocks_of(self.message)
+        former = reversed(self.channel.former.get(self.message["ts"], []))
+        return [*blocks_of(self.message), *(block for blocks in former for block in blocks)]
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Clicks:
             "container": container,
             "trigger_id": self._triggers.issue(person.id),
             "channel": payloads.channel_short(channel),
-            "state": {"values": values_of(place.blocks, typed)},
+            "state": {"values": values_of(blocks_of(message), typed)},
             "response_url": self._urls.issue(person.id, channel.id, message["ts"], ephemeral),
         }
         # Slack does not send an ephemeral message along: an app that reads body["message"] there breaks.

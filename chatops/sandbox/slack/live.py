@@ -35,6 +35,11 @@ class Live:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.discard(subscriber)
 
+    def echo(self, subscriber: Subscriber, text: str) -> None:
+        """Send `{"type": "echo", "text": …}` to one page, behind all it has yet to read."""
+        if not subscriber.queue.full():
+            subscriber.queue.put_nowait(json.dumps({"type": "echo", "n": self.n, "text": text}))
+
     def publish(self, kind: str, to: Collection[str] | None = None, /, **body: Any) -> None:
         """Tell everyone, or only the pages of the people named in `to`."""
         self.n += 1

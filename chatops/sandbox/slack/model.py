@@ -35,6 +35,8 @@ class Conversation:
     last_read: dict[str, str] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     rung: dict[str, int] = field(default_factory=dict)
+    # Former blocks of edited messages: whoever has not seen the edit yet can still click what they see.
+    former: dict[str, list[list[Json]]] = field(default_factory=dict)
     pins: list[str] = field(default_factory=list)
     bookmarks: list[Json] = field(default_factory=list)
 

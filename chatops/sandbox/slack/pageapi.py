@@ -180,8 +180,9 @@ class PageApi:
             writer = asyncio.create_task(_write(socket, subscriber))
             try:
                 async for message in socket:
-                    if message.type is WSMsgType.ERROR:
-                        break
+                    if message.type is WSMsgType.TEXT:
+                        # A barrier: whoever reads this has read everything that happened before.
+                        self._live.echo(subscriber, str(message.data))
             finally:
                 writer.cancel()
         finally:
@@ -191,7 +192,8 @@ class PageApi:
     # ---- inside
 
     def _who(self, given: Json) -> Person:
-        person = self._state.people.get(str(given.get("as")))
+        given_as = str(given.get("as"))
+        person = self._state.people.get(given_as) or self._state.by_name(given_as)
         if person is None:
             raise PageError("no_such_person", f"Nobody has the id {given.get('as')!r}.", 400)
         if person.deleted:
@@ -206,7 +208,7 @@ class PageApi:
 
     def _where(self, given: Json) -> Conversation:
         found = self._channel(str(given.get("channel")))
-        if str(given.get("as")) not in found.members:
+        if self._who(given).id not in found.members:
             raise PageError("not_in_channel", f"You are not in #{found.name}.", 403)
         return found
 

@@ -16,6 +16,7 @@ from chatops.sandbox.slack.seed import Person
 from chatops.sandbox.slack.words import mentions
 
 Json = dict[str, Any]
+FORMER = 20
 
 
 class Posting:
@@ -79,6 +80,9 @@ class Posting:
         """Put the given parts of the content in place of the old ones and mark the message as edited."""
         message = where.messages[ts]
         previous = deepcopy(message)
+        former = where.former.setdefault(ts, [])
+        former.append(blocks_of(previous))
+        del former[:-FORMER]
         message.update(self.prepared(content))
         message["edited"] = {"user": self._state.app.bot_user_id, "ts": self._state.ts()}
         self._live.publish("message_changed", where.members, channel=where.id, message=message)

@@ -77,7 +77,8 @@ def rich_text(elements: list[Json]) -> list[Json]:
 
 
 def _link(element: Json) -> str:
-    return f"<{element['url']}|{element['text']}>" if "text" in element else f"<{element['url']}>"
+    url = escape(element["url"])
+    return f"<{url}|{element['text']}>" if "text" in element else f"<{url}>"
 
 
 _MESSAGE: dict[str, Callable[[Json], str]] = {

@@ -1,0 +1,55 @@
+"""A clock that stands still until a test moves it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from itertools import count
+
+MONDAY = 1_781_510_400.0  # Monday 15 June 2026, 08:00 UTC
+
+
+class MovableClock:
+    """``kernel.ports.Clock`` for tests: ``sleep`` waits until ``advance`` has moved past its end."""
+
+    def __init__(self, now: float = MONDAY) -> None:
+        self._now = now
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._number = count()
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        return self._now
+
+    @property
+    def sleepers(self) -> int:
+        """How many are waiting on this clock now."""
+        return sum(not future.done() for _, _, future in self._sleepers)
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits until the clock was advanced by that much; zero or less lets others run once."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._number), future))
+        await future
+
+    async def advance(self, seconds: float) -> None:
+        """Moves time on, waking each sleeper at its own moment and in order, also those who sleep again on the way."""
+        end = self._now + seconds
+        while self._sleepers and self._sleepers[0][0] <= end:
+            due, _, future = heapq.heappop(self._sleepers)
+            if future.done():  # cancelled while asleep: its moment must not move the clock
+                continue
+            self._now = max(self._now, due)
+            future.set_result(None)
+            await self._settle()
+        self._now = end
+        await self._settle()
+
+    @staticmethod
+    async def _settle() -> None:
+        """Lets whoever was woken run until it waits again (a handful of steps of the loop)."""
+        for _ in range(8):
+            await asyncio.sleep(0)
