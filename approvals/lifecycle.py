@@ -1,4 +1,4 @@
-"""The lifecycle of a request: one table of transitions, and pure functions that make the next request out of this one."""
+"""The lifecycle of a request: one table of transitions, and pure functions that make the next request."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.QUEUED, E.TURN_CAME): S.PLANNING,
     (S.QUEUED, E.CANCELLED): S.CANCELLED,
     (S.WAITING, E.VOTED): S.WAITING,
+    (S.WAITING, E.MOVED): S.WAITING,
     (S.WAITING, E.SATISFIED): S.APPROVED,
     (S.WAITING, E.REJECTED): S.REJECTED,
     (S.WAITING, E.EXPIRED): S.EXPIRED,
@@ -108,7 +109,7 @@ def move(request: Request, event: Event, now: float, **changes: Any) -> Request:
 
 
 def belongs(person: Person, source: str, team: str, platform: Platform) -> bool:
-    """Whether ``person`` is one of those a requirement's source means (``group:NAME``, ``team-leads``, ``user:NAME``)."""
+    """Whether a requirement's source (``group:NAME``, ``team-leads``, ``user:NAME``) means this person."""
     kind, _, name = source.partition(":")
     if source == "team-leads":
         return any(person.is_named(lead) for lead in platform.teams[team].leads) if team in platform.teams else False

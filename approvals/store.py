@@ -192,4 +192,3 @@ def waiting(tx: Tx, limit: int = 200) -> list[Request]:
     """Requests that wait for approvals, newest first."""
     rows = tx.all("SELECT id FROM requests WHERE state = 'waiting' ORDER BY id DESC LIMIT :limit", limit=limit)
     return [load(tx, number) for number in _ids(rows)]
-

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from chatops.kernel.catalog import Environment, Platform, Service
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
-from chatops.kernel.ports import ClusterReader, ClusterWriter, Ledger
+from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, Ledger
 
 Risk = Literal["read", "change", "danger"]
 
@@ -117,6 +117,7 @@ class Context:
     now: datetime
     ledger: Ledger
     questions: Questions
+    clusters: Clusters | None = None
     cluster: ClusterReader | None = None
     environment: Environment | None = None
     service: Service | None = None

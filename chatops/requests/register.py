@@ -55,28 +55,45 @@ class Register:
 
     def put(
         self, tx: Tx, before: Request, after: Request, event: Event, *, who: str = SYSTEM,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None, successor: Request | None = None,
     ) -> Request:  # fmt: skip
-        """Stores ``after``, which came out of ``before`` by ``event``."""
+        """Stores ``after``, which came out of ``before``; a place it gives up goes to ``successor`` or the next."""
         store.save(tx, after)
         self._note(tx, after, who, event.value, {"state": after.state.value, **(data or {})})
         self._show(tx, after, before)
         if after.ended:
             self.ended(tx, after)
         if after.service and before.state in HOLDING and after.state not in HOLDING:
-            self.hand_over(tx, after.service, after.environment)
+            self.hand_over(tx, after, successor)
         return after
 
     def progress(self, tx: Tx, request: Request, **changes: Any) -> Request:
         """Stores how far the work has come and updates the card; no audit row, for nothing was decided or done."""
         after = move(request, Event.MOVED, self.clock.now(), **changes)
         store.save(tx, after)
-        self.outbox.show(tx, card(after))
+        self.outbox.show(tx, card(after, self._channel(after)))
         return after
 
-    def hand_over(self, tx: Tx, service: str, environment: str) -> None:
-        """Gives a free place to the next in line."""
-        waiting = store.next_in_line(tx, service, environment)
+    def current(self, tx: Tx, request: Request) -> Request:
+        """The stored request, which may have made progress since ``request`` was read."""
+        return store.load(tx, request.id)
+
+    def record(self, tx: Tx, request: Request, what: str, data: Mapping[str, Any]) -> None:
+        """Puts an effect into the audit trail that is no transition."""
+        self._note(tx, request, SYSTEM, what, data)
+
+    def announce(self, tx: Tx, request: Request, what: str, line: str) -> None:
+        """Tells the deploys channel something besides the one notice."""
+        channel = self.configuration.platform.channel("deploys", request.environment, request.service)
+        post = Post(
+            f"{request.name}/announce/{what}", Lane.APPROVAL, "note", str(request.id), channel=channel,
+            content={"lines": [line]},
+        )  # fmt: skip
+        self.outbox.show(tx, post)
+
+    def hand_over(self, tx: Tx, left: Request, successor: Request | None = None) -> None:
+        """Gives the place that ``left`` held to ``successor`` or the next in line."""
+        waiting = successor or store.next_in_line(tx, left.service, left.environment)
         if waiting is not None:
             self.move(tx, waiting, Event.TURN_CAME, behind=0, deadline_at=0.0)
 

@@ -1,0 +1,44 @@
+# Everything a person types. `make demo` and `make test` need Python 3.11+, make and git; nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint fire bench test-cluster install clean
+
+$(STAMP): pyproject.toml
+	@echo "Creating the virtual environment in $(VENV) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed ($(PYTHON) is older); try make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the assistant and what it needs (a minute or two, the first time) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/chatops demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Kill and fault tests, all of them (make test tries a seeded sample).
+fire: $(STAMP)
+	@CHATOPS_FIRE=all $(BIN)/python -m pytest -m fire -n 2 tests
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench
+
+# The contract tests against the cluster that KUBECONFIG points to; they make and remove a namespace of their own.
+test-cluster: $(STAMP)
+	@test -n "$$KUBECONFIG" || { echo "KUBECONFIG is not set: point it to the cluster to test against" >&2; exit 1; }
+	@CHATOPS_TEST_KUBECONFIG="$$KUBECONFIG" $(BIN)/python -m pytest tests/contract -m "api or controllers" -v
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -1,0 +1,74 @@
+"""The deploy ledger: one row for each change that was carried out, and what everyone is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from approvals.lifecycle import names
+from approvals.request import Request, State
+from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
+
+ADD = """
+INSERT INTO ledger (request_id, action, service, environment, before, after, requested_by, approved_by, started_at,
+                    ended_at, outcome, body)
+VALUES (:request_id, :action, :service, :environment, :before, :after, :requested_by, :approved_by, :started_at,
+        :ended_at, :outcome, '{}')
+ON CONFLICT (request_id) DO NOTHING
+"""
+LAST = """
+SELECT after, requested_by, ended_at, outcome FROM ledger
+WHERE service = :service AND environment = :environment AND action IN ('deploy', 'rollback')
+ORDER BY id DESC LIMIT :limit
+"""
+CARRIED_OUT = frozenset({State.SUCCEEDED, State.FAILED, State.ROLLED_BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One deploy as ``status`` tells it."""
+
+    version: str
+    by: str
+    at: float
+    outcome: str
+
+
+def _last(tx: Tx, service: str, environment: str, limit: int) -> list[Deployed]:
+    rows = tx.all(LAST, service=service, environment=environment, limit=limit)
+    return [Entry(row["after"], row["requested_by"], row["ended_at"], row["outcome"]) for row in rows]
+
+
+@dataclass(slots=True)
+class DeployLedger:
+    """Implements ``kernel.ports.Ledger`` and writes what it reads."""
+
+    database: Database
+    outbox: Outbox
+    configuration: Configuration
+
+    async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]:
+        """What was deployed there, newest first."""
+        return await self.database.read(_last, service, environment, limit)
+
+    def ended(self, tx: Tx, request: Request) -> None:
+        """Enters what was carried out, tells the deploys channel once, and the requester in the thread."""
+        platform = self.configuration.platform
+        if request.state in CARRIED_OUT and request.started_at and request.service:
+            plan = request.plan
+            tx.run(
+                ADD, request_id=request.id, action=request.action, service=request.service,
+                environment=request.environment, before=plan.before if plan else "", after=plan.after if plan else "",
+                requested_by=request.requester_name, approved_by=names(request.votes, "and"),
+                started_at=request.started_at, ended_at=request.ended_at, outcome=request.state.value,
+            )  # fmt: skip
+            channel = platform.channel("deploys", request.environment, request.service)
+            self.outbox.show(
+                tx, Post(f"{request.name}/notice", Lane.NOTICE, "notice", str(request.id), channel=channel)
+            )
+        self.outbox.show(
+            tx,
+            Post(
+                f"{request.name}/end/{request.version}", Lane.ANSWER, "end", str(request.id), thread_of=request.name,
+                channel=platform.channel("requests", request.environment, request.service),
+            ),
+        )  # fmt: skip

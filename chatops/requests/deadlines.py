@@ -1,0 +1,56 @@
+"""What is due: expiry, reminders. Deadlines are columns; whoever wakes this code may be late, early or twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from approvals import store
+from approvals.lifecycle import Event, names
+from approvals.request import State
+from chatops.kernel import audit
+from chatops.kernel.errors import TooLate
+from chatops.kernel.ports import Clock, Database, Tx
+from chatops.requests.register import Register
+
+
+@dataclass(slots=True)
+class Deadlines:
+    """Expires and reminds; one transaction a request, so that one cannot hold up the others."""
+
+    database: Database
+    register: Register
+    clock: Clock
+
+    async def look(self) -> int:
+        """Does what is due now and returns how many requests were touched."""
+        now = self.clock.now()
+        touched = 0
+        for number in await self.database.read(store.due, now):
+            touched += await self.database.write(self._expire, number, now)
+        for number in await self.database.read(store.to_remind, now):
+            touched += await self.database.write(self._remind, number, now)
+        await self.database.write(audit.seal, now)
+        return touched
+
+    def _expire(self, tx: Tx, number: int, now: float) -> int:
+        request = store.load(tx, number)
+        if not 0 < request.deadline_at <= now:
+            return 0
+        try:
+            self.register.move(tx, request, Event.EXPIRED)
+        except TooLate:
+            return 0  # decided in between
+        return 1
+
+    def _remind(self, tx: Tx, number: int, now: float) -> int:
+        request = store.load(tx, number)
+        if request.state is not State.WAITING or not 0 < request.remind_at <= now:
+            return 0
+        voted = {vote.person_id for vote in request.votes}
+        missing = [approver for approver in request.approvers if approver.id not in voted]
+        after = self.register.progress(tx, request, remind_at=0.0)
+        line = f"Half of the time is over: {request.name} still waits for {names(missing)}."
+        self.register.say(
+            tx, after, f"reminder-{request.digest[:8]}", [line], mention=[person.id for person in missing]
+        )
+        return 1

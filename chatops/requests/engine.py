@@ -1,0 +1,236 @@
+"""What the assistant does by itself: one task for each request that is not waiting for people.
+
+The database is the truth: a task only ever looks at the stored state and does the next thing, so a process that died
+anywhere is followed by one that goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals import store
+from approvals.lifecycle import START_WITHIN, Event
+from approvals.request import Request, State
+from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
+from chatops.kernel.ports import Clock, Database, Tx
+from chatops.requests.pause import is_paused
+from chatops.requests.planning import Made, Planner
+from chatops.requests.register import Register
+from chatops.requests.run import Runner
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST, RETRY_MOST = 1.0, 30.0  # seconds between tries while the cluster cannot be asked
+RECHECK = 5.0  # seconds between looks while new writes are paused
+
+
+class _Later(Exception):
+    """Look again after ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class Engine:
+    """Moves requests; ``wake`` may be called at any time from the event loop."""
+
+    database: Database
+    register: Register
+    planner: Planner
+    runner: Runner
+    clock: Clock
+    tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    again: set[int] = field(default_factory=set)
+
+    async def start(self) -> None:
+        """Takes up everything that was under way when the last process ended."""
+        for number in await self.database.read(store.active):
+            self.wake(number)
+
+    async def close(self) -> None:
+        """Stops; whatever is under way goes on at the next start."""
+        tasks = list(self.tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def wake(self, number: int) -> None:
+        """Makes sure that somebody looks at this request now."""
+        if number in self.tasks:
+            self.again.add(number)
+            return
+        task = asyncio.get_running_loop().create_task(self._drive(number), name=f"R-{number}")
+        self.tasks[number] = task
+        task.add_done_callback(lambda _: self._finished(number))
+
+    def _finished(self, number: int) -> None:
+        self.tasks.pop(number, None)
+        if number in self.again:
+            self.again.discard(number)
+            self.wake(number)
+
+    async def idle(self) -> None:
+        """Waits until no request has work left (for tests and a calm end)."""
+        while self.tasks:
+            await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+            await asyncio.sleep(0)
+
+    async def _drive(self, number: int) -> None:
+        delay = RETRY_FIRST
+        steps: dict[State, Callable[[Request], Awaitable[None]]] = {
+            State.PLANNING: self._plan,
+            State.APPROVED: self._start,
+            State.RUNNING: self.runner.run,
+            State.ROLLING_BACK: self.runner.roll_back,
+        }
+        while True:
+            request = await self.database.read(store.find, number)
+            step = steps.get(request.state) if request else None
+            if request is None or step is None:
+                return
+            try:
+                await step(request)
+                delay = RETRY_FIRST
+            except TooLate:
+                continue  # somebody changed the request in between: look again
+            except _Later as later:
+                await self.clock.sleep(later.seconds)
+            except Unavailable as away:
+                await self._say_waiting(number, away)
+                await self.clock.sleep(away.retry_after or delay)
+                delay = min(delay * 2, RETRY_MOST)
+            except (Refused, ClusterError) as no:
+                await self._give_up(number, no)
+            except Exception:
+                reference = secrets.token_hex(4)
+                log.exception("%s failed unexpectedly, reference %s", request.name, reference)
+                broken = PlatformError(f"Something unexpected went wrong; the platform team finds it as {reference}.")
+                await self._give_up(number, broken)
+
+    # planning ------------------------------------------------------------------------------------------------------
+
+    async def _plan(self, request: Request) -> None:
+        made = await self.planner.make(request)
+        await self.database.write(self._planned, request, made)
+
+    def _planned(self, tx: Tx, request: Request, made: Made) -> None:
+        event, changes = self._outcome(made)
+        if not made.plan.changes:
+            event, changes = Event.FOUND_UNCHANGED, {"plan": made.plan, "outcome": made.plan.now}
+        after = self.register.move(tx, request, event, data=_bound(made), **changes)
+        self._tell_broken_glass(tx, after)
+
+    def _outcome(self, made: Made) -> tuple[Event, dict[str, Any]]:
+        """What policy's decision means for a request with this plan."""
+        now = self.clock.now()
+        decision = made.decision
+        changes: dict[str, Any] = {
+            "plan": made.plan, "decision": decision, "digest": made.digest, "approvers": made.approvers, "votes": (),
+            "progress": "", "outcome": "", "step": "",
+        }  # fmt: skip
+        if decision.outcome == "deny":
+            return Event.DENIED, {**changes, "outcome": decision.denial, "approvers": ()}
+        if decision.outcome == "allow":
+            return Event.ALLOWED, {**changes, "approved_at": now, "deadline_at": 0.0}
+        deadline = now + decision.expires
+        return Event.ASKED, {**changes, "deadline_at": deadline, "remind_at": now + decision.expires / 2}
+
+    def _tell_broken_glass(self, tx: Tx, request: Request) -> None:
+        if request.decision is not None and request.decision.lifted:
+            self.register.announce(
+                tx, request, "broke-glass",
+                f"*{request.requester_name} broke the glass* for {request.name} ({request.title.lower()} "
+                f"{request.service} in {request.environment}): “{request.broke_glass}”",
+            )  # fmt: skip
+
+    # starting ------------------------------------------------------------------------------------------------------
+
+    async def _start(self, request: Request) -> None:
+        """Plans once more, and begins the run when the plan is the one that was approved."""
+        if self.clock.now() - request.approved_at > START_WITHIN:
+            await self.database.write(self._stall, request)
+            return
+        if await self.database.read(is_paused):
+            if request.progress != "paused":
+                await self.database.write(self.register.progress, request, progress="paused")
+            raise _Later(RECHECK)
+        made = await self.planner.make(request)
+        await self.database.write(self._begin, request, made)
+
+    def _stall(self, tx: Tx, request: Request) -> None:
+        said = "It was approved more than 30 minutes ago and could not start."
+        after = self.register.move(
+            tx, request, Event.STALLED, deadline_at=self.clock.now() + 24 * 3600, outcome=said, progress=""
+        )
+        self.register.say(tx, after, f"stalled-{after.version}", [said, "Start it now, or cancel it, on its card."],
+                          mention=[request.requester_id])  # fmt: skip
+
+    def _begin(self, tx: Tx, request: Request, made: Made) -> None:
+        if made.digest == request.digest:
+            # The approvals stand; the resource versions are those just read.
+            self.register.move(
+                tx, request, Event.BEGUN, data={"digest": made.digest}, plan=made.plan, step="writing", progress="",
+                started_at=self.clock.now(),
+            )  # fmt: skip
+            return
+        if not made.plan.changes:
+            self.register.move(tx, request, Event.FOUND_UNCHANGED, plan=made.plan, outcome=made.plan.now)
+            return
+        event, changes = self._outcome(made)
+        void = differs(request, made)
+        if event is Event.ASKED:
+            event = Event.VOIDED
+            changes["void"] = void if request.votes else ""
+        after = self.register.move(tx, request, event, data={**_bound(made), "differs": void}, **changes)
+        if request.votes:
+            said = f"The approvals of {request.name} are void: {void}"
+            self.register.say(tx, after, f"void-{after.version}", [said], mention=[request.requester_id])
+
+    # when it does not work -----------------------------------------------------------------------------------------
+
+    async def _say_waiting(self, number: int, away: Unavailable) -> None:
+        def say(tx: Tx) -> None:
+            request = store.load(tx, number)
+            if not request.ended and request.progress != away.message:
+                self.register.progress(tx, request, progress=away.message)
+
+        await self.database.write(say)
+
+    async def _give_up(self, number: int, why: PlatformError) -> None:
+        def give_up(tx: Tx) -> None:
+            request = store.load(tx, number)
+            under_way = request.state in (State.RUNNING, State.ROLLING_BACK)
+            sentence = f"{why.message} {why.hint}".strip()
+            event = Event.FAILED if under_way else Event.REFUSED
+            after = self.register.move(tx, request, event, outcome=sentence)
+            if not under_way:
+                self.register.say(tx, after, "refused", [sentence], mention=[request.requester_id])
+
+        await self.database.write(give_up)
+
+
+def _bound(made: Made) -> dict[str, Any]:
+    return {"digest": made.digest, "decision": made.decision.outcome, "rules": list(made.decision.rules)}
+
+
+def differs(request: Request, made: Made) -> str:
+    """In one sentence, how a new plan differs from the one that was approved."""
+    before = {(c.object, c.field): c for c in (request.plan.changes if request.plan else ())}
+    after = {(c.object, c.field): c for c in made.plan.changes}
+    parts = [
+        f"{field} of {name} is {after[name, field].before!r} now, it was {before[name, field].before!r}"
+        for name, field in after
+        if (name, field) in before and after[name, field].before != before[name, field].before
+    ]
+    parts += [f"{field} of {name} would change as well" for name, field in after if (name, field) not in before]
+    parts += [f"{field} of {name} would no longer change" for name, field in before if (name, field) not in after]
+    if not parts:
+        asks = request.decision.asks if request.decision else ()
+        parts = ["policy asks for other approvals"] if asks != made.decision.asks else ["what it would do differs"]
+    return "; ".join(parts[:3]) + "."

@@ -1,0 +1,29 @@
+"""The switch that stops new writes: a row in the settings, so that a restart does not forget it."""
+
+from __future__ import annotations
+
+import json
+
+from chatops.kernel.ports import Tx
+
+SET = """
+INSERT INTO settings (name, value, updated_at) VALUES ('paused', :value, :at)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at
+"""
+
+
+def paused(tx: Tx) -> dict[str, str]:
+    """Who paused and why; empty when nothing is paused."""
+    row = tx.one("SELECT value FROM settings WHERE name = 'paused'")
+    found: dict[str, str] = json.loads(row["value"]) if row else {}
+    return found
+
+
+def is_paused(tx: Tx) -> bool:
+    """Whether new writes are stopped."""
+    return bool(paused(tx))
+
+
+def set_paused(tx: Tx, value: dict[str, str], at: float) -> None:
+    """Stops new writes, or lets them go on with an empty ``value``."""
+    tx.run(SET, value=json.dumps(value), at=at)

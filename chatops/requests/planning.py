@@ -1,0 +1,127 @@
+"""Planning: what a request would change, what policy says about it, who may approve it, and the digest of all that."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from approvals import policy
+from approvals.lifecycle import is_requester
+from approvals.request import Approver, Request
+from chatops.kernel.action import Action, Context, Questions, inputs_of
+from chatops.kernel.people import Person
+from chatops.kernel.plan import Decision, Plan, digest
+from chatops.kernel.ports import Clock, Clusters, Configuration, Directory, Ledger
+
+Evaluate = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], Awaitable[list[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One planning's result."""
+
+    plan: Plan
+    decision: Decision
+    digest: str
+    approvers: tuple[Approver, ...]
+
+
+@dataclass(slots=True)
+class Planner:
+    """Asks the cluster and policy; changes nothing."""
+
+    actions: Mapping[str, Action]
+    configuration: Configuration
+    clusters: Clusters
+    directory: Directory
+    evaluate: Evaluate
+    ledger: Ledger
+    clock: Clock
+    questions: Questions | None = None
+
+    async def make(self, request: Request) -> Made:
+        """Plans a request from the live objects; raises ``Refused``, ``Unavailable`` or a ``ClusterError``."""
+        action = self.actions[request.action]
+        inputs = action.inputs.model_validate(request.inputs)
+        requester = await self.requester(request)
+        frozen = request.plan.frozen if request.plan else {}
+        plan = await self.plan(action, inputs, requester, frozen)
+        decision = await self.decide(action, inputs, requester, plan, broke_glass=bool(request.broke_glass))
+        bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
+        return Made(plan, decision, bound, await self.approvers(request, decision))
+
+    async def plan(
+        self, action: Action, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None
+    ) -> Plan:
+        """The action's plan for these inputs."""
+        if action.plan is None:
+            raise TypeError(f"{action.name} is a read action: it has no plan")
+        return await action.plan(inputs, self.context(inputs, requester, frozen or {}))
+
+    def context(self, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None) -> Context:
+        """What a planner or an answerer may know about these inputs."""
+        platform = self.configuration.platform
+        environment = platform.environments.get(getattr(inputs, "environment", "") or "")
+        if self.questions is None:
+            raise TypeError("the planner was not given its questions")
+        return Context(
+            platform=platform,
+            requester=requester,
+            now=datetime.fromtimestamp(self.clock.now(), UTC),
+            ledger=self.ledger,
+            questions=self.questions,
+            cluster=self.clusters.reader(environment) if environment else None,
+            environment=environment,
+            service=platform.services.get(getattr(inputs, "service", "") or ""),
+            frozen=frozen or {},
+            clusters=self.clusters,
+        )
+
+    async def decide(
+        self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False
+    ) -> Decision:
+        """Policy's word on a plan."""
+        return await policy.decide(
+            self.configuration.platform, self.facts(action, inputs, requester, plan), self.evaluate,
+            broke_glass=broke_glass,
+        )  # fmt: skip
+
+    def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
+        """The CEL variables for one decision."""
+        platform = self.configuration.platform
+        return policy.facts(
+            action=action,
+            inputs={name: getattr(inputs, name) for name in (field.name for field in inputs_of(action.inputs))},
+            environment=platform.environments.get(getattr(inputs, "environment", "") or ""),
+            service=platform.services.get(getattr(inputs, "service", "") or ""),
+            requester=requester,
+            plan=plan,
+            now=datetime.fromtimestamp(self.clock.now(), UTC),
+        )
+
+    async def requester(self, request: Request) -> Person:
+        """Who asked, as the directory knows them now; their stored name when it cannot say."""
+        person = await self.directory.person(request.requester_id)
+        if person.email or person.is_member:
+            return person
+        return person.model_copy(update={"name": request.requester_name, "email": request.requester_email})
+
+    async def approvers(self, request: Request, decision: Decision) -> tuple[Approver, ...]:
+        """The people who may give what is asked for, without the requester; sorted by name."""
+        team = team_of(request, self.configuration)
+        found: dict[str, Approver] = {}
+        for source in dict.fromkeys(source for ask in decision.asks for source in ask.sources):
+            for person in await self.directory.members(source, team):
+                if person.is_member and not is_requester(request, person):
+                    found[person.id] = Approver(id=person.id, name=person.name, email=person.email)
+        return tuple(sorted(found.values(), key=lambda approver: approver.name))
+
+
+def team_of(request: Request, configuration: Configuration) -> str:
+    """The team that owns the request's service, for ``team-leads``."""
+    service = configuration.platform.services.get(request.service)
+    return service.team if service else ""

@@ -1,0 +1,191 @@
+"""Answers for ``help``, ``why``, ``requests``, ``pause``, the first page and what stands under a form."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from approvals import policy, store
+from approvals.lifecycle import belongs, sources_of, stands
+from approvals.request import Request
+from chatops.kernel import audit
+from chatops.kernel.action import Action, Answer, Button, inputs_of
+from chatops.kernel.catalog import Platform
+from chatops.kernel.errors import ClusterError, InputError, Refused, Unavailable
+from chatops.kernel.masking import mask
+from chatops.kernel.people import Person
+from chatops.kernel.plan import Plan
+from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.requests.parse import parse
+from chatops.requests.pause import paused, set_paused
+from chatops.requests.planning import Planner, team_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Answers:
+    """Implements ``kernel.action.Questions``; reads only, but for ``pause``."""
+
+    actions: Mapping[str, Action]
+    database: Database
+    planner: Planner
+    configuration: Configuration
+    clock: Clock
+    _allowed: dict[tuple[Any, ...], tuple[Action, ...]] = field(default_factory=dict)
+
+    async def allowed(self, person: Person) -> tuple[Action, ...]:
+        """The actions this person could ask for somewhere; remembered until the configuration or the person changes."""
+        platform = self.configuration.platform
+        if not person.is_member:
+            return ()
+        minute = int(self.clock.now() // 60)  # a freeze may begin
+        key = (platform.digest, person.id, person.groups, person.teams, minute)
+        if key not in self._allowed:
+            if len(self._allowed) > 1000:
+                self._allowed.clear()
+            found = [action for action in self.actions.values() if await self._may(person, action, platform)]
+            self._allowed[key] = tuple(found)
+        return self._allowed[key]
+
+    async def _may(self, person: Person, action: Action, platform: Platform) -> bool:
+        if action.operators_only:
+            return is_operator(person, platform)
+        if action.risk == "read":
+            return True
+        return await policy.possible(platform, action, person, self.planner.evaluate, self.clock.now())
+
+    async def why(self, person: Person, action: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Policy's answer for an action before anyone asks for it; with a real plan when the inputs suffice for one."""
+        record = self.actions.get(action)
+        if record is None:
+            raise InputError(f"There is no action called {action!r}.", field="action")
+        needed = {name: value for name, value in values.items() if value not in (None, "")}
+        plan, inputs = Plan(summary=""), None
+        note: tuple[str, ...] = ()
+        try:
+            inputs = parse(record, needed, self.configuration.platform)
+        except InputError:
+            note = ("Without all inputs this is what policy can say so far:",)
+        if inputs is not None and record.plan is not None:
+            try:
+                plan = await self.planner.plan(record, inputs, person)
+            except (Unavailable, ClusterError, Refused) as away:
+                note = (f"Without looking at the cluster ({away.message}):",)
+        platform = self.configuration.platform
+        facts = (
+            self.planner.facts(record, inputs, person, plan)
+            if inputs is not None
+            else policy.partial_facts(platform, record, needed, person, self.clock.now())
+        )
+        return note + tuple(await policy.explain(platform, facts, self.planner.evaluate))
+
+    async def requests(
+        self, person: Person, whose: Literal["mine", "waiting", "recent"]
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Requests as rows: id, title, state, by, at, link."""
+        platform = self.configuration.platform
+        if whose == "mine":
+            found = await self.database.read(store.of_person, person.id)
+        elif whose == "recent":
+            found = await self.database.read(store.recent)
+        else:
+            everything = await self.database.read(store.waiting)
+            found = [one for one in everything if self._waits_for(one, person, platform)][:20]
+        return tuple(row(one) for one in found)
+
+    def _waits_for(self, request: Request, person: Person, platform: Platform) -> bool:
+        asks = request.decision.asks if request.decision else ()
+        if request.requester_id == person.id or any(vote.person_id == person.id for vote in request.votes):
+            return False
+        return bool(sources_of(person, asks, team_of(request, self.configuration), platform))
+
+    async def pause(self, person: Person, paused: bool, reason: str) -> str:
+        """Stops or resumes new writes; for the platform team."""
+        if not is_operator(person, self.configuration.platform):
+            raise Refused("Only the platform team can pause or resume new writes.")
+        return await self.database.write(self._pause, person, paused, mask(reason)[0])
+
+    def _pause(self, tx: Tx, person: Person, stop: bool, reason: str) -> str:
+        now, before = self.clock.now(), paused(tx)
+        if bool(before) == stop:
+            return f"New writes are already paused by {before['by']}." if stop else "New writes were not paused."
+        set_paused(tx, {"by": person.name, "why": reason} if stop else {}, now)
+        audit.append(
+            tx, chain="platform", who=person.email or person.id, what="paused" if stop else "resumed",
+            data={"reason": reason}, at=now, configuration=self.configuration.platform.digest,
+        )  # fmt: skip
+        if stop:
+            return "New writes are paused. Planning, approvals and running rollouts go on."
+        return "New writes go on."
+
+    async def preview(self, person: Person, action: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """What runs at the chosen place now, and what policy will ask for; empty until both are chosen."""
+        platform, record = self.configuration.platform, self.actions[action]
+        given = {name: value for name, value in values.items() if value not in (None, "")}
+        if given.get("service") not in platform.services or given.get("environment") not in platform.environments:
+            return ()
+        lines = [await self._now(person, given)]
+        facts = policy.partial_facts(platform, record, given, person, self.clock.now())
+        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True)
+        holder = await self.database.read(store.holder, given["service"], given["environment"])
+        if holder is not None:
+            lines.append(f"Under way there: {stands(holder)}")
+        return tuple(lines)
+
+    async def _now(self, person: Person, given: Mapping[str, Any]) -> str:
+        status = self.actions["status"]
+        place = {"service": given["service"], "environment": given["environment"]}
+        inputs = parse(status, place, self.configuration.platform)
+        if status.answer is None:
+            raise TypeError("status answers nothing")
+        try:
+            answer = await status.answer(inputs, self.planner.context(inputs, person))
+        except (Unavailable, ClusterError, Refused) as away:
+            return f"What runs there can't be asked now: {away.message}"
+        return f"Now: {answer.lines[0]}" if answer.lines else answer.title
+
+    async def first_page(self, person: Person) -> Answer:
+        """What this person can do, their recent requests, a button per common action."""
+        allowed = await self.allowed(person)
+        lines = [f"`/platform {action.usage}`  {action.summary}" for action in allowed]
+        mine = await self.requests(person, "mine")
+        waiting = await self.requests(person, "waiting")
+        if waiting:
+            lines += ["", "*Waiting for you*", *(_line(one) for one in waiting[:5])]
+        if mine:
+            lines += ["", "*Your recent requests*", *(_line(one) for one in mine[:5])]
+        stop = await self.database.read(paused)
+        if stop:
+            lines.insert(0, f"⏸ New writes are paused by {stop['by']}: {stop['why'] or 'no reason given'}")
+        buttons = tuple(
+            Button(action.button, action.name, form=bool(inputs_of(action.inputs)))
+            for action in allowed
+            if action.button
+        )
+        return Answer("What you can do", tuple(lines), buttons=buttons, context="Details: /platform help ACTION")
+
+
+def is_operator(person: Person, platform: Platform) -> bool:
+    """Whether this person is on the platform team."""
+    return person.is_member and any(belongs(person, source, "", platform) for source in platform.operators)
+
+
+def row(request: Request) -> Mapping[str, Any]:
+    """A request as lists show it."""
+    place = f"{request.service} in {request.environment}" if request.service else ""
+    summary = request.plan.summary if request.plan and request.plan.summary else place
+    return {
+        "id": request.name,
+        "title": f"{request.title} {summary}".strip(),
+        "state": request.state.value.replace("_", " "),
+        "by": request.requester_name,
+        "at": request.created_at,
+        "link": "",
+    }
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    return f"`{one['id']}` {one['title']}: {one['state']}"

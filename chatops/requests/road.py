@@ -1,0 +1,260 @@
+"""The one road every request takes, whatever door it came in by: parse → permit → plan → gate → run → verify → tell.
+
+This file holds what people do (ask, vote, choose); ``engine`` moves what the assistant does by itself (plan, run,
+verify). Both change a request only through ``register``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from approvals import lifecycle, store
+from approvals.lifecycle import CANCELLABLE, Event, is_requester, sources_of, stands
+from approvals.request import Request, State, Vote
+from chatops.kernel.action import Action, Answer
+from chatops.kernel.diff import unified
+from chatops.kernel.errors import Refused, TooLate
+from chatops.kernel.masking import mask
+from chatops.kernel.people import Person, Standing
+from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
+from chatops.requests.parse import parse
+from chatops.requests.planning import Planner, team_of
+from chatops.requests.questions import Answers
+from chatops.requests.register import Register, approvers, card
+
+Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
+Verdict = Literal["approve", "reject", "withdraw"]
+
+STRANGERS = {
+    Standing.GUEST: "Guests can't use the platform from here. Ask somebody of the home team.",
+    Standing.OUTSIDER: "The platform answers only people of its home workspace.",
+    Standing.BOT: "The platform takes no requests from apps.",
+    Standing.DEACTIVATED: "This account is deactivated.",
+    Standing.UNKNOWN: "I could not find out who you are just now. Try again in a minute.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was taken in; ``fresh`` is False when it had been taken in before (a retry, a double click)."""
+
+    id: int
+    post: str  # the id of its card's post
+    channel: str
+    fresh: bool
+
+
+@dataclass(slots=True)
+class Road:
+    """What people can do."""
+
+    actions: Mapping[str, Action]
+    database: Database
+    register: Register
+    planner: Planner
+    questions: Answers
+    configuration: Configuration
+    directory: Directory
+    clock: Clock
+
+    def permit(self, person: Person) -> None:
+        """Raises ``Refused`` for everyone who is not a full member of the home workspace."""
+        if not person.is_member:
+            raise Refused(STRANGERS[person.standing])
+
+    def parse(self, action: str, values: Mapping[str, Any]) -> BaseModel:
+        """Typed inputs; raises ``InputErrors``."""
+        return parse(self.actions[action], values, self.configuration.platform)
+
+    async def ask(
+        self, action: str, values: Mapping[str, Any], *, person: Person, key: str, channel: str = "",
+        thread_ts: str = "", break_glass: bool = False,
+    ) -> Asked:  # fmt: skip
+        """Takes in a request and commits it; the engine plans it next. The same ``key`` gives the same request."""
+        self.permit(person)
+        record = self.actions[action]
+        inputs = self.parse(action, values)
+        fields = inputs.model_dump(mode="json")
+        reason, _ = mask(str(fields.get("reason", "")))
+        environment = str(fields.get("environment") or "")
+        known = self.configuration.platform.environments.get(environment)
+        if break_glass and not reason:
+            raise Refused("Breaking the glass needs a reason: end the line with `because …`.")
+        request = Request(
+            id=0, action=action, title=record.title, risk=record.risk, inputs={**fields, "reason": reason},
+            service=str(fields.get("service") or ""), environment=environment, tier=known.tier if known else "",
+            reason=reason, requester_id=person.id, requester_name=person.name, requester_email=person.email,
+            broke_glass=reason if break_glass else "", channel=channel, thread_ts=thread_ts,
+            created_at=self.clock.now(), updated_at=self.clock.now(),
+        )  # fmt: skip
+        return await self.database.write(self._ask, request, key)
+
+    def _ask(self, tx: Tx, request: Request, key: str) -> Asked:
+        stored = self.register.create(tx, request, key)
+        channel = self.configuration.platform.channel("requests", stored.environment, stored.service)
+        fresh = stored.version == 0 and stored.created_at == request.created_at
+        return Asked(stored.id, stored.name, channel, fresh)
+
+    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person) -> Answer:
+        """A read action's answer."""
+        self.permit(person)
+        record = self.actions[action]
+        inputs = self.parse(action, values)
+        if record.answer is None:
+            raise TypeError(f"{action} is no read action")
+        return await record.answer(inputs, self.planner.context(inputs, person))
+
+    async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:
+        """What stands under the form: what runs there now and what policy will ask for; nothing while inputs miss."""
+        if not person.is_member:
+            return ()
+        return await self.questions.preview(person, action, values)
+
+    async def first_page(self, *, person: Person) -> Answer:
+        """The answer to ``/platform`` alone."""
+        self.permit(person)
+        return await self.questions.first_page(person)
+
+    async def diff(self, request: int, *, person: Person) -> str:
+        """The whole diff of a request's plan."""
+        self.permit(person)
+        found = await self.database.read(store.load, request)
+        if found.plan is None:
+            return f"{found.name} has no plan yet."
+        return unified(found.plan.changes)
+
+    async def vote(
+        self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = ""
+    ) -> str:
+        """Decides on a plan; returns a sentence for who clicked. Raises ``TooLate`` or ``Refused``.
+
+        The commit of the decision, the card and the audit row is what the click's acknowledgement waits for.
+        """
+        return await self.database.write(self._vote, request, digest, verdict, person, key, mask(reason)[0])
+
+    def _vote(self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str) -> str:
+        request = store.load(tx, number)
+        if first_time(tx, key, self.clock.now()) is False:
+            return stands(request)
+        if verdict == "withdraw":
+            after = lifecycle.withdraw(request, person, self.clock.now())
+            store.withdraw_vote(tx, number, request.digest, person.id, self.clock.now())
+            self.register.put(tx, request, after, Event.WITHDRAWN, who=person.email or person.id)
+            return f"Your approval of {request.name} is withdrawn."
+        if request.ended or request.state is not State.WAITING:
+            self._show_again(tx, request)
+            return stands(request)
+        platform = self.configuration.platform
+        asks = request.decision.asks if request.decision else ()
+        sources = sources_of(person, asks, team_of(request, self.configuration), platform)
+        lifecycle.check_voter(request, person, sources)
+        if not request.digest.startswith(digest):
+            self._show_again(tx, request)
+            return f"The plan of {request.name} has changed since that card; look at it again before deciding."
+        vote = Vote(
+            person_id=person.id, name=person.name, email=person.email, verdict=verdict, sources=sources,
+            reason=reason, at=self.clock.now(), digest=request.digest,
+        )  # fmt: skip
+        if verdict == "approve":
+            after, said = lifecycle.approve(request, vote, self.clock.now()), f"You approved {request.name}."
+            event = Event.SATISFIED if after.state is State.APPROVED else Event.VOTED
+        else:
+            after, event = lifecycle.reject(request, vote, self.clock.now()), Event.REJECTED
+            said = f"You rejected {request.name}."
+        store.add_vote(tx, number, vote)
+        data = {"verdict": verdict, "digest": request.digest, "reason": reason, "sources": sources}
+        self.register.put(tx, request, after, event, who=person.email or person.id, data=data)
+        return said
+
+    async def choose(self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "") -> str:
+        """The requester's (or, for breaking the glass, the group's) other buttons."""
+        return await self.database.write(self._choose, request, choice, person, key, mask(reason)[0])
+
+    def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str) -> str:
+        request = store.load(tx, number)
+        if first_time(tx, key, self.clock.now()) is False:
+            return stands(request)
+        if not person.is_member:
+            raise Refused(STRANGERS[person.standing])
+        if choice == "break_glass":
+            return self._break_glass(tx, request, person, reason)
+        if not is_requester(request, person):
+            raise Refused(f"Only {request.requester_name}, who asked for {request.name}, can do that.")
+        who = person.email or person.id
+        if choice == "cancel":
+            if request.state not in CANCELLABLE:
+                raise TooLate(stands(request))
+            self.register.move(tx, request, Event.CANCELLED, who=who, by=person.name, outcome=reason)
+            return f"{request.name} is cancelled."
+        if choice == "start":
+            self.register.move(
+                tx, request, Event.START_CHOSEN, who=who, approved_at=self.clock.now(), deadline_at=0.0, outcome=""
+            )
+            return f"{request.name} starts now."
+        if choice == "wait":
+            self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
+            return f"{request.name} waits for R-{request.behind}; it is planned when its turn comes."
+        return self._replace(tx, request, person)
+
+    def _replace(self, tx: Tx, request: Request, person: Person) -> str:
+        """Cancels the pending request that holds the place, tells its requester, and takes the place."""
+        if request.state is not State.CONTESTED:
+            raise TooLate(stands(request))
+        old = store.holder(tx, request.service, request.environment)
+        if old is not None and old.state not in CANCELLABLE:
+            raise TooLate(f"{stands(old)} It can't be replaced any more; you can wait for it.")
+        who = person.email or person.id
+        # Take the queue's place first: the cancelled one hands over to the next in line.
+        queued = self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
+        if old is None:
+            self.register.move(tx, queued, Event.TURN_CAME, who=who, behind=0)
+            return f"The way is free: {request.name} is being planned."
+        after = lifecycle.move(
+            old, Event.CANCELLED, self.clock.now(), by=person.name, outcome=f"replaced by {queued.name}"
+        )
+        self.register.put(tx, old, after, Event.CANCELLED, who=who, successor=queued)
+        said = f"{old.name} was cancelled: {person.name} replaced it with {request.name}."
+        self.register.say(tx, old, f"replaced-by-{request.id}", [said], mention=[old.requester_id])
+        return f"{request.name} replaces {old.name}."
+
+    def _break_glass(self, tx: Tx, request: Request, person: Person, reason: str) -> str:
+        group = request.decision.break_glass if request.decision else ""
+        if request.state is not State.DENIED or not group:
+            raise TooLate(stands(request))
+        if group not in person.groups:
+            raise Refused(f"Only the group {group} can break the glass here.")
+        if not is_requester(request, person):
+            raise Refused(f"The glass is broken by who asks: ask for it yourself, {request.requester_name} did here.")
+        if not reason:
+            raise Refused("Breaking the glass needs a reason.")
+        if (holder := store.holder(tx, request.service, request.environment)) is not None:
+            raise TooLate(f"{stands(holder)} It holds {request.service} in {request.environment}.")
+        self.register.move(
+            tx, request, Event.GLASS_BROKEN, who=person.email or person.id, data={"reason": reason},
+            broke_glass=reason, ended_at=0.0, outcome="",
+        )  # fmt: skip
+        return f"The glass is broken for {request.name}. Everyone is told."
+
+    def _show_again(self, tx: Tx, request: Request) -> None:
+        """Repairs a card that somebody saw stale."""
+        channel = self.configuration.platform.channel("requests", request.environment, request.service)
+        posts: list[Post] = [card(request, channel)]
+        if request.digest and request.approvers:
+            posts.append(approvers(request, channel))
+        for post in posts:
+            self.register.outbox.show(tx, post)
+
+
+def first_time(tx: Tx, key: str, now: float) -> bool:
+    """Whether this click (its trigger id) has not been seen; remembers it. A replayed click decides nothing."""
+    seen = tx.run(
+        "INSERT INTO inbox (key, kind, body, received_at, done_at, tries) VALUES (:key, 'click', '', :now, :now, 0) "
+        "ON CONFLICT (key) DO NOTHING",
+        key=key,
+        now=now,
+    )
+    return seen == 1

@@ -1,0 +1,211 @@
+"""Running: carry out an approved plan, watch it until it is healthy, or undo it.
+
+A run's place is stored before and after each outside effect (``step``): writing → watching, and after a failure
+restoring → watching_back. Whoever takes up a run that was cut off looks at the cluster first: a write that had arrived
+is not made again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from commands.workload import diagnose, watch_rollout
+
+from approvals.lifecycle import Event
+from approvals.request import Request
+from chatops.kernel.action import Action
+from chatops.kernel.diff import changes
+from chatops.kernel.errors import ClusterError, Conflict, PlatformError, Unavailable
+from chatops.kernel.plan import ObjectRef, Plan, Write
+from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Database, Tx
+from chatops.kernel.rollout import Rollout
+from chatops.requests.planning import Planner
+from chatops.requests.register import Register
+
+log = logging.getLogger(__name__)
+
+WATCH_FOR = 15 * 60.0  # seconds after which a rollout that is neither healthy nor failing counts as failed
+
+
+@dataclass(slots=True)
+class Runner:
+    """Carries out one step of one request at a time."""
+
+    actions: Mapping[str, Action]
+    database: Database
+    register: Register
+    planner: Planner
+    clusters: Clusters
+    configuration: Configuration
+    clock: Clock
+
+    async def run(self, request: Request) -> None:
+        """The next step of a running request."""
+        if request.step == "writing":
+            await self._write(request)
+            return
+        failed = await self._watch(request, _plan(request).watch)
+        if failed is None:
+            await self.database.write(self._healthy, request)
+            return
+        lines, code = await self._diagnosis(request, failed)
+        await self.database.write(self._failed, request, failed.sentence, lines, code)
+
+    async def roll_back(self, request: Request) -> None:
+        """The next step of a request that is being rolled back."""
+        if request.step == "restoring":
+            await self._restore(request)
+            return
+        undone = tuple(write.ref for write in _plan(request).undo)
+        failed = await self._watch(request, undone)
+        if failed is None:
+            await self.database.write(self._undone, request)
+            return
+        lines, code = await self._diagnosis(request, failed)
+        said = f"The rollback is not healthy either: {failed.sentence} A person has to look."
+        await self.database.write(self._end_failed, request, said, lines, code)
+
+    # writing -------------------------------------------------------------------------------------------------------
+
+    async def _write(self, request: Request) -> None:
+        action, plan = self.actions[request.action], _plan(request)
+        if action.apply is None:
+            raise TypeError(f"{request.action} has nothing to apply")
+        try:
+            outcome = await action.apply(plan, self._writer(request))
+        except Conflict as conflict:
+            await self._after_conflict(request, conflict)
+            return
+        await self.database.write(self._written, request, dict(outcome.generations))
+
+    async def _after_conflict(self, request: Request, conflict: Conflict) -> None:
+        """Somebody wrote in between, or our write had arrived before the process died: the live object tells."""
+        made = await self.planner.make(request)
+        if not made.plan.changes:
+            await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
+        elif made.digest == request.digest:
+            await self.database.write(self.register.progress, request, plan=made.plan)
+        else:
+            said = "The workload was changed after the approval and before the write; nothing was written. Ask again."
+            raise PlatformError(said, hint=conflict.message)
+
+    async def _generations(self, request: Request, refs: tuple[ObjectRef, ...]) -> dict[str, int]:
+        writer = self._writer(request)
+        live = [(ref, await writer.get(ref)) for ref in refs]
+        return {str(ref): int(found["metadata"].get("generation", 0)) for ref, found in live if found}
+
+    def _written(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
+        self.register.record(tx, request, "written", {"objects": generations})
+        extra = {**request.extra, "generations": generations, "watch_from": self.clock.now()}
+        self.register.progress(tx, request, step="watching", extra=extra, progress="starting")
+
+    # watching ------------------------------------------------------------------------------------------------------
+
+    async def _watch(self, request: Request, refs: tuple[ObjectRef, ...]) -> Rollout | None:
+        """Watches until everything is healthy (None) or something fails (how)."""
+        generations = request.extra.get("generations", {})
+        deadline = request.extra.get("watch_from", self.clock.now()) + WATCH_FOR
+        shown = request.progress
+        for ref in refs:
+            rollouts = watch_rollout(
+                self._writer(request), ref, int(generations.get(str(ref), 0)), clock=self.clock, deadline=deadline
+            )
+            async for rollout in rollouts:
+                if rollout.state == "failing":
+                    return rollout
+                if rollout.progress != shown:
+                    shown = rollout.progress
+                    request = await self.database.write(self.register.progress, request, progress=shown)
+        return None
+
+    async def _diagnosis(self, request: Request, failed: Rollout) -> tuple[list[str], str]:
+        """Which pods, why, their last log lines and events; the failure alone when the cluster can't be asked."""
+        try:
+            found = await diagnose(self._writer(request), failed.ref)
+        except (Unavailable, ClusterError) as away:
+            log.warning("%s: no diagnosis, %s", request.name, away.message)
+            return [failed.sentence, f"More could not be found out: {away.message}"], ""
+        return list(found.lines), found.code
+
+    # ends ----------------------------------------------------------------------------------------------------------
+
+    def _healthy(self, tx: Tx, request: Request) -> None:
+        current = self._current(tx, request)
+        self.register.move(tx, current, Event.BECAME_HEALTHY, outcome=current.progress)
+
+    def _failed(self, tx: Tx, request: Request, why: str, lines: list[str], code: str) -> None:
+        current = self._current(tx, request)
+        plan = _plan(request)
+        if not plan.undo:
+            self._end_failed(tx, current, why, lines, code)
+            return
+        after = self.register.move(
+            tx, current, Event.UNDO_BEGUN, data={"why": why}, outcome=why, step="restoring", progress=""
+        )
+        self.register.say(tx, after, "diagnosis", lines, code=code)
+
+    def _end_failed(self, tx: Tx, request: Request, why: str, lines: list[str], code: str) -> None:
+        after = self.register.move(tx, self._current(tx, request), Event.FAILED, data={"why": why}, outcome=why)
+        self.register.say(tx, after, f"diagnosis-{request.step}", lines, code=code)
+
+    def _undone(self, tx: Tx, request: Request) -> None:
+        self.register.move(tx, self._current(tx, request), Event.UNDONE)
+
+    # rolling back --------------------------------------------------------------------------------------------------
+
+    async def _restore(self, request: Request) -> None:
+        writer, generations = self._writer(request), dict[str, int]()
+        for undo in _plan(request).undo:
+            live = await writer.get(undo.ref)
+            if live is None:
+                raise PlatformError(f"{undo.ref} is gone; there is nothing to roll back.")
+            if changes(live, await writer.dry_run(undo)):
+                await self._check_still_ours(request, writer, live, undo)
+                version = str(live["metadata"]["resourceVersion"])
+                live = await self._put_back(writer, undo.model_copy(update={"resource_version": version}))
+            generations[str(undo.ref)] = int(live["metadata"].get("generation", 0))
+        await self.database.write(self._restored, request, generations)
+
+    async def _put_back(self, writer: ClusterWriter, undo: Write) -> dict[str, Any]:
+        try:
+            return await writer.write(undo)
+        except Conflict as raced:  # status updates race with us: look again soon
+            raise Unavailable("The workload is changing just now.", retry_after=0.2) from raced
+
+    async def _check_still_ours(
+        self, request: Request, writer: ClusterWriter, live: dict[str, Any], undo: Write
+    ) -> None:
+        """A person who stepped in during the rollout must not be overwritten by our rollback."""
+        for write in _plan(request).writes:
+            bare = write.model_copy(update={"resource_version": ""})
+            if write.ref == undo.ref and changes(live, await writer.dry_run(bare)):
+                said = (
+                    "Somebody changed the workload during the rollout, so it was not rolled back. A person has to look."
+                )
+                raise PlatformError(f"{request.outcome} {said}")
+
+    def _restored(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
+        current = self._current(tx, request)
+        self.register.record(tx, current, "restored", {"objects": generations})
+        extra = {**current.extra, "generations": generations, "watch_from": self.clock.now()}
+        self.register.progress(tx, current, step="watching_back", extra=extra)
+
+    # helpers -------------------------------------------------------------------------------------------------------
+
+    def _current(self, tx: Tx, request: Request) -> Request:
+        return self.register.current(tx, request)
+
+    def _writer(self, request: Request) -> ClusterWriter:
+        environment = self.configuration.platform.environments.get(request.environment)
+        if environment is None:
+            raise PlatformError(f"The environment {request.environment} is no longer in the configuration.")
+        return self.clusters.writer(environment)
+
+
+def _plan(request: Request) -> Plan:
+    if request.plan is None:
+        raise TypeError(f"{request.name} runs without a plan")
+    return request.plan
