@@ -37,6 +37,7 @@ class MovableClock:
 
     async def advance(self, seconds: float) -> None:
         """Moves time on, waking each sleeper at its own moment and in order, also those who sleep again on the way."""
+        await self._settle()  # whoever was about to sleep does so at the present time
         end = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
             due, _, future = heapq.heappop(self._sleepers)

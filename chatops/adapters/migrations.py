@@ -1,0 +1,230 @@
+"""Every table, as ordered steps that are only ever added to.
+
+A database that is out there has the early steps behind it: an edited step would never run again there, so a change
+of a table is a new step at the end (``tests/store/migrations.txt`` holds the committed names).
+
+What holds in all tables: times are seconds since the epoch (REAL, UTC) and 0 means "not yet"; JSON is TEXT; booleans
+are 0 and 1; NULL only where a column says so. Partial indexes are used by queries that repeat their condition
+literally (``… WHERE ended_at = 0 AND …``).
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from chatops.kernel.errors import Refused
+
+migrations = Migrations("chatops")
+
+
+@migrations()
+def m001_requests(db: Database) -> None:
+    """Requests: the columns are what is searched, ``body`` is the whole record.
+
+    AUTOINCREMENT, because R-1042 names an audit chain and a thread for ever: a number is never given twice, even
+    after old requests were removed. ``slot`` is "service/environment" while a change occupies it: UNIQUE is the lock.
+    """
+    db.execute(
+        """CREATE TABLE requests (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,
+            action TEXT NOT NULL,
+            service TEXT NOT NULL DEFAULT '',
+            environment TEXT NOT NULL DEFAULT '',
+            requester_id TEXT NOT NULL,
+            state TEXT NOT NULL,
+            version INTEGER NOT NULL DEFAULT 0,
+            slot TEXT UNIQUE,
+            deadline_at REAL NOT NULL DEFAULT 0,
+            remind_at REAL,
+            approved_at REAL NOT NULL DEFAULT 0,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            ended_at REAL NOT NULL DEFAULT 0,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('requests', 1000)")
+    db.execute("CREATE INDEX requests_open ON requests (state, id) WHERE ended_at = 0")
+    db.execute("CREATE INDEX requests_due ON requests (deadline_at) WHERE ended_at = 0")
+    db.execute("CREATE INDEX requests_remind ON requests (remind_at) WHERE ended_at = 0")
+    db.execute("CREATE INDEX requests_by_requester ON requests (requester_id, id)")
+    db.execute("CREATE INDEX requests_by_place ON requests (service, environment, id)")
+
+
+@migrations()
+def m002_votes(db: Database) -> None:
+    """Votes: one of a person on a plan; withdrawing keeps the row, so that the audit trail and this table agree."""
+    db.execute(
+        """CREATE TABLE votes (
+            request_id INTEGER NOT NULL REFERENCES requests (id) ON DELETE CASCADE,
+            digest TEXT NOT NULL,
+            person_id TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            body TEXT NOT NULL,
+            at REAL NOT NULL,
+            withdrawn_at REAL NOT NULL DEFAULT 0,
+            PRIMARY KEY (request_id, digest, person_id)
+        ) STRICT"""
+    )
+
+
+@migrations()
+def m003_inbox(db: Database) -> None:
+    """Inbox: what Slack or a sender gave us, committed before it is acknowledged; ``done_at`` is NULL until handled.
+
+    ``key`` is the sender's own id of the delivery, so that a redelivery finds itself here.
+    """
+    db.execute(
+        """CREATE TABLE inbox (
+            key TEXT NOT NULL PRIMARY KEY,
+            kind TEXT NOT NULL,
+            body TEXT NOT NULL,
+            received_at REAL NOT NULL,
+            done_at REAL,
+            tries INTEGER NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT ''
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX inbox_waiting ON inbox (received_at) WHERE done_at IS NULL")
+    db.execute("CREATE INDEX inbox_done ON inbox (done_at) WHERE done_at IS NOT NULL")
+
+
+@migrations()
+def m004_posts(db: Database) -> None:
+    """Posts: messages that should stand in Slack; ``wanted`` counts what we want said, ``sent`` what Slack has.
+
+    ``posting_since`` (NULL: not now) marks a call whose answer we don't have: it is looked up before posting again.
+    """
+    db.execute(
+        """CREATE TABLE posts (
+            id TEXT NOT NULL PRIMARY KEY,
+            lane INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            subject TEXT NOT NULL DEFAULT '',
+            channel TEXT NOT NULL DEFAULT '',
+            person TEXT NOT NULL DEFAULT '',
+            thread_of TEXT NOT NULL DEFAULT '',
+            thread_ts TEXT NOT NULL DEFAULT '',
+            response_url TEXT NOT NULL DEFAULT '',
+            content TEXT NOT NULL DEFAULT '{}',
+            wanted INTEGER NOT NULL DEFAULT 1,
+            sent INTEGER NOT NULL DEFAULT 0,
+            posting_since REAL,
+            ts TEXT NOT NULL DEFAULT '',
+            channel_id TEXT NOT NULL DEFAULT '',
+            tries INTEGER NOT NULL DEFAULT 0,
+            next_at REAL NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT '',
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX posts_unsent ON posts (lane, next_at) WHERE wanted > sent")
+    db.execute("CREATE INDEX posts_in_thread ON posts (thread_of) WHERE wanted > sent")
+
+
+@migrations()
+def m005_audit(db: Database) -> None:
+    """The audit trail (see ``chatops.kernel.audit``): a chain for each request or incident, their heads, the seals.
+
+    ``audit_heads.sealed`` is the number of the seal that holds this head, 0 while none does.
+    """
+    db.execute(
+        """CREATE TABLE audit (
+            chain TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            at REAL NOT NULL,
+            who TEXT NOT NULL,
+            what TEXT NOT NULL,
+            data TEXT NOT NULL,
+            configuration TEXT NOT NULL,
+            previous TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            PRIMARY KEY (chain, seq)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX audit_by_time ON audit (at)")
+    db.execute(
+        """CREATE TABLE audit_heads (
+            chain TEXT NOT NULL PRIMARY KEY,
+            seq INTEGER NOT NULL,
+            hash TEXT NOT NULL,
+            sealed INTEGER NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX audit_heads_unsealed ON audit_heads (chain) WHERE sealed = 0")
+    db.execute(
+        """CREATE TABLE audit_seals (
+            seq INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            heads TEXT NOT NULL,
+            previous TEXT NOT NULL,
+            hash TEXT NOT NULL
+        ) STRICT"""
+    )
+
+
+@migrations()
+def m006_ledger(db: Database) -> None:
+    """The deploy ledger; ``request_id`` is NULL for what another pipeline deployed, so it refers to no request."""
+    db.execute(
+        """CREATE TABLE ledger (
+            id INTEGER PRIMARY KEY,
+            request_id INTEGER UNIQUE,
+            action TEXT NOT NULL,
+            service TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            before TEXT NOT NULL DEFAULT '',
+            after TEXT NOT NULL DEFAULT '',
+            requested_by TEXT NOT NULL DEFAULT '',
+            approved_by TEXT NOT NULL DEFAULT '',
+            started_at REAL NOT NULL,
+            ended_at REAL NOT NULL DEFAULT 0,
+            outcome TEXT NOT NULL DEFAULT '',
+            body TEXT NOT NULL DEFAULT '{}'
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX ledger_by_place ON ledger (service, environment, id)")
+
+
+@migrations()
+def m007_settings_and_people(db: Database) -> None:
+    """Settings that people change while we run (paused), and who people are, so that a restart need not ask Slack."""
+    db.execute(
+        "CREATE TABLE settings (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, updated_at REAL NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE people (id TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL, fetched_at REAL NOT NULL) STRICT"
+    )
+
+
+def names() -> list[str]:
+    """The steps in order."""
+    return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]
+
+
+def migrate(db: Database) -> None:
+    """Brings a database up to the newest step; the caller holds the lock that keeps a second process out.
+
+    Raises ``Refused`` for a database that a newer chatops has written to, and for one that is another program's.
+    """
+    applied = [step.name for step in migrations.applied(db)]
+    known = names()
+    foreign = sorted(set(db.table_names()) - {Migrations.migrations_table, "sqlite_sequence"})
+    if not applied and foreign:
+        raise Refused(
+            f"This database belongs to another program: it has the table {foreign[0]!r} and none of ours.",
+            rule="database",
+            hint="Let CHATOPS_DATABASE name a file of chatops's own.",
+        )
+    newer = [name for name in applied if name not in known]
+    if newer:
+        raise Refused(
+            f"This database was written by a newer chatops: it has the step {newer[0]!r}, this version ends with "
+            f"{known[-1]!r}.",
+            rule="database",
+            hint="Start the newer version, or restore the backup taken before it was first started.",
+        )
+    migrations.apply(db)

@@ -1,0 +1,297 @@
+"""The embedded database: one thread writes and commits waiting work together, others read beside it.
+
+The life of a write: ``write`` puts a job on the queue → the writer thread takes all that wait, runs each in a savepoint
+of its own, commits once → one call to the event loop hands out all results. So a durable answer costs a share of an
+fsync, and nobody is told "done" before it is true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from chatops.adapters.filelock import FileLock
+from chatops.adapters.sqlite_file import (
+    Writing,
+    explained,
+    open_for_reading,
+    open_for_writing,
+    presentable,
+    reading,
+    snapshot,
+    unavailable,
+)
+from chatops.kernel.errors import Unavailable
+from chatops.kernel.ports import Tx
+
+__all__ = ["SQLite", "reading"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class SQLite:
+    """``kernel.ports.Database`` on one file.
+
+    ``queue`` bounds the writes that wait (further callers wait before they are queued), ``batch`` those that share a
+    COMMIT. ``on_commit_point`` is called on the writer thread with "before_commit NAMES" and "after_commit NAMES"
+    (function names, comma-separated): where tests kill the process. Give it to one event loop.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        queue: int = 1024,
+        batch: int = 256,
+        readers: int = 2,
+        on_commit_point: Callable[[str], None] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._batch = batch
+        self._reader_count = readers
+        self._on_commit_point = on_commit_point
+        self._room = asyncio.Semaphore(queue)
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        self._open = False
+        self._writer: threading.Thread | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+        self._reading: list[sqlite3.Connection] = []
+
+    async def __aenter__(self) -> SQLite:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Opens or creates the file and brings it up to date.
+
+        Raises ``Unavailable`` when another process has it or the disk says no, ``Refused`` for a file that is no
+        database, another program's, or a newer version's.
+        """
+        if self._writer is not None:
+            raise RuntimeError("a database is opened once")
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        # A daemon: a process whose loop died without close() must still be able to end; what is committed stays.
+        self._writer = threading.Thread(target=self._work, args=(opened,), name="database-writer", daemon=True)
+        self._writer.start()
+        try:
+            await opened
+        except BaseException:
+            self._jobs.put(None)  # cancelled while opening: the thread gives the file back by itself
+            raise
+        self._readers = ThreadPoolExecutor(self._reader_count, thread_name_prefix="database-reader")
+        self._open = True
+
+    async def close(self) -> None:
+        """Commits what is queued, refuses what comes later, and gives the file back; closing twice is fine."""
+        if not self._open:
+            return
+        self._open = False
+        assert self._readers is not None  # noqa: S101
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._reading:  # before the writer, whose last close folds the WAL back into the file
+            connection.close()
+        self._jobs.put(None)
+        await self._closed
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``fn(tx, …)`` in a savepoint of its own and returns its result after COMMIT.
+
+        Its exception rolls it back alone. Raises ``Unavailable`` when nothing could be saved. A caller that is
+        cancelled before ``fn`` began prevents it; later, it runs to its end.
+        """
+        self._must_be_open()
+        await self._room.acquire()
+        if not self._open:
+            self._room.release()
+            self._must_be_open()
+        job = _Job(fn, args, kwargs, self._loop.create_future())
+        self._jobs.put(job)
+        result: T = await job.future
+        return result
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``fn(tx, …)`` on a read-only snapshot, not behind the writers; sees every write that was answered."""
+        self._must_be_open()
+        return await self._loop.run_in_executor(self._readers, self._look, lambda tx: fn(tx, *args, **kwargs))
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise Unavailable("The database is closed.", hint="The assistant is stopping or has not started yet.")
+
+    # On the writer thread
+
+    def _work(self, opened: asyncio.Future[None]) -> None:
+        try:
+            connection = self._connect_writer()
+        except BaseException as error:
+            self._on_loop(_settle, opened, error)
+            return
+        self._on_loop(_settle, opened, None)
+        problem: BaseException | None = None
+        try:
+            batch = self._next_batch()
+            while batch:
+                self._commit(connection, batch)
+                self._on_loop(self._deliver, batch)
+                batch = self._next_batch()
+            connection.close()
+        except BaseException as error:
+            problem = error
+        finally:
+            self._lock.release()
+        self._on_loop(_settle, self._closed, problem)
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            with explained(self.path):
+                return open_for_writing(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _next_batch(self) -> list[_Job]:
+        """What waits now, at least one; empty when it is time to stop."""
+        first = self._jobs.get()
+        if first is None:
+            return []
+        found = [first]
+        with suppress(Empty):
+            while len(found) < self._batch:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    self._jobs.put(None)  # stop after this batch
+                    break
+                found.append(job)
+        return found
+
+    def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                job.run(connection)
+            self._commit_point("before_commit", batch)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            log.error("a commit of %d writes failed", len(batch), exc_info=error)
+            for job in batch:
+                job.lost(error)
+            # A failed COMMIT can leave the transaction open; without this the next batch would join it.
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            return
+        try:
+            self._commit_point("after_commit", batch)
+        except Exception:  # it is saved: its callers must hear so, whatever the hook says
+            log.exception("the hook after a commit failed")
+
+    def _commit_point(self, point: str, batch: Sequence[_Job]) -> None:
+        if self._on_commit_point is not None:
+            self._on_commit_point(f"{point} {','.join(job.name for job in batch)}")
+
+    def _on_loop(self, call: Callable[..., None], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:
+            log.error("the event loop ended before the database was closed")
+
+    # On the event loop
+
+    def _deliver(self, batch: Sequence[_Job]) -> None:
+        for job in batch:
+            self._room.release()
+            for call in job.calls:
+                try:
+                    call()
+                except Exception as error:
+                    context = {"message": "a call after a commit failed", "exception": error}
+                    self._loop.call_exception_handler(context)
+            if job.future.cancelled():
+                if job.error is not None:
+                    log.warning("%s failed after its caller had gone", job.name, exc_info=job.error)
+            elif job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+
+    # On a reader thread
+
+    def _look(self, fn: Callable[[Tx], T]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        with explained(self.path):
+            if connection is None:
+                connection = self._local.connection = open_for_reading(self.path)
+                self._reading.append(connection)
+            return snapshot(connection, fn)
+
+
+class _Job:
+    """One function that waits for the writer, and what became of it."""
+
+    __slots__ = ("args", "calls", "error", "fn", "future", "kwargs", "result")
+
+    def __init__(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], future: asyncio.Future[Any]
+    ) -> None:
+        self.fn, self.args, self.kwargs, self.future = fn, args, kwargs, future
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.calls: Sequence[Callable[[], object]] = ()
+
+    @property
+    def name(self) -> str:
+        fn = getattr(self.fn, "func", self.fn)  # functools.partial
+        return str(getattr(fn, "__name__", type(fn).__name__))
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """In a savepoint; raises only when the whole transaction is gone."""
+        if self.future.cancelled():
+            return
+        tx = Writing(connection)
+        connection.execute("SAVEPOINT job")
+        try:
+            self.result = self.fn(tx, *self.args, **self.kwargs)
+        except BaseException as error:
+            # A full disk can make SQLite roll back everything; then nothing of this batch may be called done.
+            if not connection.in_transaction:
+                raise
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+            self.error = presentable(error)
+        else:
+            connection.execute("RELEASE job")
+            self.calls = tx.calls
+
+    def lost(self, error: BaseException) -> None:
+        """The batch was not saved; what the function itself raised stays what its caller hears."""
+        self.result, self.calls = None, ()
+        if self.error is None:
+            self.error = unavailable(error, "Nothing was saved")
+            self.error.__cause__ = error
+
+
+def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
