@@ -23,26 +23,30 @@ WHERE id = :id AND version = :version - 1
 """
 ADD_VOTE = """
 INSERT INTO votes (request_id, digest, person_id, verdict, body, at, withdrawn_at)
-VALUES (:request_id, :digest, :person_id, :verdict, :body, :at, NULL)
+VALUES (:request_id, :digest, :person_id, :verdict, :body, :at, 0)
 ON CONFLICT (request_id, digest, person_id)
-DO UPDATE SET verdict = excluded.verdict, body = excluded.body, at = excluded.at, withdrawn_at = NULL
+DO UPDATE SET verdict = excluded.verdict, body = excluded.body, at = excluded.at, withdrawn_at = 0
 """
 VOTES = """
-SELECT body FROM votes WHERE request_id = :id AND digest = :digest AND verdict = 'approve' AND withdrawn_at IS NULL
+SELECT body FROM votes WHERE request_id = :id AND digest = :digest AND verdict = 'approve' AND withdrawn_at = 0
 ORDER BY at, person_id
 """
 NEXT_IN_LINE = """
-SELECT id FROM requests WHERE service = :service AND environment = :environment AND state IN ('queued', 'contested')
+SELECT id FROM requests WHERE ended_at = 0 AND service = :service AND environment = :environment AND state IN ('queued', 'contested')
 ORDER BY CASE state WHEN 'queued' THEN 0 ELSE 1 END, id LIMIT 1
 """
-ACTIVE = "SELECT id FROM requests WHERE state IN ('planning', 'approved', 'running', 'rolling_back') ORDER BY id"
-OPEN = """SELECT id FROM requests WHERE state IN
-('planning', 'contested', 'queued', 'waiting', 'approved', 'stalled', 'running', 'rolling_back') ORDER BY id"""
-DUE = """
-SELECT id FROM requests WHERE state IN ('contested', 'waiting', 'stalled') AND deadline_at <= :now ORDER BY deadline_at
-LIMIT 100
+# `ended_at = 0` is what the partial indexes hold.
+ACTIVE = """
+SELECT id FROM requests WHERE ended_at = 0 AND state IN ('planning', 'approved', 'running', 'rolling_back') ORDER BY id
 """
-TO_REMIND = "SELECT id FROM requests WHERE state = 'waiting' AND remind_at <= :now ORDER BY remind_at LIMIT 100"
+OPEN = "SELECT id FROM requests WHERE ended_at = 0 ORDER BY id"
+DUE = """
+SELECT id FROM requests WHERE ended_at = 0 AND deadline_at > 0 AND deadline_at <= :now ORDER BY deadline_at LIMIT 100
+"""
+TO_REMIND = "SELECT id FROM requests WHERE ended_at = 0 AND remind_at <= :now ORDER BY remind_at LIMIT 100"
+OF_PERSON = "SELECT id FROM requests WHERE requester_id = :person ORDER BY id DESC LIMIT :limit"
+RECENT = "SELECT id FROM requests ORDER BY id DESC LIMIT :limit"
+WAITING = "SELECT id FROM requests WHERE ended_at = 0 AND state = 'waiting' ORDER BY id DESC LIMIT :limit"
 
 
 def slot_of(request: Request) -> str | None:
@@ -57,12 +61,12 @@ def _columns(request: Request) -> dict[str, object]:
         "state": request.state.value,
         "version": request.version,
         "slot": slot_of(request),
-        "deadline_at": request.deadline_at or None,
+        "deadline_at": request.deadline_at,
         "remind_at": request.remind_at or None,
-        "approved_at": request.approved_at or None,
+        "approved_at": request.approved_at,
         "created_at": request.created_at,
         "updated_at": request.updated_at,
-        "ended_at": request.ended_at or None,
+        "ended_at": request.ended_at,
         "body": request.model_dump_json(exclude={"id", "votes"}),
     }
 
@@ -173,22 +177,20 @@ def to_remind(tx: Tx, now: float) -> list[int]:
     return _ids(tx.all(TO_REMIND, now=now))
 
 
+def _several(tx: Tx, rows: Sequence[Row]) -> list[Request]:
+    return [load(tx, number) for number in _ids(rows)]
+
+
 def of_person(tx: Tx, person_id: str, limit: int = 20) -> list[Request]:
     """One person's requests, newest first."""
-    rows = tx.all(
-        "SELECT id FROM requests WHERE requester_id = :person ORDER BY id DESC LIMIT :limit",
-        person=person_id,
-        limit=limit,
-    )
-    return [load(tx, number) for number in _ids(rows)]
+    return _several(tx, tx.all(OF_PERSON, person=person_id, limit=limit))
 
 
 def recent(tx: Tx, limit: int = 20) -> list[Request]:
     """Everybody's requests, newest first."""
-    return [load(tx, n) for n in _ids(tx.all("SELECT id FROM requests ORDER BY id DESC LIMIT :limit", limit=limit))]
+    return _several(tx, tx.all(RECENT, limit=limit))
 
 
 def waiting(tx: Tx, limit: int = 200) -> list[Request]:
     """Requests that wait for approvals, newest first."""
-    rows = tx.all("SELECT id FROM requests WHERE state = 'waiting' ORDER BY id DESC LIMIT :limit", limit=limit)
-    return [load(tx, number) for number in _ids(rows)]
+    return _several(tx, tx.all(WAITING, limit=limit))
