@@ -200,6 +200,15 @@ def m007_settings_and_people(db: Database) -> None:
     )
 
 
+@migrations()
+def m008_what_slack_shows(db: Database) -> None:
+    """A hash of what a post last said in Slack, so that a card that has not changed is not sent again after a restart.
+
+    Empty: not known.
+    """
+    db.execute("ALTER TABLE posts ADD COLUMN sent_hash TEXT NOT NULL DEFAULT ''")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]
