@@ -1,0 +1,303 @@
+"""The line that people type: ``/platform ACTION positional… key=value… because REASON``.
+
+Pure: text in, ``Line`` out, or a ``Misread`` that knows what was understood, so that the form can be opened with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import permutations
+
+from chatops.kernel.action import Action, InputKind, inputs_of
+from chatops.kernel.catalog import Platform, closest
+from chatops.kernel.errors import InputError
+
+Values = Mapping[str, str]
+
+# Slack wraps mentions and links: <@U1|lee>, <#C1|deploys>, <!subteam^S1|@leads>, <!here>, <https://a.test|a.test>
+# https://docs.slack.dev/messaging/formatting-message-text
+_WRAPPED = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+# Phones and word processors write these for " and '; one for one, so that positions stay the same.
+_QUOTES = str.maketrans({**dict.fromkeys("“”„‟«»″", '"'), **dict.fromkeys("‘’‚‛′", "'")})
+_WORD = re.compile(
+    r"(?P<key>[A-Za-z][\w.-]*=)?(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>\S*))(?=\s|$)|(?P<rest>\S+)"
+)
+_VERSION = re.compile(r"^(?:sha256:[0-9a-f]{64}|[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
+_INTEGER = re.compile(r"^[+-]?\d{1,18}$")
+_YES, _NO = frozenset({"yes", "true", "on", "1", "y"}), frozenset({"no", "false", "off", "0", "n", ""})
+_MOST_WORDS = 5  # of which every order is tried; no action declares more positionals
+_SHOWN = 60  # characters of a wrong word that are said back
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An understood line; ``values`` by input name, names from the catalog in their own spelling."""
+
+    action: str
+    values: Values = field(default_factory=dict)
+    reason: str = ""
+    break_glass: bool = False
+
+    def inputs(self, action: Action) -> dict[str, str]:
+        """The values with the reason among them, where the action takes one."""
+        takes_reason = any(one.name == "reason" for one in inputs_of(action.inputs))
+        return {**self.values, **({"reason": self.reason} if self.reason and takes_reason else {})}
+
+    def missing(self, action: Action) -> tuple[str, ...]:
+        """Titles of the inputs that are needed and not there."""
+        given = self.inputs(action)
+        return tuple(one.title for one in inputs_of(action.inputs) if one.required and not given.get(one.name))
+
+
+class Misread(InputError):
+    """A word that means nothing here; ``line`` is what was understood, ``corrected`` the line probably meant."""
+
+    def __init__(
+        self, message: str, line: Line, *, field: str = "", suggestion: str = "", hint: str = "", corrected: str = ""
+    ) -> None:
+        super().__init__(message, field=field, suggestion=suggestion, hint=hint)
+        self.line = line
+        self.corrected = corrected
+
+
+def unescape(text: str) -> str:
+    """What the person typed, out of what Slack made of it: mentions as @name, links as typed, ``&amp;`` as ``&``."""
+    plain = _WRAPPED.sub(_unwrapped, text)
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _unwrapped(match: re.Match[str]) -> str:
+    sigil, target, label = match.groups()
+    if sigil in ("@", "#"):
+        return sigil + (label or target).removeprefix(sigil)
+    if sigil == "!":
+        return "@" + (label or target.partition("^")[0]).removeprefix("@")
+    return label or target.removeprefix("mailto:")
+
+
+def parse(text: str, actions: Mapping[str, Action], platform: Platform) -> Line:
+    """Understands a line (already unescaped); an empty one has the action ``""``. Raises ``Misread`` and nothing else.
+
+    Positional words go by the order the action declares; out of order they are understood when they fit one way only
+    (``deploy checkout production 1.4.2``). Whether the values are good is for ``requests.parse`` to say.
+    """
+    pairs, reason = _split(text)
+    bare = [value for key, value in pairs if not key]
+    if not bare:
+        if pairs:
+            raise Misread("Which action?", Line("", reason=reason), hint="Start with one, as in `deploy checkout`.")
+        return Line("", reason=reason)
+    action, rest = _action(bare, actions, reason)
+    reader = _Reader(action, actions, platform, reason)
+    reader.take_keys([(key, value) for key, value in pairs if key])
+    reader.take_words(rest)
+    return reader.line()
+
+
+def write(action: Action, line: Line) -> str:
+    """The line as one would type it; reads back as the same line."""
+    words = [action.name]
+    in_order = True
+    kinds = {one.name: one.kind for one in inputs_of(action.inputs)}
+    for name in [*action.positionals, *(name for name in line.values if name not in action.positionals)]:
+        value = line.values.get(name, "")
+        # A version without digits could be taken for a name, and a word after a gap for its neighbour: say the key.
+        plain = kinds.get(name) is not InputKind.VERSION or any(letter.isdigit() for letter in value)
+        in_order = in_order and name in action.positionals and bool(value) and plain
+        if value:
+            words.append(_quoted(value) if in_order else f"{name}={_quoted(value)}")
+    if line.break_glass:
+        words.append("break_glass=yes")
+    return " ".join(words) + (f" because {line.reason}" if line.reason else "")
+
+
+def _quoted(value: str) -> str:
+    risky = not value or re.search(r"[\s\"'=“”„‟«»″‘’‚‛′]", value) or value.casefold() == "because"
+    if not risky:
+        return value
+    return f'"{value}"' if '"' not in value.translate(_QUOTES) else f"'{value}'"
+
+
+def _split(text: str) -> tuple[list[tuple[str, str]], str]:
+    """(key or "", value) of each word up to ``because``, and the reason behind it."""
+    found: list[tuple[str, str]] = []
+    for match in _WORD.finditer(text.translate(_QUOTES)):
+        key = (match["key"] or "")[:-1]
+        plain = match["plain"] if match["plain"] is not None else match["rest"]
+        if not key and plain is not None and plain.casefold() == "because":
+            return found, text[match.end() :].strip()
+        value = next((one for one in (match["double"], match["single"], plain) if one is not None), "")
+        if key or value:
+            found.append((key, value))
+    return found, ""
+
+
+def _action(words: Sequence[str], actions: Mapping[str, Action], reason: str) -> tuple[Action, list[str]]:
+    """The action that the first words name (``database create`` is ``database.create``), and the other words."""
+    names = {name.casefold(): name for name in actions}
+    for length in (3, 2, 1):
+        name = names.get(".".join(words[:length]).casefold())
+        if name is not None and len(words) >= length:
+            return actions[name], list(words[length:])
+    meant, used = "", 1
+    for length in (2, 1):
+        if len(words) >= length and (near := closest(".".join(words[:length]), names)):
+            meant, used = names[near], length
+            break
+    said = words[0][:_SHOWN]
+    hint = f"Did you mean {meant}?" if meant else f"I know {', '.join(list(actions)[:12])}. `help` says more."
+    # _WORD gave these words, quoted again they read the same.
+    again = " ".join([meant, *(_quoted(word) for word in words[used:])]) + (f" because {reason}" if reason else "")
+    raise Misread(
+        f"There is no action called {said!r}.", Line(meant, reason=reason), field="action", suggestion=meant, hint=hint,
+        corrected=again if meant else "",
+    )  # fmt: skip
+
+
+class _Reader:
+    """Puts words into the inputs of one action."""
+
+    def __init__(self, action: Action, actions: Mapping[str, Action], platform: Platform, reason: str) -> None:
+        self.action = action
+        self.fields = {one.name: one for one in inputs_of(action.inputs)}
+        self.values: dict[str, str] = {}
+        self.reason = reason
+        self.break_glass = False
+        self._actions = actions
+        self._known: dict[InputKind, dict[str, str]] = {
+            InputKind.SERVICE: _by_fold(platform.services),
+            InputKind.ENVIRONMENT: _by_fold(platform.environments),
+            InputKind.ACTION: _by_fold(actions),
+            InputKind.BOOLEAN: {word: word for word in (_YES | _NO) - {""}},
+        }
+        self._meant = cache(self._closest)
+
+    def line(self) -> Line:
+        values = {name: self.values[name] for name in self.fields if self.values.get(name)}
+        reason = self.reason or values.get("reason", "")
+        values.pop("reason", None)
+        return Line(self.action.name, values, reason, self.break_glass)
+
+    def take_keys(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """``key=value`` words; names and titles of inputs are the same."""
+        keys = {one.title.casefold().replace(" ", "_"): name for name, one in self.fields.items()}
+        keys |= {name.casefold(): name for name in self.fields} | {"break_glass": "break_glass"}
+        wrong: list[Misread] = []
+        for key, value in pairs:
+            name = keys.get(key.casefold().replace("-", "_"))
+            if name is None:
+                wrong.append(self._unknown_key(key, value, keys))
+            elif name == "break_glass":
+                self.break_glass = value.casefold() in _YES
+            elif not self._fits(name, value) and self._closed(name) and value:
+                wrong.append(self._unknown_word(name, value))
+            else:
+                self.values[name] = self._spelled(name, value)
+        if wrong:
+            raise wrong[0]
+
+    def take_words(self, words: Sequence[str]) -> None:
+        """Positional words."""
+        slots = [name for name in self.action.positionals if name in self.fields and name not in self.values]
+        words = self._joined(words, slots)
+        extra = words[len(slots) :]
+        words = words[: len(slots)]
+        misfits: list[tuple[str, str]] = []
+        for name, word in self._assigned(words, slots):
+            if self._fits(name, word) or not self._closed(name):
+                self.values[name] = self._spelled(name, word)
+            else:
+                misfits.append((name, word))
+        if misfits:
+            raise self._unknown_word(*misfits[0])
+        if extra:
+            raise self._extra(extra)
+
+    def _joined(self, words: Sequence[str], slots: Sequence[str]) -> list[str]:
+        """``why database create``: two words that name one action become one."""
+        joined = list(words)
+        if any(self.fields[name].kind is InputKind.ACTION for name in slots):
+            for at in range(len(joined) - 1):
+                if (both := f"{joined[at]}.{joined[at + 1]}").casefold() in self._known[InputKind.ACTION]:
+                    return [*joined[:at], both, *joined[at + 2 :]]
+        return joined
+
+    def _assigned(self, words: Sequence[str], slots: Sequence[str]) -> list[tuple[str, str]]:
+        """Which word goes where: the declared order when all fit, else the only or the likeliest order."""
+        in_order = list(zip(slots, words, strict=False))
+        if len(words) > _MOST_WORDS or len(slots) > _MOST_WORDS or all(self._fits(*pair) for pair in in_order):
+            return in_order
+        orders = [list(zip(order, words, strict=True)) for order in permutations(slots, len(words))]
+        # max() keeps the first of equals, and permutations() begins with the declared order.
+        return max(orders, key=lambda pairs: sum(self._score(*pair) for pair in pairs))
+
+    def _score(self, name: str, word: str) -> int:
+        """How well a word suits an input; a version is hardly ever without a digit."""
+        kind = self.fields[name].kind
+        if kind is InputKind.VERSION:
+            return 0 if not self._fits(name, word) else 4 if any(letter.isdigit() for letter in word) else 1
+        if self._fits(name, word):
+            return 6 if self._closed(name) or kind is InputKind.INTEGER else 3
+        return 2 if self._meant(name, word) else 0
+
+    def _closed(self, name: str) -> bool:
+        """Whether only known words will do."""
+        return self._choices(name) is not None
+
+    def _choices(self, name: str) -> Mapping[str, str] | None:
+        one = self.fields[name]
+        return _by_fold(one.options) if one.kind is InputKind.CHOICE else self._known.get(one.kind)
+
+    def _fits(self, name: str, word: str) -> bool:
+        kind, choices = self.fields[name].kind, self._choices(name)
+        if choices is not None:
+            return word.casefold() in choices
+        if kind is InputKind.VERSION:
+            return bool(_VERSION.match(word)) and word.casefold() not in self._known[InputKind.ENVIRONMENT]
+        return bool(_INTEGER.match(word)) if kind is InputKind.INTEGER else True
+
+    def _spelled(self, name: str, word: str) -> str:
+        return (self._choices(name) or {}).get(word.casefold(), word)
+
+    def _closest(self, name: str, word: str) -> str:
+        choices = self._choices(name) or {}
+        near = closest(word[:_SHOWN], choices)
+        return choices[near] if near else ""
+
+    def _unknown_word(self, name: str, word: str) -> Misread:
+        meant, one = self._meant(name, word), self.fields[name]
+        known = list((self._choices(name) or {}).values())
+        some = f"There are {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}." if known else ""
+        return Misread(
+            f"There is no {one.title.casefold()} called {word[:_SHOWN]!r}.", self.line(), field=name, suggestion=meant,
+            hint=f"Did you mean {meant}?" if meant else some, corrected=self._corrected({name: meant}) if meant else "",
+        )  # fmt: skip
+
+    def _unknown_key(self, key: str, value: str, keys: Mapping[str, str]) -> Misread:
+        near = closest(key[:_SHOWN], keys)
+        meant = keys[near] if near else ""
+        hint = f"Did you mean {meant}={value[:_SHOWN]}?" if meant else f"It takes {', '.join(self.fields)}."
+        said = f"`{self.action.name}` has no input called {key[:_SHOWN]!r}."
+        fixed = self._corrected({meant: value}) if meant in self.fields and value else ""
+        return Misread(said, self.line(), field=key, suggestion=meant, hint=hint, corrected=fixed)
+
+    def _extra(self, words: Sequence[str]) -> Misread:
+        said = " ".join(words)
+        hint = "A reason goes after `because`." if not self.reason else f"Usage: {self.action.usage}"
+        takes_reason = "reason" in self.fields and not self.reason
+        fixed = f"{write(self.action, self.line())} because {said}" if takes_reason else ""
+        return Misread(
+            f"I don't know what {said[:_SHOWN]!r} is for.", self.line(), hint=hint, corrected=fixed,
+            suggestion=f"because {said}" if takes_reason else "",
+        )  # fmt: skip
+
+    def _corrected(self, right: Values) -> str:
+        line = self.line()
+        return write(self.action, Line(line.action, {**line.values, **right}, line.reason, line.break_glass))
+
+
+def _by_fold(names: Mapping[str, object] | Sequence[str]) -> dict[str, str]:
+    return {name.casefold(): name for name in names}
