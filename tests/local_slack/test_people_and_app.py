@@ -223,6 +223,10 @@ async def test_mention_and_thread_reply_reach_an_app_that_joined(start: Any) -> 
     acme, app = await start()
     events: list[Json] = []
 
+    @app.event("member_joined_channel")
+    async def joined(event: Json) -> None:
+        events.append({"text": "joined", **event})
+
     @app.event("app_mention")
     async def mention(event: Json, say: Any) -> None:
         await say("On it", thread_ts=event["ts"])
@@ -240,7 +244,9 @@ async def test_mention_and_thread_reply_reach_an_app_that_joined(start: Any) -> 
     await acme.dana.sees("platform-requests", "thanks @dana", thread=asked.ts)
     await acme.sandbox.settled()
     assert [event["text"] for event in events if event["user"] == "U0LEE"] == ["thanks <@U0DANA>"]
-    assert [event["bot_id"] for event in events if event["user"] == "U0PLATFORM"] == []  # bolt leaves out its own
+    assert [event["text"] for event in events if event["user"] == "U0PLATFORM"] == [
+        "joined"
+    ]  # Bolt drops its own words
     root = (await app.client.conversations_replies(channel="C0REQUESTS", ts=asked.ts))["messages"][0]
     assert root["reply_count"] == 2
     assert root["reply_users"] == ["U0PLATFORM", "U0LEE"]

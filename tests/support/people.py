@@ -407,10 +407,15 @@ class Acme:
 async def acme_slack(**options: Any) -> AsyncIterator[Acme]:
     """Acme's workspace on a free port; `options` go to LocalSlack (rate_limits, ack_timeout, retry_scale, clock …).
 
-    `app` changes fields of the SlackApp, e.g. `app={"request_url": "http://127.0.0.1:8080/slack/events"}`.
+    `app` changes fields of the SlackApp, e.g. `app={"request_url": "http://127.0.0.1:8080/slack/events"}`; `channels`
+    are more channels.
     """
     workspace = load_workspace(ACME)
-    workspace = replace(workspace, app=replace(workspace.app, **options.pop("app", {})))
+    workspace = replace(
+        workspace,
+        app=replace(workspace.app, **options.pop("app", {})),
+        channels=(*workspace.channels, *options.pop("channels", ())),
+    )
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(LocalSlack(workspace, **options))
         sandbox = await stack.enter_async_context(Sandbox(slack.url))

@@ -62,7 +62,7 @@ class Delivery:
     async def _deliver(self, payload: Json, summary: str) -> None:
         what = payload["event"]["type"]
         channel = payload["event"].get("channel")
-        await self._faults.until_back()
+        await self._reachable()
         fault = self._faults.strike(("redeliver",), what, {channel} if isinstance(channel, str) else set())
         if fault is not None:
             for number in range(1, fault.copies):
@@ -73,8 +73,14 @@ class Delivery:
             if reason is None or wait is None:
                 return
             await self._clock.sleep(wait * self._settings.retry_scale)
-            await self._faults.until_back()
+            await self._reachable()
             retry = Retry(1 if retry is None else retry.number + 1, reason)
+
+    async def _reachable(self) -> None:
+        """Events of a time when Slack is away wait for its end, and for the app to come back to it."""
+        if self._faults.away:
+            await self._faults.until_back()
+            await self._transport.ready()
 
     async def _attempt(self, payload: Json, what: str, summary: str, retry: Retry) -> None:
         await self._try(payload, what, summary, retry)

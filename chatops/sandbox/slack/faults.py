@@ -9,6 +9,7 @@ from typing import Any
 
 from chatops.sandbox.slack.clock import Clock
 from chatops.sandbox.slack.errors import PageError
+from chatops.sandbox.slack.tally import Tally
 
 Json = dict[str, Any]
 
@@ -46,6 +47,7 @@ class Faults:
         self._faults: list[Fault] = []
         self._n = 0
         self._cleared = asyncio.Event()
+        self.strikes = Tally()
 
     def add(self, given: Json) -> Fault:
         """Add a fault as page-api.md describes it. Raises PageError on a kind that does not exist."""
@@ -99,6 +101,7 @@ class Faults:
             if fault.channel is not None and fault.channel not in channels:
                 continue
             fault.hits += 1
+            self.strikes.add()
             if fault.left is not None:
                 fault.left -= 1
                 if fault.left == 0:

@@ -141,6 +141,7 @@ def pins_add(call: Call) -> Json:
     where.pins.append(message["ts"])
     message["pinned_to"] = [where.id]
     call.on.posting.changed(where, message)
+    call.on.posting.channel_changed(where)
     return {}
 
 
@@ -151,6 +152,7 @@ def pins_remove(call: Call) -> Json:
     where.pins.remove(message["ts"])
     message.pop("pinned_to", None)
     call.on.posting.changed(where, message)
+    call.on.posting.channel_changed(where)
     return {}
 
 
@@ -202,6 +204,7 @@ def bookmarks_add(call: Call) -> Json:
         "app_id": call.on.state.app.id,
     }
     where.bookmarks.append(bookmark)
+    call.on.posting.channel_changed(where)
     return {"bookmark": bookmark}
 
 
@@ -215,6 +218,7 @@ def bookmarks_edit(call: Call) -> Json:
         if bookmark["id"] == call.text("bookmark_id"):
             changes: Json = {name: call.text(name) for name in ("title", "link", "emoji") if name in call.args}
             bookmark.update(changes, date_updated=int(call.on.state.clock.now()))
+            call.on.posting.channel_changed(where)
             return {"bookmark": bookmark}
     raise SlackError("not_found")
 

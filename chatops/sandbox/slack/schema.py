@@ -159,7 +159,7 @@ class Typed:
             problems.add("must provide an object", path)
         elif "type" not in value:
             problems.add("missing required field: type", path)
-        elif value["type"] not in self.kinds:
+        elif not isinstance(value["type"], str) or value["type"] not in self.kinds:
             problems.add(f"unsupported type: {value['type']}", f"{path}/type")
         else:
             self.kinds[value["type"]].check(value, path, problems)

@@ -69,7 +69,7 @@ class LocalSlack:
         self._http = HttpTransport(app.request_url, app.signing_secret) if app.request_url else None
         self._delivery = Delivery(self._http or self.socket, self.clock, self.faults, self.traffic, self.settings)
         self._urls = ResponseUrls(self.clock)
-        posting = Posting(self.state, self.live, self._delivery)
+        self.posting = posting = Posting(self.state, self.live, self._delivery)
         triggers = Triggers(self.clock)
         views = Views(self.state, self.live, posting, triggers)
         answers = Answers(self.state, posting, self._urls)
@@ -102,9 +102,9 @@ class LocalSlack:
         """What slack-sdk takes as base_url; ends with /api/."""
         return f"{self.state.url}/api/"
 
-    async def connected(self) -> None:
-        """Return once the app has a Socket Mode connection."""
-        await self.socket.connected()
+    async def connected(self, times: int = 1) -> None:
+        """Return once the app has opened that many Socket Mode connections since the start, reconnections included."""
+        await self.socket.opened.reach(times)
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from chatops.sandbox.slack.clock import Clock
 from chatops.sandbox.slack.seed import SlackApp
+from chatops.sandbox.slack.tally import Tally
 
 Json = dict[str, Any]
 MOST_CONNECTIONS = 10
@@ -54,6 +55,9 @@ class Transport(Protocol):
 
     async def send(self, kind: str, payload: Json, timeout: float, retry: Retry | None = None) -> Reply: ...
 
+    async def ready(self) -> None:
+        """Return once the app can be reached after an absence of Slack."""
+
 
 class HttpTransport:
     """POSTs to the app's request URL the way Slack does: forms for people's doings, JSON for events, all signed."""
@@ -81,6 +85,9 @@ class HttpTransport:
             raise NoReply("http_timeout") from error
         except aiohttp.ClientError as error:
             raise NoReply("connection_failed") from error
+
+    async def ready(self) -> None:
+        """An app with a request URL is called at once, whether it listens or not."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -136,7 +143,7 @@ class SocketTransport:
         self._connections: list[Connection] = []
         self._acks: dict[str, asyncio.Future[Any]] = {}
         self._turn = itertools.count()
-        self._connected = asyncio.Event()
+        self.opened = Tally()
 
     def ticket(self) -> str:
         """A ticket that opens one socket within 30 s."""
@@ -150,10 +157,6 @@ class SocketTransport:
     def connections(self) -> list[Connection]:
         """The connections that take envelopes."""
         return [one for one in self._connections if not (one.leaving or one.socket.closed)]
-
-    async def connected(self) -> None:
-        """Return once the app has a socket open."""
-        await self._connected.wait()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The websocket endpoint; a ticket that is unknown, used or too old gets 408, as from Slack."""
@@ -175,15 +178,13 @@ class SocketTransport:
             }
         )
         self._connections.append(connection)
-        self._connected.set()
+        self.opened.add()
         try:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._acknowledged(message.data)
         finally:
             self._connections.remove(connection)
-            if not self._connections:
-                self._connected.clear()
         return socket
 
     def _acknowledged(self, text: str) -> None:
@@ -218,6 +219,11 @@ class SocketTransport:
             raise NoReply("connection_failed") from error
         finally:
             del self._acks[envelope_id]
+
+    async def ready(self) -> None:
+        """Return once the app has a connection: it lost all of them when Slack went away."""
+        while not self.connections:
+            await self.opened.reach(self.opened.count + 1)
 
     async def refresh(self) -> None:
         """Ask every connection to be replaced, as Slack does every few hours."""
