@@ -61,6 +61,7 @@ class SQLite:
         self._batch = batch
         self._reader_count = readers
         self._on_commit_point = on_commit_point
+        self.queued = 0  # writes handed to the writer and not answered yet, for /metrics
         self._room = asyncio.Semaphore(queue)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
@@ -123,6 +124,7 @@ class SQLite:
             self._room.release()
             self._must_be_open()
         job = _Job(fn, args, kwargs, self._loop.create_future())
+        self.queued += 1
         self._jobs.put(job)
         result: T = await job.future
         return result
@@ -218,6 +220,7 @@ class SQLite:
     def _deliver(self, batch: Sequence[_Job]) -> None:
         for job in batch:
             self._room.release()
+            self.queued -= 1
             for call in job.calls:
                 try:
                     call()

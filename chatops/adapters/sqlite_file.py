@@ -71,14 +71,14 @@ class Reading:
         return found
 
     def run(self, sql: str, /, **values: Any) -> int:
-        return self._connection.execute(sql, values).rowcount
+        raise RuntimeError("a read changes nothing: use write()")
 
     def after_commit(self, call: Callable[[], object]) -> None:
-        raise RuntimeError("a read commits nothing: call back from a write")
+        raise RuntimeError("a read commits nothing: use write()")
 
 
 class Writing(Reading):
-    """A transaction that remembers whom to call once it is durable."""
+    """A transaction that changes things and remembers whom to call once it is durable."""
 
     __slots__ = ("calls",)
 
@@ -86,12 +86,15 @@ class Writing(Reading):
         super().__init__(connection)
         self.calls: list[Callable[[], object]] = []
 
+    def run(self, sql: str, /, **values: Any) -> int:
+        return self._connection.execute(sql, values).rowcount
+
     def after_commit(self, call: Callable[[], object]) -> None:
         self.calls.append(call)
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    with suppress(FileExistsError):  # names and reasons of people are in it: nobody else's to read
+    with suppress(OSError):  # names and reasons of people are in it: nobody else's to read; SQLite tells what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     try:
@@ -154,12 +157,12 @@ def explained(path: Path) -> Iterator[None]:
     """SQLite's own words about the file become a sentence; mistakes in SQL stay what they are."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.Error as error:
         _explain(path, error)
 
 
-def _explain(path: Path, error: sqlite3.Error | OSError) -> NoReturn:
-    trouble = _trouble(error) if isinstance(error, sqlite3.Error) else (error.strerror or str(error))
+def _explain(path: Path, error: sqlite3.Error) -> NoReturn:
+    trouble = _trouble(error)
     if not trouble:
         raise error
     problem: PlatformError

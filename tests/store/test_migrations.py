@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+from chatops.adapters import migrations
+from chatops.adapters.sqlite import SQLite
+from chatops.kernel.errors import Refused
+from chatops.kernel.ports import Tx
+
+LIST = Path(__file__).with_name("migrations.txt")
+TABLES = {
+    "requests", "votes", "inbox", "posts", "audit", "audit_heads", "audit_seals", "ledger", "settings", "people",
+}  # fmt: skip
+
+
+def steps() -> list[str]:
+    """Each step's name and a digest of what it makes of the schema before it."""
+    found = []
+    for name, following in zip(names := migrations.names(), [*names[1:], None], strict=True):
+        db = sqlite_utils.Database(memory=True)
+        migrations.migrations.apply(db, stop_before=following)
+        made = db.query(
+            "SELECT sql FROM sqlite_master WHERE sql > '' AND tbl_name NOT LIKE :ours", {"ours": "_sqlite_%"}
+        )
+        digest = hashlib.sha256("\n".join(sorted(row["sql"] for row in made)).encode()).hexdigest()[:12]
+        found.append(f"{name} {digest}")
+    return found
+
+
+def test_steps_that_are_out_there_are_never_edited_only_added_to() -> None:
+    committed = LIST.read_text().split("\n")[:-1]
+    assert steps() == committed, "add a new step at the end, and its line to tests/store/migrations.txt"
+
+
+def test_every_step_says_why() -> None:
+    for step in migrations.migrations.pending(sqlite_utils.Database(memory=True)):
+        assert len((step.fn.__doc__ or "").split()) > 8, step.name
+
+
+async def test_a_first_run_makes_every_table_strict(database: SQLite) -> None:
+    def tables(tx: Tx) -> dict[str, int]:
+        rows = tx.all(
+            "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE '\\_%' ESCAPE '\\'"
+        )
+        return {row["name"]: row["strict"] for row in rows if not row["name"].startswith("sqlite_")}
+
+    assert await database.read(tables) == dict.fromkeys(TABLES, 1)
+
+
+async def test_requests_are_numbered_from_1001_and_a_number_is_never_given_twice(database: SQLite) -> None:
+    def ask(tx: Tx, key: str) -> int:
+        row = tx.one(
+            "INSERT INTO requests (key, action, requester_id, state, created_at, updated_at, body)"
+            " VALUES (:key, 'deploy', 'U1', 'planning', 1, 1, '{}') RETURNING id",
+            key=key,
+        )
+        assert row
+        return int(row["id"])
+
+    assert [await database.write(ask, key) for key in "ab"] == [1001, 1002]
+    await database.write(lambda tx: tx.run("DELETE FROM requests WHERE id = 1002"))
+    assert await database.write(ask, "c") == 1003
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        ("SELECT id FROM requests WHERE ended_at = 0 AND deadline_at > 0 AND deadline_at <= :x", "requests_due"),
+        ("SELECT id FROM requests WHERE ended_at = 0 AND remind_at <= :x", "requests_remind"),
+        ("SELECT id FROM requests WHERE ended_at = 0 AND state = :x ORDER BY id", "requests_open"),
+        ("SELECT id FROM requests WHERE requester_id = :x ORDER BY id DESC LIMIT 20", "requests_by_requester"),
+        ("SELECT id FROM requests WHERE service = :x AND environment = :x ORDER BY id DESC", "requests_by_place"),
+        ("SELECT id FROM posts WHERE wanted > sent AND lane = 1 ORDER BY next_at", "posts_unsent"),
+        ("SELECT key FROM inbox WHERE done_at IS NULL ORDER BY received_at", "inbox_waiting"),
+        ("DELETE FROM inbox WHERE done_at IS NOT NULL AND done_at < :x", "inbox_done"),
+        ("SELECT id FROM ledger WHERE service = :x AND environment = :x ORDER BY id DESC LIMIT 5", "ledger_by_place"),
+        ("SELECT chain FROM audit_heads WHERE sealed = 0 ORDER BY chain LIMIT 500", "audit_heads_unsealed"),
+    ],
+)
+async def test_what_is_looked_for_often_has_an_index(database: SQLite, sql: str, index: str) -> None:
+    plan = await database.read(lambda tx: [row["detail"] for row in tx.all(f"EXPLAIN QUERY PLAN {sql}", x=1)])
+    assert any(index in line for line in plan), plan
+    assert not any("TEMP B-TREE" in line for line in plan), plan
+
+
+async def test_a_newer_versions_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "chatops.db"
+    async with SQLite(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('chatops', 'm999_telepathy', '')"
+        )
+    connection.close()
+    with pytest.raises(Refused, match="written by a newer chatops: it has the step 'm999_telepathy'") as refused:
+        await SQLite(path).open()
+    assert "Start the newer version, or restore the backup" in refused.value.hint
+
+
+async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cookies.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE cookies (name TEXT)")
+    connection.close()
+    with pytest.raises(Refused, match="belongs to another program: it has the table 'cookies'"):
+        await SQLite(path).open()
+
+
+async def test_a_start_that_was_cut_off_between_steps_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "chatops.db"
+    db = sqlite_utils.Database(path)
+    migrations.migrations.apply(db, stop_before="m003_inbox")
+    db.close()
+    async with SQLite(path) as database:
+        assert await database.read(lambda tx: len(tx.all("SELECT * FROM inbox"))) == 0
+
+
+async def test_two_that_start_at_once_leave_one_running_and_one_told_why(tmp_path: Path) -> None:
+    both = [SQLite(tmp_path / "chatops.db") for _ in range(2)]
+    results = await asyncio.gather(*(one.open() for one in both), return_exceptions=True)
+    told = [result for result in results if result is not None]
+    assert len(told) == 1
+    assert "is in use by another chatops" in str(told[0])
+    for one in both:
+        await one.close()
