@@ -106,12 +106,14 @@ def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decisio
     """The sha256 (hex) that an approval is bound to: every change, from what, to what, and what policy asks for.
 
     Object versions and times are left out; so are warnings and wording, which may differ while the change is the same.
-    What happens on failure is in it, because it is approved along with the change.
+    What happens on failure is in it, because it is approved along with the change; so is the pod template that a
+    rollback puts back, because its secrets are masked in the changes.
     """
     bound = {
         "action": action,
         "inputs": {name: value for name, value in inputs.items() if name != "reason"},
         "changes": [change.model_dump(mode="json") for change in plan.changes],
+        "restores": [[str(write.ref), write.restore] for write in plan.writes if write.restore],
         "undo": [[str(write.ref), write.manager, write.restore, write.body] for write in plan.undo],
         "on_failure": plan.on_failure,
         "asks": [ask.model_dump(mode="json") for ask in decision.asks],

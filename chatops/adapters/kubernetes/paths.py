@@ -1,0 +1,55 @@
+"""Where objects live in the API: ``/apis/apps/v1/namespaces/shop/deployments/checkout``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+from chatops.kernel.errors import NotFound
+
+# What we touch ourselves; everything else is looked up once in the API's own list.
+BUILT_IN = {
+    ("v1", "Pod"): "pods",
+    ("v1", "Event"): "events",
+    ("v1", "Namespace"): "namespaces",
+    ("apps/v1", "Deployment"): "deployments",
+    ("apps/v1", "ReplicaSet"): "replicasets",
+    ("apps/v1", "StatefulSet"): "statefulsets",
+    ("batch/v1", "Job"): "jobs",
+    ("autoscaling/v2", "HorizontalPodAutoscaler"): "horizontalpodautoscalers",
+}
+Fetch = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+class Paths:
+    """Knows the plural of each kind; asks discovery (``fetch`` of ``/apis/GROUP/VERSION``) for those it does not."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._plurals = dict(BUILT_IN)
+
+    async def collection(self, api_version: str, kind: str, namespace: str) -> str:
+        """The path of a kind's collection.
+
+        Raises ``NotFound`` for a kind that the cluster does not have.
+        """
+        plural = self._plurals.get((api_version, kind)) or await self._discover(api_version, kind)
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        return f"{_root(api_version)}{within}/{plural}"
+
+    async def _discover(self, api_version: str, kind: str) -> str:
+        try:
+            known = await self._fetch(_root(api_version))
+        except NotFound as error:
+            raise NotFound(f"the cluster has no {kind} of {api_version}", status=404) from error
+        for resource in known.get("resources") or []:
+            if "/" not in resource["name"]:  # with a slash: a subresource
+                self._plurals.setdefault((api_version, resource["kind"]), resource["name"])
+        if (api_version, kind) not in self._plurals:
+            raise NotFound(f"the cluster has no {kind} of {api_version}", status=404)
+        return self._plurals[api_version, kind]
+
+
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
