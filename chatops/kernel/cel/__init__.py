@@ -1,0 +1,50 @@
+"""The face of CEL: check an expression when it is read, evaluate it later, elsewhere, with limits.
+
+``check`` is pure; evaluating is done by an ``Evaluator`` handed in (``chatops.adapters.cel``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from chatops.kernel.cel.check import CelMistake, check, possible
+from chatops.kernel.cel.types import Type, Vocabulary, list_of, map_of, record, vocabulary
+from chatops.kernel.errors import PlatformError
+
+__all__ = [
+    "CelError",
+    "CelMistake",
+    "EvaluateAll",
+    "Evaluator",
+    "Type",
+    "Vocabulary",
+    "check",
+    "list_of",
+    "map_of",
+    "possible",
+    "record",
+    "vocabulary",
+]
+
+
+class CelError(PlatformError):
+    """An expression gave no value: an error of its own, a limit, or a worker that died."""
+
+
+class EvaluateAll(Protocol):
+    """Evaluates (expression, variables) pairs in one go; in the place of a value its ``CelError``."""
+
+    async def __call__(self, pairs: Sequence[tuple[str, Mapping[str, Any]]], /) -> list[Any]: ...
+
+
+class Evaluator(Protocol):
+    """Evaluates CEL with limits on time and size."""
+
+    async def evaluate(self, expression: str, variables: Mapping[str, Any]) -> Any:
+        """The value. Raises ``CelError``."""
+        ...
+
+    async def evaluate_all(self, pairs: Sequence[tuple[str, Mapping[str, Any]]], /) -> list[Any]:
+        """The values in order; in the place of a value that there isn't its ``CelError``."""
+        ...

@@ -1,0 +1,111 @@
+"""What is known about a condition without evaluating it: can it be true when some variables are known?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from chatops.kernel.cel.syntax import Binary, Call, Index, Items, Literal, Name, Node, Select, Ternary, Unary
+
+
+class _Unknown:
+    pass
+
+
+UNKNOWN: Final = _Unknown()
+
+
+def path(node: Node) -> str:
+    """The dotted path of a variable's field, ``""`` for anything else; ``a["b"]`` is ``a.b``."""
+    if isinstance(node, Name):
+        return node.name
+    if isinstance(node, Select):
+        of = path(node.of)
+        return f"{of}.{node.name}" if of else ""
+    if isinstance(node, Index) and isinstance(node.key, Literal) and node.key.kind == "string":
+        of = path(node.of)
+        return f"{of}.{node.key.value}" if of else ""
+    return ""
+
+
+def tested(node: Node) -> str:
+    """The path whose presence ``has(path)`` or ``"key" in path`` asks for, else ``""``."""
+    if isinstance(node, Call) and node.name == "has" and node.target is None and len(node.args) == 1:
+        return path(node.args[0])
+    if isinstance(node, Binary) and node.op == "in" and isinstance(node.left, Literal) and node.left.kind == "string":
+        of = path(node.right)
+        return f"{of}.{node.left.value}" if of else ""
+    return ""
+
+
+def truth(node: Node, known: Mapping[str, Any]) -> bool | None:
+    """Whether a condition holds given some paths' values (``has(path)`` is a path too); None: depends on the rest."""
+    value = _value(node, known)
+    return value if isinstance(value, bool) else None
+
+
+def _value(node: Node, known: Mapping[str, Any]) -> Any:
+    if isinstance(node, Literal):
+        return node.value
+    if (asked := tested(node)) and (key := f"has({asked})") in known:
+        return known[key]
+    if found := path(node):
+        return known.get(found, UNKNOWN)
+    if isinstance(node, Items):
+        items = [_value(item, known) for item in node.items]
+        return UNKNOWN if any(item is UNKNOWN for item in items) else items
+    if isinstance(node, Unary) and node.op == "!":
+        of = truth(node.of, known)
+        return UNKNOWN if of is None else not of
+    if isinstance(node, Ternary):
+        condition = truth(node.condition, known)
+        return UNKNOWN if condition is None else _value(node.then if condition else node.other, known)
+    if isinstance(node, Binary):
+        return _binary(node, known)
+    if isinstance(node, Call) and node.target is not None:
+        return _method(node, known)
+    return UNKNOWN
+
+
+def _binary(node: Binary, known: Mapping[str, Any]) -> Any:
+    if node.op in ("&&", "||"):
+        sides = (truth(node.left, known), truth(node.right, known))
+        decisive = node.op == "||"
+        if decisive in sides:
+            return decisive
+        return UNKNOWN if None in sides else not decisive
+    left, right = _value(node.left, known), _value(node.right, known)
+    if left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    if node.op in ("==", "!="):
+        return (left == right) is (node.op == "==")
+    if node.op == "in" and isinstance(right, list):
+        return left in right
+    return UNKNOWN
+
+
+def _method(node: Call, known: Mapping[str, Any]) -> Any:
+    target = _value(node.target, known) if node.target else UNKNOWN
+    values = [_value(arg, known) for arg in node.args]
+    if not isinstance(target, str) or len(values) != 1 or not isinstance(values[0], str):
+        return UNKNOWN
+    match node.name:
+        case "startsWith":
+            return target.startswith(values[0])
+        case "endsWith":
+            return target.endswith(values[0])
+        case "contains":
+            return values[0] in target
+    return UNKNOWN
+
+
+def present(node: Node, holds: bool) -> frozenset[str]:
+    """The paths that are there for sure once ``node`` turned out true (or, ``holds=False``, false)."""
+    if isinstance(node, Unary) and node.op == "!":
+        return present(node.of, not holds)
+    if isinstance(node, Binary) and node.op in ("&&", "||"):
+        sides = present(node.left, holds), present(node.right, holds)
+        both_count = (node.op == "&&") is holds
+        return sides[0] | sides[1] if both_count else sides[0] & sides[1]
+    asked = tested(node)
+    return frozenset({asked}) if asked and holds else frozenset()

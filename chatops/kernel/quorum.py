@@ -1,0 +1,100 @@
+"""Who can fill which approvals: one person counts once within a rule, so this is a matching, not a count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from chatops.kernel.catalog import Platform, PolicyRule, Requirement
+from chatops.kernel.cel import possible
+
+P = TypeVar("P", bound=Hashable)
+
+
+def unfilled(seats: Sequence[tuple[int, Collection[str]]], people: Mapping[P, Collection[str]]) -> tuple[int, ...]:
+    """How many seats of each kind stay empty when everybody takes at most one.
+
+    ``seats``: (how many, the sources that may take one); ``people``: what each belongs to. As many as possible are
+    filled, and among the ways to do so, the earlier kinds first (augmenting paths, Kuhn 1955).
+    """
+    taken: dict[P, int] = {}
+    missing = []
+    suits = [[who for who, of in people.items() if not set(sources).isdisjoint(of)] for _, sources in seats]
+    for kind, (count, _) in enumerate(seats):
+        filled = 0
+        while filled < count and _seat(kind, suits, taken, set()):
+            filled += 1
+        missing.append(count - filled)
+    return tuple(missing)
+
+
+def _seat(kind: int, suits: Sequence[Sequence[P]], taken: dict[P, int], tried: set[P]) -> bool:
+    for who in suits[kind]:
+        if who in tried:
+            continue
+        tried.add(who)
+        if who not in taken or _seat(taken[who], suits, taken, tried):
+            taken[who] = kind
+            return True
+    return False
+
+
+def unsatisfiable(platform: Platform) -> list[tuple[PolicyRule, str]]:
+    """Rules that ask for more approvals than there are people who could give them, each with a sentence.
+
+    Slack usergroups may have anybody in them, so a requirement that names one counts as satisfiable.
+    """
+    found = []
+    owners = sorted({service.team for service in platform.services.values()}) or sorted(platform.teams)
+    for rule in platform.policies:
+        for team in owners if _depends_on_team(rule) else ("",):
+            if team and possible(rule.when, {"service.team": team}) is False:
+                continue
+            if sentence := _lack(platform, rule, team):
+                found.append((rule, sentence))
+                break
+    return found
+
+
+def _depends_on_team(rule: PolicyRule) -> bool:
+    return any("team-leads" in requirement.sources for requirement in rule.require)
+
+
+def _lack(platform: Platform, rule: PolicyRule, team: str) -> str:
+    wanted = [one for one in rule.require if not _open_ended(platform, one)]
+    people: dict[str, set[str]] = {}
+    for source in {source for one in wanted for source in one.sources}:
+        for name in eligible(platform, source, team):
+            people.setdefault(name.casefold(), set()).add(source)
+    missing = unfilled([(one.approvals, one.sources) for one in wanted], people)
+    for requirement, lacking in zip(wanted, missing, strict=True):
+        if lacking:
+            return _sentence(platform, requirement, team, shared=len(wanted) > 1)
+    return ""
+
+
+def _sentence(platform: Platform, requirement: Requirement, team: str, *, shared: bool) -> str:
+    names = {name for source in requirement.sources for name in eligible(platform, source, team)}
+    sources = " or ".join(requirement.sources)
+    owner = f" of team {team}" if team and "team-leads" in requirement.sources else ""
+    who = f"only {', '.join(sorted(names))} can give them" if names else "nobody can give them"
+    if shared and len(names) >= requirement.approvals:
+        who += ", and is needed for this rule's other approvals: one person counts once"
+    plural = "approval" if requirement.approvals == 1 else "approvals"
+    return f"asks for {requirement.approvals} {plural} from {sources}{owner}, but {who}"
+
+
+def _open_ended(platform: Platform, requirement: Requirement) -> bool:
+    groups = (platform.groups.get(source.removeprefix("group:")) for source in requirement.sources)
+    return any(group is not None and group.usergroup for group in groups)
+
+
+def eligible(platform: Platform, source: str, team: str = "") -> Iterator[str]:
+    """The names (e-mails, Slack ids) that the configuration itself gives for a source."""
+    kind, _, name = source.partition(":")
+    if kind == "group" and name in platform.groups:
+        yield from platform.groups[name].members
+    elif kind == "team-leads" and team in platform.teams:
+        yield from platform.teams[team].leads
+    elif kind == "user":
+        yield name
