@@ -200,6 +200,31 @@ async def test_unacknowledged_event_is_repeated_in_an_envelope_of_its_own() -> N
         assert len({request.payload["event_id"] for _, request in raw.got}) == 1
 
 
+async def test_own_messages_come_back_as_events_of_a_bot(acme: Acme) -> None:
+    async with envelopes() as raw:
+        await raw.connect(acme.slack)
+        client = web_client(acme.slack)
+        await client.conversations_join(channel=REQUESTS)
+        posted = await client.chat_postMessage(
+            channel=REQUESTS, text="x", metadata={"event_type": "card", "event_payload": {}}
+        )
+        await raw.until(2)
+        await client.chat_update(channel=REQUESTS, ts=posted["ts"], text="y")
+        await raw.until(3)
+        await client.chat_delete(channel=REQUESTS, ts=posted["ts"])
+        await raw.until(4)
+        joined, message, changed, deleted = (request.payload["event"] for _, request in raw.got)
+        assert (joined["type"], joined["user"]) == ("member_joined_channel", TOKENS.bot_user_id)
+        assert (message["bot_id"], message["channel_type"]) == (TOKENS.bot_id, "channel")
+        assert "metadata" not in message
+        assert (changed["subtype"], changed["message"]["text"]) == ("message_changed", "y")
+        assert changed["previous_message"]["text"] == "x"
+        assert (deleted["subtype"], deleted["deleted_ts"]) == ("message_deleted", posted["ts"])
+        payload = raw.got[1][1].payload
+        assert payload["authorizations"][0]["user_id"] == TOKENS.bot_user_id
+        assert (payload["type"], payload["api_app_id"]) == ("event_callback", TOKENS.id)
+
+
 async def test_ticket_opens_one_socket_only(acme: Acme) -> None:
     client = web_client(acme.slack, TOKENS.app_token)
     url = (await client.apps_connections_open(app_token=TOKENS.app_token))["url"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chatops.sandbox.slack import Command, Shortcut
 from tests.support.people import SlackSays
 
 Json = dict[str, Any]
@@ -262,6 +263,95 @@ async def test_home_is_published_when_it_is_opened(start: Any) -> None:
 
     home = await acme.lee.home("Waiting for U0LEE")
     assert "U0DANA" not in home.text
+
+
+async def test_shortcuts_are_offered_on_the_workspace_and_on_messages(start: Any) -> None:
+    shortcuts = (Shortcut("Ask", "ask"), Shortcut("Make it a request", "request", type="message"))
+    acme, app = await start(app={"shortcuts": shortcuts})
+    got: list[Json] = []
+
+    @app.shortcut("ask")
+    async def ask(ack: Any, body: Json) -> None:
+        await ack()
+        got.append(body)
+
+    @app.shortcut("request")
+    async def request(ack: Any, body: Json, respond: Any) -> None:
+        await ack()
+        got.append(body)
+        await respond("noted")
+
+    said = await acme.dana.types("please deploy checkout", "platform-requests")
+    await acme.lee.uses_shortcut("ask")
+    await acme.lee.uses_shortcut("request", on=said)
+    await acme.lee.sees("platform-requests", "noted")
+    assert [one["type"] for one in got] == ["shortcut", "message_action"]
+    assert got[1]["message"]["text"] == "please deploy checkout"
+    assert got[1]["message_ts"] == said.ts
+    with pytest.raises(SlackSays, match="unknown_shortcut"):
+        await acme.lee.uses_shortcut("request")
+
+
+async def test_selects_on_a_message_tell_the_app_at_once(start: Any) -> None:
+    acme, app = await start()
+    got: list[Json] = []
+
+    @app.action("environment")
+    async def environment(ack: Any, body: Json) -> None:
+        await ack()
+        got.append(body)
+
+    select = {
+        "type": "static_select",
+        "action_id": "environment",
+        "placeholder": plain("Environment"),
+        "options": [option("Staging"), option("Production")],
+    }
+    menu = {"type": "overflow", "action_id": "environment2", "options": [option("Full diff"), option("Why")]}
+    section = {"type": "section", "text": plain("Where?"), "accessory": menu}
+    blocks = [{"type": "actions", "block_id": "where", "elements": [select]}, section]
+    await app.client.chat_postMessage(channel="C0DEPLOYS", text="Where?", blocks=blocks)
+    seen = await acme.dana.sees("deploys", "Where?", "Full diff")
+    await seen.choose(Environment="Production")
+    (body,) = got
+    assert body["actions"][0]["selected_option"]["value"] == "production"
+    assert body["state"]["values"]["where"]["environment"]["selected_option"]["value"] == "production"
+    assert seen.buttons == ["Full diff", "Why"]
+    with pytest.raises(AssertionError, match="no option 'Mars'"):
+        await seen.choose(Environment="Mars")
+    with pytest.raises(SlackSays, match="no_such_option"):
+        await acme.dana.act(
+            "action",
+            block_id="where",
+            action_id="environment",
+            channel=seen.channel,
+            message_ts=seen.ts,
+            selected_option=option("Mars"),
+        )
+
+
+async def test_without_escaping_names_stay_as_they_were_typed(start: Any) -> None:
+    acme, app = await start(app={"commands": (Command("/platform", should_escape=False),)})
+    got: list[str] = []
+
+    @app.command("/platform")
+    async def command(ack: Any, body: Json) -> None:
+        got.append(body["text"])
+        await ack()
+
+    await acme.dana.types("/platform page @lee in #deploys about https://a.test <now>")
+    assert got == ["page @lee in #deploys about https://a.test &lt;now&gt;"]
+    with pytest.raises(SlackSays, match="unknown_command"):
+        await acme.dana.types("/plattform help")
+
+
+async def test_what_was_not_seen_is_said_with_what_was(start: Any) -> None:
+    acme, _ = await start()
+    await acme.dana.types("something else", "deploys")
+    with pytest.raises(AssertionError, match="something else"):
+        await acme.dana.sees("deploys", "Deploy", within=0)
+    with pytest.raises(AssertionError, match="nobody should have shown"):
+        await acme.lee.never_sees("deploys", "something")
 
 
 async def test_unread_and_mentions_are_counted_per_person(start: Any) -> None:

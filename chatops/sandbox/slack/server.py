@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -168,7 +169,7 @@ class LocalSlack:
 
 @web.middleware
 async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse other Host headers: a page of the internet could otherwise reach this server under a name of its own."""
+    """Refuse other Host headers and origins: any page could otherwise reach this server under a name of its own."""
     name = request.host.rsplit(":", 1)[0].strip("[]")
     try:
         allowed = name == "localhost" or ip_address(name).is_loopback
@@ -176,6 +177,10 @@ async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamRe
         allowed = False
     if not allowed:
         return web.json_response({"ok": False, "error": "bad_host", "detail": "Loopback only."}, status=403)
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        # A form on any page of the internet could otherwise act as Dana here.
+        return web.json_response({"ok": False, "error": "bad_origin", "detail": "Not your page."}, status=403)
     return await handler(request)
 
 
