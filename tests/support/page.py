@@ -61,6 +61,11 @@ class Sandbox:
     ) -> None:
         await self.api.session.close()
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """For calls of the test's own."""
+        return self.api.session
+
     async def fault(self, kind: str, **details: Any) -> None:
         """E.g. `fault("drop_after_store", method="chat.postMessage", times=1)`; kinds in page-api.md."""
         await self.api.post("faults", kind=kind, **details)

@@ -103,9 +103,10 @@ class LocalSlack:
         """What slack-sdk takes as base_url; ends with /api/."""
         return f"{self.state.url}/api/"
 
-    async def connected(self, times: int = 1) -> None:
-        """Return once the app has opened that many Socket Mode connections since the start, reconnections included."""
+    async def connected(self, times: int = 0) -> None:
+        """Return once the app has a Socket Mode connection, and has opened `times` of them since the server started."""
         await self.socket.opened.reach(times)
+        await self.socket.ready()
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
