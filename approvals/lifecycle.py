@@ -8,10 +8,8 @@ from typing import Any, Literal
 
 from approvals.policy import missing
 from approvals.request import ENDED, Request, State, Vote
-from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person, Standing
-from chatops.kernel.plan import Ask
 
 START_WITHIN = 30 * 60.0  # seconds an approved run may wait before its requester is asked again
 
@@ -106,22 +104,6 @@ def move(request: Request, event: Event, now: float, **changes: Any) -> Request:
         changes.setdefault("ended_at", now)
         changes.setdefault("progress", "")
     return request.model_copy(update={**changes, "state": state, "updated_at": now, "version": request.version + 1})
-
-
-def belongs(person: Person, source: str, team: str, platform: Platform) -> bool:
-    """Whether a requirement's source (``group:NAME``, ``team-leads``, ``user:NAME``) means this person."""
-    kind, _, name = source.partition(":")
-    if source == "team-leads":
-        return any(person.is_named(lead) for lead in platform.teams[team].leads) if team in platform.teams else False
-    if kind == "group":
-        return name in person.groups
-    return kind == "user" and person.is_named(name)
-
-
-def sources_of(person: Person, asks: Sequence[Ask], team: str, platform: Platform) -> tuple[str, ...]:
-    """Which of the sources asked for this person belongs to, in the order they are asked for."""
-    asked = dict.fromkeys(source for ask in asks for source in ask.sources)
-    return tuple(source for source in asked if belongs(person, source, team, platform))
 
 
 REFUSALS = {

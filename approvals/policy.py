@@ -17,7 +17,7 @@ from chatops.kernel.people import Person
 from chatops.kernel.plan import Ask, Decision, Plan
 from chatops.kernel.quorum import unfilled, unsatisfiable
 
-__all__ = ["decide", "explain", "facts", "satisfied", "sources_of", "unsatisfiable"]
+__all__ = ["decide", "explain", "facts", "missing", "sources_of", "unsatisfiable"]
 
 Facts = dict[str, Any]
 
@@ -95,20 +95,20 @@ async def explain(
     return (outcomes[decision.outcome], *decision.why, *unmatched)
 
 
-def satisfied(asks: Sequence[Ask], votes: Iterable[Vote], requester_id: str) -> tuple[int, ...]:
+def missing(asks: Sequence[Ask], votes: Iterable[Vote], requester_id: str) -> tuple[int, ...]:
     """How many approvals each Ask still lacks, in order; all zero: satisfied.
 
     The Asks of one rule are given by different people; over several rules one vote counts for each. The requester's
     vote never counts, nor does a rejection.
     """
     people = {v.person_id: v.sources for v in votes if v.verdict == "approve" and v.person_id != requester_id}
-    missing = [0] * len(asks)
+    lacks = [0] * len(asks)
     for rule in {ask.rule for ask in asks}:
         places = [place for place, ask in enumerate(asks) if ask.rule == rule]
         lacking = unfilled([(asks[place].approvals, asks[place].sources) for place in places], people)
         for place, number in zip(places, lacking, strict=True):
-            missing[place] = number
-    return tuple(missing)
+            lacks[place] = number
+    return tuple(lacks)
 
 
 def sources_of(person: Person, sources: Iterable[str], platform: Platform, service: str = "") -> tuple[str, ...]:

@@ -32,7 +32,8 @@ SELECT body FROM votes WHERE request_id = :id AND digest = :digest AND verdict =
 ORDER BY at, person_id
 """
 NEXT_IN_LINE = """
-SELECT id FROM requests WHERE ended_at = 0 AND service = :service AND environment = :environment AND state IN ('queued', 'contested')
+SELECT id FROM requests WHERE ended_at = 0 AND service = :service AND environment = :environment
+      AND state IN ('queued', 'contested')
 ORDER BY CASE state WHEN 'queued' THEN 0 ELSE 1 END, id LIMIT 1
 """
 # `ended_at = 0` is what the partial indexes hold.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +12,11 @@ from pydantic import BaseModel
 from approvals import policy
 from approvals.lifecycle import is_requester
 from approvals.request import Approver, Request
-from chatops.kernel.action import Action, Context, Questions, inputs_of
+from chatops.kernel.action import Action, Context, InputKind, Questions, inputs_of
+from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, Configuration, Directory, Ledger
-
-Evaluate = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], Awaitable[list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Planner:
     configuration: Configuration
     clusters: Clusters
     directory: Directory
-    evaluate: Evaluate
+    evaluate: EvaluateAll
     ledger: Ledger
     clock: Clock
     questions: Questions | None = None
@@ -85,20 +84,23 @@ class Planner:
         self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False
     ) -> Decision:
         """Policy's word on a plan."""
+        facts = self.facts(action, inputs, requester, plan)
         return await policy.decide(
-            self.configuration.platform, self.facts(action, inputs, requester, plan), self.evaluate,
-            broke_glass=broke_glass,
-        )  # fmt: skip
+            self.configuration.platform, facts, self.evaluate, member=requester.is_member, broke_glass=broke_glass
+        )
 
-    def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
-        """The CEL variables for one decision."""
+    def facts(
+        self, action: Action, inputs: BaseModel | Mapping[str, Any], requester: Person, plan: Plan | None = None
+    ) -> dict[str, Any]:
+        """The CEL variables for one decision; of inputs that are still missing, their blanks."""
         platform = self.configuration.platform
+        values = inputs.model_dump() if isinstance(inputs, BaseModel) else blanks(action) | dict(inputs)
         return policy.facts(
-            action=action,
-            inputs={name: getattr(inputs, name) for name in (field.name for field in inputs_of(action.inputs))},
-            environment=platform.environments.get(getattr(inputs, "environment", "") or ""),
-            service=platform.services.get(getattr(inputs, "service", "") or ""),
-            requester=requester,
+            action,
+            values,
+            requester,
+            environment=platform.environments.get(values.get("environment") or ""),
+            service=platform.services.get(values.get("service") or ""),
             plan=plan,
             now=datetime.fromtimestamp(self.clock.now(), UTC),
         )
@@ -119,6 +121,14 @@ class Planner:
                 if person.is_member and not is_requester(request, person):
                     found[person.id] = Approver(id=person.id, name=person.name, email=person.email)
         return tuple(sorted(found.values(), key=lambda approver: approver.name))
+
+
+def blanks(action: Action) -> dict[str, Any]:
+    """Every input of an action with its default, or the blank of its type."""
+    empty = {InputKind.INTEGER: 0, InputKind.BOOLEAN: False}
+    return {
+        one.name: empty.get(one.kind, "") if one.default is None else one.default for one in inputs_of(action.inputs)
+    }
 
 
 def team_of(request: Request, configuration: Configuration) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from approvals import policy, store
-from approvals.lifecycle import belongs, sources_of, stands
+from approvals.lifecycle import stands
 from approvals.request import Request
 from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, inputs_of
@@ -20,7 +20,7 @@ from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused, set_paused
-from chatops.requests.planning import Planner, team_of
+from chatops.requests.planning import Planner
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,12 @@ class Answers:
             return is_operator(person, platform)
         if action.risk == "read":
             return True
-        return await policy.possible(platform, action, person, self.planner.evaluate, self.clock.now())
+        for environment in platform.environments:
+            facts = self.planner.facts(action, {"environment": environment}, person)
+            decision = await policy.decide(platform, facts, self.planner.evaluate, member=True)
+            if decision.outcome != "deny" or decision.break_glass in person.groups:
+                return True
+        return False
 
     async def why(self, person: Person, action: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Policy's answer for an action before anyone asks for it; with a real plan when the inputs suffice for one."""
@@ -74,13 +79,12 @@ class Answers:
                 plan = await self.planner.plan(record, inputs, person)
             except (Unavailable, ClusterError, Refused) as away:
                 note = (f"Without looking at the cluster ({away.message}):",)
+        facts = self.planner.facts(record, needed if inputs is None else inputs, person, plan)
+        return note + await self._explain(facts, person)
+
+    async def _explain(self, facts: dict[str, Any], person: Person) -> tuple[str, ...]:
         platform = self.configuration.platform
-        facts = (
-            self.planner.facts(record, inputs, person, plan)
-            if inputs is not None
-            else policy.partial_facts(platform, record, needed, person, self.clock.now())
-        )
-        return note + tuple(await policy.explain(platform, facts, self.planner.evaluate))
+        return tuple(await policy.explain(platform, facts, self.planner.evaluate, member=person.is_member))
 
     async def requests(
         self, person: Person, whose: Literal["mine", "waiting", "recent"]
@@ -100,7 +104,7 @@ class Answers:
         asks = request.decision.asks if request.decision else ()
         if request.requester_id == person.id or any(vote.person_id == person.id for vote in request.votes):
             return False
-        return bool(sources_of(person, asks, team_of(request, self.configuration), platform))
+        return bool(policy.sources_of(person, [one for ask in asks for one in ask.sources], platform, request.service))
 
     async def pause(self, person: Person, paused: bool, reason: str) -> str:
         """Stops or resumes new writes; for the platform team."""
@@ -128,8 +132,7 @@ class Answers:
         if given.get("service") not in platform.services or given.get("environment") not in platform.environments:
             return ()
         lines = [await self._now(person, given)]
-        facts = policy.partial_facts(platform, record, given, person, self.clock.now())
-        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True)
+        lines += (await self._explain(self.planner.facts(record, given, person), person))[:4]
         holder = await self.database.read(store.holder, given["service"], given["environment"])
         if holder is not None:
             lines.append(f"Under way there: {stands(holder)}")
@@ -170,7 +173,7 @@ class Answers:
 
 def is_operator(person: Person, platform: Platform) -> bool:
     """Whether this person is on the platform team."""
-    return person.is_member and any(belongs(person, source, "", platform) for source in platform.operators)
+    return bool(policy.sources_of(person, platform.operators, platform))
 
 
 def row(request: Request) -> Mapping[str, Any]:

@@ -67,7 +67,7 @@ class Register:
             self.hand_over(tx, after, successor)
         return after
 
-    def progress(self, tx: Tx, request: Request, **changes: Any) -> Request:
+    def progress(self, tx: Tx, /, request: Request, **changes: Any) -> Request:
         """Stores how far the work has come and updates the card; no audit row, for nothing was decided or done."""
         after = move(request, Event.MOVED, self.clock.now(), **changes)
         store.save(tx, after)
@@ -103,9 +103,14 @@ class Register:
         """Puts a note into the card's thread, once for each ``what``."""
         content = {"lines": list(lines), "mention": list(mention), "code": code}
         post = Post(
-            f"{request.name}/note/{what}", Lane.ANSWER, "note", str(request.id), thread_of=request.name, content=content,
+            f"{request.name}/note/{what}",
+            Lane.ANSWER,
+            "note",
+            str(request.id),
             channel=self._channel(request),
-        )  # fmt: skip
+            thread_of=request.name,
+            content=content,
+        )
         self.outbox.show(tx, post)
 
     def _note(self, tx: Tx, request: Request, who: str, what: str, data: Mapping[str, Any]) -> None:

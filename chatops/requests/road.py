@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from approvals import lifecycle, store
-from approvals.lifecycle import CANCELLABLE, Event, is_requester, sources_of, stands
+from approvals import lifecycle, policy, store
+from approvals.lifecycle import CANCELLABLE, Event, is_requester, stands
 from approvals.request import Request, State, Vote
 from chatops.kernel.action import Action, Answer
 from chatops.kernel.diff import unified
@@ -22,7 +22,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
 from chatops.requests.parse import parse
-from chatops.requests.planning import Planner, team_of
+from chatops.requests.planning import Planner
 from chatops.requests.questions import Answers
 from chatops.requests.register import Register, approvers, card
 
@@ -150,7 +150,8 @@ class Road:
             return stands(request)
         platform = self.configuration.platform
         asks = request.decision.asks if request.decision else ()
-        sources = sources_of(person, asks, team_of(request, self.configuration), platform)
+        asked = [source for ask in asks for source in ask.sources]
+        sources = policy.sources_of(person, asked, platform, request.service)
         lifecycle.check_voter(request, person, sources)
         if not request.digest.startswith(digest):
             self._show_again(tx, request)

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from commands.workload import diagnose, watch_rollout
-
 from approvals.lifecycle import Event
 from approvals.request import Request
 from chatops.kernel.action import Action
@@ -24,6 +22,7 @@ from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, 
 from chatops.kernel.rollout import Rollout
 from chatops.requests.planning import Planner
 from chatops.requests.register import Register
+from commands.workload import diagnose, watch_rollout
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,10 @@ from approvals.lifecycle import (
     check_voter,
     move,
     reject,
-    sources_of,
     stands,
     withdraw,
 )
 from approvals.request import ENDED, Approver, Request, State, Vote
-from chatops.kernel.catalog import Platform, Team
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import Ask, Decision
@@ -29,7 +27,8 @@ ONE_LEAD = Decision(outcome="ask", asks=(Ask(rule="lead", approvals=1, sources=(
 
 def request(state: State = State.WAITING, **changes: object) -> Request:
     return Request(
-        id=1042, action="deploy", title="Deploy", inputs={}, service="checkout", environment="production", state=state,
+        id=1042, action="deploy", title="Deploy", inputs={}, service="checkout", environment="production",
+        state=state,
         requester_id="U0DANA", requester_name="Dana", requester_email="dana@acme.test", decision=ONE_LEAD, digest="7f3a",
         approvers=(Approver(id="U0LEE", name="Lee"),), **changes,
     )  # fmt: skip
@@ -65,7 +64,7 @@ def test_every_state_that_has_not_ended_has_a_way_out() -> None:
 
 def test_a_running_change_cannot_be_cancelled() -> None:
     assert not CANCELLABLE & {State.RUNNING, State.ROLLING_BACK}
-    assert HOLDING >= {State.RUNNING, State.ROLLING_BACK, State.APPROVED, State.WAITING}
+    assert {State.RUNNING, State.ROLLING_BACK, State.APPROVED, State.WAITING} <= HOLDING
 
 
 def test_the_last_approval_approves() -> None:
@@ -123,14 +122,3 @@ def test_only_full_members_decide(standing: Standing) -> None:
 def test_a_member_nobody_asked_is_told_who_decides() -> None:
     with pytest.raises(Refused, match="Lee"):
         check_voter(request(), LEE, ())
-
-
-def test_sources_are_those_asked_for_that_the_person_belongs_to() -> None:
-    asks = (
-        Ask(rule="a", approvals=1, sources=("group:leads", "team-leads", "user:lee@acme.test"), expires=1),
-        Ask(rule="b", approvals=1, sources=("group:security",), expires=1),
-    )
-    platform = Platform(teams={"shop": Team(name="shop", leads=("LEE@acme.test",))})
-    assert sources_of(LEE, asks, "shop", platform) == ("group:leads", "team-leads", "user:lee@acme.test")
-    assert sources_of(DANA, asks, "shop", platform) == ()
-    assert sources_of(LEE, asks, "gone", platform) == ("group:leads", "user:lee@acme.test")

@@ -1,0 +1,159 @@
+"""Between approval and health: drift, broken images, outages, restarts."""
+
+import pytest
+
+from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
+
+LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
+
+
+@pytest.fixture
+async def house():
+    async with acme_house() as house:
+        yield house
+
+
+async def test_a_hand_edit_that_changes_the_plan_voids_the_approvals(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    containers = [{"name": "app", "image": "registry.acme.test/shop/checkout:1.4.0"}]
+    await house.edit("checkout", {"spec": {"template": {"spec": {"containers": containers}}}}, manager="kubectl-set")
+    await card.click("Approve")
+    await card.becomes("WAITING", "void")
+    assert await house.image("checkout") == "1.4.0"
+    anew = await house.lee.sees(REQUESTS, "1.4.0 → 1.4.2", "WAITING")
+    await anew.click("Approve")
+    await card.becomes("SUCCEEDED", within=10)
+    assert (await house.history()).count("written") == 1
+
+
+async def test_an_edit_that_leaves_the_plan_as_it_is_leaves_the_approvals(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await house.edit("checkout", {"metadata": {"labels": {"seen-by": "olu"}}}, manager="kubectl-label")
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=10)
+    assert "voided" not in await house.history()
+
+
+async def test_what_was_edited_by_hand_is_said_on_the_card_and_stays(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.2 staging because first")
+    await house.dana.sees(REQUESTS, "SUCCEEDED", within=10)
+    containers = [{"name": "app", "env": [{"name": "LOG_LEVEL", "value": "debug"}]}]
+    house.clock.advance(60)
+    await house.edit("checkout", {"spec": {"template": {"spec": {"containers": containers}}}}, "shop-staging")
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because second")
+    await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=10)
+    live = await house.deployment("checkout", "shop-staging")
+    env = {one["name"]: one["value"] for one in live["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert env["LOG_LEVEL"] == "debug"
+
+
+async def test_a_broken_image_is_rolled_back_by_itself_and_everyone_learns_why(house: House) -> None:
+    await house.set_env("checkout", "FEATURE", "on")
+    await house.dana.types("/platform deploy checkout 1.5.0-broken production because new cart")
+    card = await house.lee.sees(REQUESTS, "WAITING", "back to 1.4.1 automatically")
+    await card.click("Approve")
+    await card.becomes("ROLLED BACK", within=15)
+    await card.thread("CrashLoopBackOff")
+    await house.dana.sees(DEPLOYS, "1.5.0-broken", "rolled back")
+    assert await house.image("checkout") == "1.4.1"
+    live = await house.deployment("checkout")
+    env = {one["name"]: one["value"] for one in live["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert env["FEATURE"] == "on"
+    history = await house.history()
+    assert history.count("written") == history.count("restored") == 1
+    assert history[-1] == "undone"
+
+
+async def test_an_image_that_cannot_be_pulled_fails_early_with_the_clusters_words(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.6.0-missing staging because oops")
+    card = await house.dana.sees(REQUESTS, "FAILED", within=15)
+    await card.thread("ImagePullBackOff")
+    await house.dana.sees(DEPLOYS, "1.6.0-missing")
+
+
+async def test_the_cluster_is_away_while_a_request_is_planned_and_the_card_says_so(house: House) -> None:
+    await house.cluster_away(True)
+    await house.dana.types(LINE)
+    await house.dana.sees(REQUESTS, "PLANNING", "does not answer", within=15)
+    await house.cluster_away(False)
+    await house.lee.sees(REQUESTS, "WAITING", within=15)
+
+
+async def test_the_cluster_is_away_between_approval_and_write_and_the_run_goes_on_when_it_is_back(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await house.cluster_away(True)
+    await card.click("Approve")
+    await card.becomes("does not answer", within=15)
+    await house.cluster_away(False)
+    await card.becomes("SUCCEEDED", within=15)
+    assert (await house.history()).count("written") == 1
+
+
+async def test_slack_is_away_for_a_while_and_nothing_is_lost_or_said_twice(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await card.click("Approve")
+    await house.sandbox.fault(kind="away", times=0)
+    await house.assistant.engine.idle()
+    await house.sandbox.repair()
+    await card.becomes("SUCCEEDED", within=20)
+    await house.olu.sees(DEPLOYS, "1.4.1 → 1.4.2", within=20)
+    await house.quiet()
+    assert len(house.olu.messages[house.olu.channel_id(DEPLOYS)]) == 1
+
+
+async def test_an_approved_run_that_could_not_start_for_half_an_hour_asks_its_requester(house: House) -> None:
+    await house.sam.types("/platform pause because the registry moves")
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await card.click("Approve")
+    await card.becomes("APPROVED", "paused")
+    await house.later(31 * 60)
+    await card.becomes("START")
+    await house.sam.types("/platform resume")
+    own = await house.dana.sees(REQUESTS, "START")
+    await own.click("Start")
+    await card.becomes("SUCCEEDED", within=15)
+
+
+async def test_a_run_that_was_cut_off_is_finished_by_the_next_start() -> None:
+    async with acme_house(pace=0.3) as house:
+        await house.dana.types(LINE)
+        card = await house.lee.sees(REQUESTS, "WAITING")
+        await card.click("Approve")
+        await card.becomes("pods ready", within=10)
+        await house.stop()
+        await house.start()
+        await card.becomes("SUCCEEDED", within=20)
+        history = await house.history()
+        assert history.count("begun") == history.count("written") == history.count("became_healthy") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "fragments"),
+    [
+        ("/platform restart checkout staging because stuck", ("Restart checkout", "SUCCEEDED")),
+        ("/platform scale checkout staging replicas=3 because load", ("Scale checkout", "SUCCEEDED")),
+    ],
+)
+async def test_restart_and_scale_take_the_same_road(house: House, line: str, fragments: tuple[str, ...]) -> None:
+    await house.dana.types(line)
+    await house.dana.sees(REQUESTS, *fragments, within=15)
+
+
+async def test_rollback_goes_to_the_version_before(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.2 staging because try")
+    await house.dana.sees(REQUESTS, "→ 1.4.2", "SUCCEEDED", within=15)
+    await house.dana.types("/platform rollback checkout staging because it is slow")
+    await house.dana.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
+    assert await house.image("checkout", "shop-staging") == "1.4.1"
+
+
+async def test_status_tells_what_runs_where_and_who_deployed_it(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.2 staging because try")
+    await house.dana.sees(REQUESTS, "→ 1.4.2", "SUCCEEDED", within=15)
+    await house.dana.types("/platform status checkout staging")
+    await house.dana.sees("general", "checkout", "1.4.2", "healthy", "Dana")

@@ -1,0 +1,175 @@
+"""The whole assistant at Acme: on the local Slack and the practice cluster, with a clock that can be moved.
+
+async with acme_house() as house:
+    await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await card.click("Approve")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from chatops.main import Assistant, Settings
+
+from chatops.kernel import audit
+from chatops.kernel.ports import Tx
+from chatops.sandbox.cluster import PracticeCluster
+from tests.support.people import Acme, acme_slack
+
+ACME = Path(__file__).parents[2] / "examples" / "acme"
+REQUESTS, DEPLOYS = "platform-requests", "deploys"
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday, outside of every freeze
+PACE = 0.02
+
+
+class ShiftedClock:
+    """Runs like the system's clock, from a fixed moment on, and can be moved forward."""
+
+    def __init__(self, start: float = START) -> None:
+        self._offset = start - time.time()
+
+    def now(self) -> float:
+        return time.time() + self._offset
+
+    async def sleep(self, seconds: float) -> None:
+        """Waiting for an outside system that is away is shortened; nothing here asserts how long it took."""
+        await asyncio.sleep(min(max(seconds, 0.0), 0.05))
+
+    def advance(self, seconds: float) -> None:
+        self._offset += seconds
+
+
+@dataclass
+class House(Acme):
+    """Acme with its assistant; `assistant` changes when it is restarted."""
+
+    cluster: PracticeCluster
+    clock: ShiftedClock
+    settings: Settings
+    folder: Path
+    assistant: Assistant
+    stack: AsyncExitStack
+    options: dict[str, Any] = field(default_factory=dict)
+
+    async def stop(self) -> None:
+        """Ends the assistant; Slack and the cluster stay."""
+        await self.stack.aclose()
+
+    async def start(self) -> None:
+        """Starts it again on the same database."""
+        self.assistant = Assistant(self.settings, clock=self.clock, **self.options)
+        await self.stack.enter_async_context(self.assistant)
+        await self.slack.connected()
+
+    async def later(self, seconds: float) -> None:
+        """Moves the clock and lets the assistant look at what is due."""
+        self.clock.advance(seconds)
+        await self.assistant.deadlines.look()
+
+    async def deployment(self, name: str, namespace: str = "shop") -> dict[str, Any]:
+        """The live object, read as kubectl would."""
+        return await self.cluster_call("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+
+    async def image(self, name: str, namespace: str = "shop") -> str:
+        """The version that the first container of a deployment asks for."""
+        found = await self.deployment(name, namespace)
+        return str(found["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
+
+    async def edit(
+        self, name: str, body: dict[str, Any], namespace: str = "shop", manager: str = "kubectl-edit"
+    ) -> None:
+        """A person changes a deployment by hand (a strategic merge patch)."""
+        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}?fieldManager={manager}"
+        await self.cluster_call("PATCH", path, body, "application/strategic-merge-patch+json")
+
+    async def set_env(self, name: str, variable: str, value: str) -> None:
+        """A person sets an environment variable of the app container by hand."""
+        containers = [{"name": "app", "env": [{"name": variable, "value": value}]}]
+        await self.edit(name, {"spec": {"template": {"spec": {"containers": containers}}}})
+
+    async def cluster_call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> dict[str, Any]:
+        """One call to the practice cluster, past the assistant."""
+        token = self.cluster.kubeconfig()["users"][0]["user"]["token"]
+        async with self.sandbox.session.request(
+            method, self.cluster.url + path, data=json.dumps(body) if body is not None else None,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": content_type},
+        ) as answer:  # fmt: skip
+            found: dict[str, Any] = await answer.json()
+            assert answer.status < 300, found
+            return found
+
+    async def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
+        """Rows of the assistant's database."""
+
+        def read(tx: Tx) -> list[dict[str, Any]]:
+            return [dict(row) for row in tx.all(sql, **values)]
+
+        return await self.assistant.database.read(read)
+
+    async def history(self) -> list[str]:
+        """What the audit trail says happened to requests, after checking that it verifies."""
+        await self.assistant.deadlines.look()
+        assert await self.assistant.database.read(audit.verify) is not None
+        return [
+            row["what"] for row in await self.rows("SELECT what FROM audit WHERE chain LIKE 'R-%' ORDER BY at, seq")
+        ]
+
+    async def quiet(self) -> None:
+        """Waits until the assistant has nothing left to do or to say."""
+        async with asyncio.timeout(20):
+            while True:
+                await self.assistant.engine.idle()
+                left = await self.rows("SELECT count(*) AS n FROM posts WHERE wanted > sent AND error = ''")
+                if not left[0]["n"] and not self.assistant.engine.tasks:
+                    return
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def acme_house(
+    *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None, slack: dict[str, Any] | None = None,
+    clock: ShiftedClock | None = None, **options: Any,
+) -> AsyncIterator[House]:  # fmt: skip
+    """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack."""
+    clock = clock or ShiftedClock()
+    async with AsyncExitStack() as outer:
+        folder = Path(tempfile.mkdtemp(prefix="chatops-test-"))
+        outer.callback(shutil.rmtree, folder, ignore_errors=True)
+        config = folder / "config"
+        config.mkdir()
+        content = yaml.safe_load((ACME / "platform.yml").read_text())
+        if platform is not None:
+            platform(content)
+        (config / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+        manifests = list(yaml.safe_load_all((ACME / "cluster.yml").read_text()))
+        chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
+        acme = await outer.enter_async_context(acme_slack(**chosen))
+        cluster = await outer.enter_async_context(PracticeCluster(manifests, pace=pace))
+        app = acme.slack.state.workspace.app
+        settings = Settings(
+            config=config, database=str(folder / "chatops.db"), bot_token=app.bot_token, app_token=app.app_token,
+            slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen="127.0.0.1:0",
+        )  # fmt: skip
+        stack = await outer.enter_async_context(AsyncExitStack())
+        assistant = await stack.enter_async_context(Assistant(settings, clock=clock, **options))
+        await acme.slack.connected()
+        house = House(
+            acme.slack, acme.sandbox, acme.dana, acme.lee, acme.olu, acme.sam, acme.gus, cluster, clock, settings,
+            folder, assistant, stack, options,
+        )  # fmt: skip
+        yield house
+        await house.stop()
