@@ -189,6 +189,7 @@ class Questions(Protocol):
 Planner = Callable[[Any, Context], Awaitable[Plan]]
 Applier = Callable[[Plan, ClusterWriter], Awaitable[Outcome]]
 Answerer = Callable[[Any, Context], Awaitable[Answer]]
+Check = Callable[[Any, Platform], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +206,6 @@ class Action:
     plan: Planner | None = None
     apply: Applier | None = None
     answer: Answerer | None = None
+    check: Check | None = None  # raises InputError for what only the catalog can tell, so that it shows at its field
     button: str = ""  # label of the button on the first page; empty: none
     operators_only: bool = False

@@ -14,7 +14,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.plan import ObjectRef
 
 Thing = Mapping[str, Any]
-# Reasons of waiting containers that the kubelet gives: pkg/kubelet/images/types.go, pkg/kubelet/container/sync_result.go
+# Reasons of waiting containers, as the kubelet gives them (pkg/kubelet/images/types.go, container/sync_result.go).
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
 CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 RESTARTS = 2
@@ -59,6 +59,7 @@ def rollout(
     """
     newest = newest_replicaset(deployment, replicasets)
     troubles = [*_workload_troubles(deployment, newest, generation), *pod_troubles(pods_of(newest, pods))]
+    troubles.sort(key=lambda one: one.may_pass)
     serious = [one for one in troubles if waited or not one.may_pass]
     ready, wanted = _ready(deployment, newest, generation), _wanted(deployment)
     progress = _progress(deployment, ready, wanted)
@@ -107,9 +108,8 @@ def revision_of(thing: Thing) -> int:
 
 
 def pod_troubles(pods: Sequence[Thing]) -> list[Trouble]:
-    """What keeps these pods from becoming ready, gravest first."""
-    found = [trouble for pod in pods for trouble in _pod_troubles(pod)]
-    return sorted(found, key=lambda one: one.may_pass)
+    """What keeps these pods from becoming ready."""
+    return [trouble for pod in pods for trouble in _pod_troubles(pod)]
 
 
 def _done(deployment: Thing, generation: int) -> bool:
@@ -161,15 +161,10 @@ def _workload_troubles(deployment: Thing, newest: Thing | None, generation: int)
     if progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded":
         seconds = deployment["spec"].get("progressDeadlineSeconds", 600)
         said = f"The rollout made no progress for {seconds} seconds (ProgressDeadlineExceeded)."
-        yield Trouble("ProgressDeadlineExceeded", said)
-    failure = next(
-        (
-            one
-            for one in ((newest or {}).get("status") or {}).get("conditions") or []
-            if one.get("type") == "ReplicaFailure"
-        ),
-        {},
-    )
+        # The condition of a failed rollout outlives the start of the next one for a moment.
+        yield Trouble("ProgressDeadlineExceeded", said, may_pass=True)
+    of_newest = ((newest or {}).get("status") or {}).get("conditions") or []
+    failure: Thing = next((one for one in of_newest if one.get("type") == "ReplicaFailure"), {})
     failure = failure or conditions.get("ReplicaFailure", {})
     if failure.get("status") == "True":
         reason = str(failure.get("reason") or "FailedCreate")
