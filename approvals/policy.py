@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticUndefined
 
 from approvals.request import Vote
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Environment, Platform, PolicyRule, Service
-from chatops.kernel.cel import CelError, EvaluateAll
+from chatops.kernel.cel import CelError, EvaluateAll, spoken_of
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Ask, Decision, Plan
 from chatops.kernel.quorum import unfilled, unsatisfiable
 
-__all__ = ["decide", "explain", "facts", "missing", "sources_of", "unsatisfiable"]
+__all__ = ["decide", "explain", "facts", "missing", "partial_facts", "possible", "unsatisfiable"]
 
-Facts = dict[str, Any]
+Facts = dict[str, Any]  # the CEL variables of DESIGN.md
 
 
 def facts(
@@ -55,6 +57,7 @@ def facts(
             "name": requester.name,
             "groups": list(requester.groups),
             "teams": list(requester.teams),
+            "member": requester.is_member,  # not in the vocabulary: for the default when no rule matches
         },
         "plan": {
             "changes": [
@@ -72,27 +75,72 @@ def facts(
     }
 
 
-async def decide(
-    platform: Platform, facts: Facts, evaluate: EvaluateAll, *, member: bool, broke_glass: bool = False
-) -> Decision:
+def partial_facts(
+    platform: Platform, action: Action, values: Mapping[str, Any], requester: Person, now: float
+) -> Facts:
+    """The facts while a form is being filled in: what is not given or not valid yet is left out, and so is the plan.
+
+    ``values`` as typed, by input name; ``now`` in seconds since the epoch.
+    """
+    given = dict(_valid(action, values))
+    environment = platform.environments.get(str(given.get("environment", "")))
+    service = platform.services.get(str(given.get("service", "")))
+    at = datetime.fromtimestamp(now, UTC)
+    found = facts(action, given, requester, now=at, environment=environment, service=service)
+    unknown = {"plan", "" if environment else "env", "" if service else "service"}
+    return {name: value for name, value in found.items() if name not in unknown}
+
+
+def _valid(action: Action, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, info in action.inputs.model_fields.items():
+        value = values.get(name, info.default)
+        if value is PydanticUndefined or value is None or (value == "" and info.is_required()):
+            continue
+        with suppress(ValidationError):  # half typed: the same as not given yet
+            yield name, TypeAdapter(Annotated[info.annotation, info]).validate_python(value)
+
+
+async def decide(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, broke_glass: bool = False) -> Decision:
     """What policy says to these facts.
 
-    ``member``: whether the requester is a full member of the home workspace, the only people whom policy allows
-    anything. ``broke_glass`` lifts the denials whose group the requester is in, never the approvals.
+    ``broke_glass`` lifts the denials whose group the requester is in, never the approvals.
     """
-    return _decision(await _judged(platform, facts, evaluate), facts, member=member, broke_glass=broke_glass)
+    return _decision(await _judged(platform, facts, evaluate), facts, broke_glass=broke_glass)
 
 
-async def explain(
-    platform: Platform, facts: Facts, evaluate: EvaluateAll, *, member: bool, broke_glass: bool = False
-) -> tuple[str, ...]:
-    """The decision in sentences, then the rules that did not match: the answer of ``why``."""
+async def explain(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, short: bool = False) -> tuple[str, ...]:
+    """The decision in sentences, then the rules that do not apply (not when ``short``): the answer of ``why``.
+
+    With ``partial_facts`` as far as can be said: a rule that speaks of what is not known yet says what it depends on.
+    """
     judged = await _judged(platform, facts, evaluate)
-    decision = _decision(judged, facts, member=member, broke_glass=broke_glass)
+    open_ended = [one for one in judged if one.error and _unknown(one.rule, facts)]
+    decision = _decision([one for one in judged if one not in open_ended], facts)
+    depends = tuple(f"{one.rule.name}: depends on {', '.join(_unknown(one.rule, facts))}." for one in open_ended)
+    if open_ended and not decision.rules:
+        return depends
+    others = ", ".join(one.rule.name for one in judged if not one.matched and not one.error)
+    unmatched = (f"Does not apply here: {others}.",) if others and not short else ()
     outcomes = {"allow": "Allowed, without approval.", "ask": "Allowed with approval.", "deny": "Refused."}
-    others = [one.rule.name for one in judged if not one.matched and not one.error]
-    unmatched = [f"Does not apply here: {', '.join(others)}."] if others else []
-    return (outcomes[decision.outcome], *decision.why, *unmatched)
+    return (outcomes[decision.outcome], *decision.why, *depends, *unmatched)
+
+
+async def possible(platform: Platform, action: Action, requester: Person, evaluate: EvaluateAll, now: float) -> bool:
+    """Whether this person could ask for the action somewhere, the inputs not being known yet.
+
+    A denial that they could lift themselves does not count; ``now`` in seconds since the epoch.
+    """
+    for environment in (*platform.environments.values(), None):
+        at = datetime.fromtimestamp(now, UTC)
+        whole = facts(action, {}, requester, now=at, environment=environment)
+        known = {name: value for name, value in whole.items() if name not in ("service", "plan")}
+        judged = await _judged(platform, known, evaluate)
+        sure = [one for one in judged if not (one.error and _unknown(one.rule, known))]
+        denied = any(one.forbids and one.lifted_by not in requester.groups for one in sure)
+        allowed = any(not one.rule.deny and (one.matched or one not in sure) for one in judged)
+        if not denied and (allowed or action.risk == "read"):
+            return requester.is_member
+    return False
 
 
 def missing(asks: Sequence[Ask], votes: Iterable[Vote], requester_id: str) -> tuple[int, ...]:
@@ -111,30 +159,10 @@ def missing(asks: Sequence[Ask], votes: Iterable[Vote], requester_id: str) -> tu
     return tuple(lacks)
 
 
-def sources_of(person: Person, sources: Iterable[str], platform: Platform, service: str = "") -> tuple[str, ...]:
-    """Those of the sources that a person belongs to; nobody but a full member of the home workspace belongs to any.
-
-    ``team-leads`` are the leads of the team that owns ``service``.
-    """
-    if not person.is_member:
-        return ()
-    owner = platform.services.get(service)
-    team = platform.teams.get(owner.team) if owner else None
-
-    def belongs(source: str) -> bool:
-        kind, _, name = source.partition(":")
-        if kind == "group":
-            group = platform.groups.get(name)
-            return name in person.groups or (group is not None and any(map(person.is_named, group.members)))
-        if kind == "user":
-            return person.is_named(name)
-        return source == "team-leads" and team is not None and any(map(person.is_named, team.leads))
-
-    return tuple(source for source in dict.fromkeys(sources) if belongs(source))
-
-
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    """One rule's answer: it matched, it did not, or it could not be evaluated."""
+
     rule: PolicyRule
     matched: bool
     error: str = ""
@@ -161,47 +189,64 @@ def _judge(rule: PolicyRule, value: Any) -> _Judged:
     return _Judged(rule, matched=value)
 
 
-def _decision(judged: list[_Judged], facts: Facts, *, member: bool, broke_glass: bool) -> Decision:
-    if not member:
-        sentence = "Only full members of the home workspace may ask for anything."
-        return Decision(outcome="deny", denial=sentence, why=(sentence,))
-    mine = facts["requester"]["groups"]
+def _unknown(rule: PolicyRule, facts: Facts) -> tuple[str, ...]:
+    """What a rule speaks of and the facts do not hold (yet), as people say it."""
+    words = {"env": "the environment", "service": "the service", "plan": "what would change"}
+    found = []
+    for one in sorted(spoken_of(rule.when)):
+        variable, _, name = one.partition(".")
+        if variable == "inputs" and name not in facts.get("inputs", {}):
+            found.append(name.replace("_", " ") or "the inputs")
+        elif variable not in facts:
+            found.append(words.get(variable, variable))
+    return tuple(dict.fromkeys(found))
+
+
+def _decision(judged: list[_Judged], facts: Facts, *, broke_glass: bool = False) -> Decision:
+    requester = facts["requester"]
     forbidding = [one for one in judged if one.forbids]
-    lifted = [one for one in forbidding if broke_glass and one.lifted_by and one.lifted_by in mine]
+    lifted = [one for one in forbidding if broke_glass and one.lifted_by in requester["groups"]]
     standing = [one for one in forbidding if one not in lifted]
-    others = [one for one in judged if one.matched and not one.rule.deny]
+    granting = [one for one in judged if one.matched and not one.rule.deny]
     asks = tuple(
         Ask(rule=one.rule.name, approvals=each.approvals, sources=each.sources, expires=each.expires)
-        for one in others
+        for one in granting
         for each in one.rule.require
     )
-    rules = tuple(one.rule.name for one in judged if one.matched or one.error)
-    why = [
-        _sentence(one, lifted=one in lifted, team=facts["service"]["team"]) for one in judged if one.rule.name in rules
-    ]
+    speaking = [one for one in judged if one.matched or one.error]
+    rules = tuple(one.rule.name for one in speaking)
+    team = facts.get("service", {}).get("team", "")
+    why = tuple(_sentence(one, lifted=one in lifted, team=team) for one in speaking)
     if standing:
-        return Decision(outcome="deny", asks=asks, rules=rules, why=tuple(why), **_denial(standing, mine))
-    if not others:
-        read = facts["action"]["risk"] == "read"
-        default = "No rule speaks of this: " + (
-            "reading is allowed to everyone in the home workspace."
-            if read
-            else "what changes something is refused unless a rule allows it."
+        denial, denied_by, group = _denial(standing, requester["groups"])
+        return Decision(
+            outcome="deny", asks=asks, rules=rules, why=why, denial=denial, denied_by=denied_by, break_glass=group
         )
-        outcome = {"outcome": "allow"} if read else {"outcome": "deny", "denial": default}
-        return Decision(**outcome, rules=rules, why=(*why, default), lifted=read and bool(lifted))
-    return Decision(outcome="ask" if asks else "allow", asks=asks, rules=rules, why=tuple(why), lifted=bool(lifted))
+    if not granting:
+        return _default(facts, rules, why, lifted=bool(lifted))
+    return Decision(outcome="ask" if asks else "allow", asks=asks, rules=rules, why=why, lifted=bool(lifted))
 
 
-def _denial(standing: list[_Judged], mine: Sequence[str]) -> dict[str, str]:
-    """Names every denial; who may lift them is somebody only when each of them has a group of its own that may."""
+def _default(facts: Facts, rules: tuple[str, ...], why: tuple[str, ...], *, lifted: bool) -> Decision:
+    """When no rule grants anything: members may read, and that is all."""
+    if facts["action"]["risk"] == "read" and facts["requester"].get("member", False):
+        sentence = "Reading is allowed to everyone in the home workspace."
+        return Decision(outcome="allow", rules=rules, why=(*why, sentence), lifted=lifted)
+    sentence = "No rule allows this, and what no rule allows is refused."
+    if facts["action"]["risk"] == "read":
+        sentence = "No rule allows this, and without one only full members of the home workspace may read."
+    return Decision(outcome="deny", rules=rules, why=(*why, sentence), denial=sentence)
+
+
+def _denial(standing: list[_Judged], mine: Sequence[str]) -> tuple[str, str, str]:
+    """What refuses, which rule, and the group that may lift it: nobody unless each denial has such a group.
+
+    Of several groups, one that the requester is not in: only who is in all of them can lift them all.
+    """
     groups = [one.lifted_by for one in standing]
     foreign = [group for group in groups if group not in mine]
-    return {
-        "denial": " ".join(_refusal(one) for one in standing),
-        "denied_by": standing[0].rule.name,
-        "break_glass": "" if "" in groups else (foreign or groups)[0],
-    }
+    text = " ".join(_refusal(one) for one in standing)
+    return text, standing[0].rule.name, "" if "" in groups else (foreign or groups)[0]
 
 
 def _refusal(one: _Judged) -> str:
@@ -212,14 +257,15 @@ def _refusal(one: _Judged) -> str:
 
 def _sentence(one: _Judged, *, lifted: bool, team: str) -> str:
     rule = one.rule
-    if one.error or rule.deny:
-        tail = f" Members of {one.lifted_by} may break the glass." if one.lifted_by else ""
-        tail = f" Lifted: a member of {one.lifted_by} broke the glass." if lifted else tail
-        return f"{_refusal(one)}{tail}" if one.error else f"{rule.name}: refuses. {rule.deny}{tail}"
+    if one.forbids:
+        tail = f" Members of the group {one.lifted_by} may break the glass." if one.lifted_by else ""
+        tail = f" Lifted: a member of the group {one.lifted_by} broke the glass." if lifted else tail
+        return f"{'' if one.error else f'{rule.name}: refused. '}{_refusal(one)}{tail}"
     if not rule.require:
-        return f"{rule.name}: allows it."
+        return f"{rule.name}: allowed."
     wants = " and ".join(_wants(each.approvals, each.sources, each.expires, team) for each in rule.require)
-    return f"{rule.name}: {wants}."
+    apart = ", by different people" if len(rule.require) > 1 else ""
+    return f"{rule.name}: {wants}{apart}."
 
 
 def _wants(approvals: int, sources: Sequence[str], expires: float, team: str) -> str:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from chatops.kernel.cel.check import CelMistake, check, possible
+from chatops.kernel.cel.check import CelMistake, check, possible, spoken_of
 from chatops.kernel.cel.types import Type, Vocabulary, list_of, map_of, record, vocabulary
 from chatops.kernel.errors import PlatformError
 
@@ -24,6 +24,7 @@ __all__ = [
     "map_of",
     "possible",
     "record",
+    "spoken_of",
     "vocabulary",
 ]
 
@@ -32,10 +33,8 @@ class CelError(PlatformError):
     """An expression gave no value: an error of its own, a limit, or a worker that died."""
 
 
-class EvaluateAll(Protocol):
-    """Evaluates (expression, variables) pairs in one go; in the place of a value its ``CelError``."""
-
-    async def __call__(self, pairs: Sequence[tuple[str, Mapping[str, Any]]], /) -> list[Any]: ...
+# Evaluates (expression, variables) pairs in one go; in the place of a value that there isn't: its ``CelError``
+EvaluateAll = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], Awaitable[list[Any]]]
 
 
 class Evaluator(Protocol):

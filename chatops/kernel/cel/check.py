@@ -10,7 +10,7 @@ from typing import Any
 from chatops.kernel.catalog import closest
 from chatops.kernel.cel import types as t
 from chatops.kernel.cel.literals import literal_problem
-from chatops.kernel.cel.narrow import path, present, truth
+from chatops.kernel.cel.narrow import MACROS, path, present, references, truth
 from chatops.kernel.cel.syntax import (
     Binary,
     Call,
@@ -70,6 +70,11 @@ def check(expression: str, vocabulary: Vocabulary, result: Type | None = t.BOOL)
 def possible(expression: str, known: Mapping[str, Any]) -> bool | None:
     """Whether an expression holds when some paths (``service.team``) are known; None: it depends on the others."""
     return truth(parse(expression), known)
+
+
+def spoken_of(expression: str) -> frozenset[str]:
+    """The variables, with the first field where one is named, that an expression speaks of: ``inputs.replicas``."""
+    return references(parse(expression))
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +332,7 @@ class _Checker:
     def _call(self, node: Call, scope: _Scope) -> Type:
         if node.target is None:
             return self._has(node, scope) if node.name == "has" else self._function(node, scope)
-        if node.name in t.MACROS:
+        if node.name in MACROS:
             return self._macro(node, node.target, scope)
         dotted = path(node.target)
         if node.name not in t.METHODS:
@@ -338,13 +343,13 @@ class _Checker:
         return self._overload(node, t.METHODS[node.name], (node.target, *node.args), [target, *args])
 
     def _unknown_function(self, node: Call, name: str, known: Mapping[str, object]) -> Type:
-        if node.target is None and name in (*t.METHODS, *t.MACROS):
+        if node.target is None and name in (*t.METHODS, *MACROS):
             first = self._text(node.args[0]) if node.args else "value"
             rest = ", ".join(self._text(arg) for arg in node.args[1:])
             return self.wrong(node, f"{name} is called on a value", f"{first}.{name}({rest})")
         if node.target is not None and name in t.FUNCTIONS:
             return self.wrong(node, f"{name} is a function", f"{name}({self._text(node.target)})")
-        better = closest(name.rpartition(".")[2], [*known, *(t.MACROS if node.target else ("has",))])
+        better = closest(name.rpartition(".")[2], [*known, *(MACROS if node.target else ("has",))])
         return self.wrong(node, f"unknown function {name}", better)
 
     def _function(self, node: Call, scope: _Scope) -> Type:

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chatops.kernel.cel.syntax import Binary, Call, Index, Items, Literal, Name, Node, Select, Ternary, Unary
+from chatops.kernel.cel.syntax import (
+    Binary,
+    Call,
+    Entries,
+    Index,
+    Items,
+    Literal,
+    Name,
+    Node,
+    Select,
+    Ternary,
+    Unary,
+)
+
+MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 
 class _Unknown:
@@ -109,3 +123,36 @@ def present(node: Node, holds: bool) -> frozenset[str]:
         return sides[0] | sides[1] if both_count else sides[0] & sides[1]
     asked = tested(node)
     return frozenset({asked}) if asked and holds else frozenset()
+
+
+def references(node: Node, bound: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The variables an expression speaks of, with the first field where one is named: ``inputs.replicas``, ``now``."""
+    if isinstance(node, Name):
+        return frozenset() if node.name in bound else frozenset({node.name})
+    if isinstance(node, Select | Index) and isinstance(node.of, Name) and (whole := path(node)):
+        return frozenset() if node.of.name in bound else frozenset({whole})
+    if isinstance(node, Call) and node.target is not None and node.name in MACROS and isinstance(node.args[0], Name):
+        inner = bound | {node.args[0].name}
+        parts = [references(node.target, bound), *(references(arg, inner) for arg in node.args[1:])]
+    else:
+        parts = [references(part, bound) for part in _parts(node)]
+    return frozenset[str]().union(*parts)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Select(of=of) | Unary(of=of):
+            return (of,)
+        case Index(of=of, key=key):
+            return (of, key)
+        case Binary(left=left, right=right):
+            return (left, right)
+        case Ternary():
+            return (node.condition, node.then, node.other)
+        case Call():
+            return ((node.target,) if node.target else ()) + node.args
+        case Items(items=items):
+            return items
+        case Entries(entries=entries):
+            return tuple(part for entry in entries for part in entry)
+    return ()

@@ -113,7 +113,6 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
     "timestamp": (("string", (), TIMESTAMP), ("timestamp", (), TIMESTAMP)),
     "duration": (("string", (), DURATION), ("duration", (), DURATION)),
 }
-MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,9 @@ def vocabulary(actions: Mapping[str, Action], platform: Platform | None = None) 
     return Vocabulary(
         variables={
             "env": record(name=envs, tier=tiers, namespace=STRING, cluster=STRING),
-            "action": record(name=one_of("action", actions) if actions else STRING, risk=one_of("risk", ("read", "change", "danger"))),
+            "action": record(
+                name=one_of("action", actions) if actions else STRING, risk=one_of("risk", ("read", "change", "danger"))
+            ),
             "inputs": Type("inputs"),
             "service": record(name=services, team=teams, labels=_labels(p)),
             "requester": record(email=STRING, name=STRING, groups=list_of(groups), teams=list_of(teams)),
