@@ -1,0 +1,276 @@
+"""Field sets and typed merging: the half of server-side apply that knows nothing of managers.
+
+A path is a tuple of elements as `fieldsV1` writes them: `f:spec`, `k:{"name":"app"}`, `v:"a"`. Rules follow Kubernetes'
+structured-merge-diff as described in the documentation, "Server-Side Apply: Field management" and "Merge strategy".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .schema import ANY, Node
+from .values import Obj, copy
+
+Path = tuple[str, ...]
+Fields = frozenset[Path]
+_ABSENT: Any = object()
+# Plain Go structs and lists without omitempty are there even in an empty object, so nobody "adds" them.
+_ALWAYS_THERE = {"f:" + name for name in (
+    "metadata", "spec", "status", "template", "jobTemplate", "strategy", "updateStrategy", "resources", "containers",
+    "involvedObject", "source", "rules", "subsets",
+)}  # fmt: skip
+
+
+@dataclass
+class Changes:
+    """What differs between two values, as sets of paths."""
+
+    added: set[Path] = field(default_factory=set)
+    removed: set[Path] = field(default_factory=set)
+    modified: set[Path] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.modified)
+
+
+def item_key(node: Node, item: Any) -> str:
+    """The path element of one item of a set or of a list with keys; a key that is absent takes its default."""
+    if node.relation == "set" or not isinstance(item, dict):
+        return "v:" + json.dumps(item, separators=(",", ":"), ensure_ascii=False)
+    keys = {key: item.get(key, node.defaults.get(key)) for key in sorted(node.keys)}
+    present = {key: value for key, value in keys.items() if value is not None}
+    return "k:" + json.dumps(present, separators=(",", ":"), ensure_ascii=False)
+
+
+def is_leaf(node: Node, value: Any) -> bool:
+    """Whether the value is owned as a whole: scalars, atomic lists and maps, and untyped values that are no map."""
+    if node.shape == "any":
+        return not isinstance(value, dict)
+    return node.shape == "scalar" or node.relation == "atomic"
+
+
+def child_node(node: Node, key: str) -> Node:
+    if node.shape == "struct":
+        return node.fields.get(key, ANY)
+    return (node.element or ANY) if node.shape == "map" else ANY
+
+
+def field_set(node: Node, value: Any) -> Fields:
+    """The paths that a configuration names (what an applier comes to own)."""
+    return frozenset(_paths(node, value, ()))
+
+
+def _paths(node: Node, value: Any, at: Path) -> Iterator[Path]:
+    if is_leaf(node, value):
+        yield at
+    elif node.shape == "list":
+        for item in value or ():
+            path = (*at, item_key(node, item))
+            yield path
+            if node.relation == "map":
+                yield from _paths(node.element or ANY, item, path)
+    else:
+        for key, item in (value or {}).items():
+            path = (*at, "f:" + key)
+            declared = node.shape == "struct" and key in node.fields
+            if item is None or item == {} or not declared:
+                yield path
+            if item is not None:
+                yield from _paths(child_node(node, key), item, path)
+
+
+def compare(node: Node, old: Any, new: Any) -> Changes:
+    changes = Changes()
+    _compare(node, old, new, (), changes)
+    return changes
+
+
+def _compare(node: Node, old: Any, new: Any, at: Path, out: Changes) -> None:
+    if old is _ABSENT and new is _ABSENT:
+        return
+    if is_leaf(node, old if new is _ABSENT else new) or (
+        node.shape == "any" and is_leaf(node, old) and old is not _ABSENT
+    ):
+        if old is _ABSENT:
+            out.added.add(at)
+        elif new is _ABSENT:
+            out.removed.add(at)
+        elif old != new:
+            out.modified.add(at)
+        return
+    if at and old is _ABSENT and at[-1] not in _ALWAYS_THERE:
+        out.added.add(at)
+    elif at and new is _ABSENT:
+        out.removed.add(at)
+    for element, child, before, after in _pairs(node, old, new):
+        _compare(child, before, after, (*at, element), out)
+
+
+def _pairs(node: Node, old: Any, new: Any) -> Iterator[tuple[str, Node, Any, Any]]:
+    if node.shape == "list":
+        before = _by_key(node, [] if old is _ABSENT else old)
+        after = _by_key(node, [] if new is _ABSENT else new)
+        child = (node.element or ANY) if node.relation == "map" else Node("scalar", scalar="string")
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield key, child, before.get(key, _ABSENT), after.get(key, _ABSENT)
+        return
+    before = {} if old is _ABSENT else old or {}
+    after = {} if new is _ABSENT else new or {}
+    for key in [*before, *(key for key in after if key not in before)]:
+        yield "f:" + key, child_node(node, key), before.get(key, _ABSENT), after.get(key, _ABSENT)
+
+
+def _by_key(node: Node, items: Iterable[Any]) -> Obj:
+    found: Obj = {}
+    for item in items or ():
+        found.setdefault(item_key(node, item), item)
+    return found
+
+
+def duplicate_keys(node: Node, value: Any, at: str = "") -> list[str]:
+    """Where a configuration names one list item twice, as Kubernetes shows it; empty when it may be applied."""
+    found: list[str] = []
+    if is_leaf(node, value):
+        return found
+    if node.shape == "list":
+        seen: set[str] = set()
+        for item in value or ():
+            key = item_key(node, item)
+            if key in seen:
+                found.append(f"{at}: duplicate entries for key {show((key,))}")
+            seen.add(key)
+            if node.relation == "map":
+                found += duplicate_keys(node.element or ANY, item, at + show((key,)))
+        return found
+    for key, item in (value or {}).items():
+        found += duplicate_keys(child_node(node, key), item, f"{at}.{key}")
+    return found
+
+
+def merge(node: Node, live: Any, wanted: Any) -> Any:
+    """`live` with everything that `wanted` says; keyed lists are joined in the order of `wanted`."""
+    if wanted is _ABSENT:
+        return copy(live)
+    if live is _ABSENT or live is None or is_leaf(node, wanted):
+        return copy(wanted)
+    if node.shape == "list":
+        return _merge_list(node, live, wanted)
+    if not isinstance(live, dict):
+        return copy(wanted)
+    result = {key: copy(item) for key, item in live.items() if key not in wanted}
+    for key, item in wanted.items():
+        result[key] = merge(child_node(node, key), live.get(key, _ABSENT), item)
+    return {key: result[key] for key in [*live, *(key for key in wanted if key not in live)]}
+
+
+def _merge_list(node: Node, live: list[Any], wanted: list[Any]) -> list[Any]:
+    before, after = _by_key(node, live), _by_key(node, wanted)
+    lefts, rights = list(before), list(after)
+    result: list[Any] = []
+    done: set[str] = set()
+    left = right = 0
+    child = node.element or ANY
+    while left < len(lefts) or right < len(rights):
+        if left < len(lefts) and lefts[left] not in after:
+            result.append(copy(before[lefts[left]]))
+            left += 1
+        elif left < len(lefts) and lefts[left] in done:
+            left += 1
+        else:
+            key = rights[right]
+            keyed = node.relation == "map"
+            result.append(merge(child, before.get(key, _ABSENT), after[key]) if keyed else copy(after[key]))
+            done.add(key)
+            right += 1
+    return result
+
+
+def remove(node: Node, value: Any, paths: Iterable[Path]) -> Any:
+    """The value without these paths (whole subtrees); maps and lists that become empty go too."""
+    by_head: dict[str, list[Path]] = {}
+    for path in paths:
+        by_head.setdefault(path[0], []).append(path[1:])
+    if not by_head or is_leaf(node, value):
+        return value
+    if node.shape == "list":
+        kept: list[Any] = []
+        for item in value:
+            tails = by_head.get(item_key(node, item))
+            if tails is None:
+                kept.append(item)
+            elif () not in tails:
+                kept.append(remove(node.element or ANY, item, tails))
+        return kept
+    result: Obj = {}
+    for key, item in value.items():
+        tails = by_head.get("f:" + key)
+        if tails is None:
+            result[key] = item
+        elif () not in tails:
+            smaller = remove(child_node(node, key), item, tails)
+            if smaller not in ({}, []) or smaller == item:
+                result[key] = smaller
+    return result
+
+
+def with_named_parents(node: Node, paths: Iterable[Path]) -> set[Path]:
+    """The paths plus every declared struct field on the way to them (as if those were owned too)."""
+    result: set[Path] = set()
+    for path in paths:
+        result.add(path)
+        at: Node = node
+        for depth, element in enumerate(path[:-1]):
+            if element.startswith("f:"):
+                if at.shape == "struct" and element[2:] in at.fields:
+                    result.add(path[: depth + 1])
+                at = child_node(at, element[2:])
+            else:
+                at = at.element or ANY
+    return result
+
+
+def encode(paths: Iterable[Path]) -> Obj:
+    """`fieldsV1`: nested objects; `.` marks a path that is owned itself and has owned children."""
+    root: Obj = {}
+    members = set(paths)
+    for path in sorted(members):
+        at = root
+        for depth, element in enumerate(path):
+            if element not in at:
+                at[element] = {}
+            if depth + 1 < len(path) and not at[element] and path[: depth + 1] in members:
+                at[element]["."] = {}
+            at = at[element]
+    return root
+
+
+def decode(tree: Obj) -> Fields:
+    found: set[Path] = set()
+
+    def walk(node: Obj, at: Path) -> None:
+        if at and (not node or "." in node):
+            found.add(at)
+        for key, item in node.items():
+            if key != ".":
+                walk(item, (*at, key))
+
+    walk(tree, ())
+    return frozenset(found)
+
+
+def show(path: Path) -> str:
+    """The path as error messages write it: `.spec.template.spec.containers[name="app"].image`."""
+    text = ""
+    for element in path:
+        kind, rest = element.split(":", 1)
+        if kind == "f":
+            text += "." + rest
+        elif kind == "k":
+            pairs = json.loads(rest)
+            text += "[" + ",".join(f"{key}={json.dumps(item, ensure_ascii=False)}" for key, item in pairs.items()) + "]"
+        else:
+            text += f"[={rest}]"
+    return text

