@@ -104,7 +104,9 @@ async def test_tokens_are_checked(acme: Acme) -> None:
     assert await error_of(web_client(acme.slack, "xoxb-stranger").auth_test()) == "invalid_auth"
     assert await error_of(web_client(acme.slack, "").auth_test()) == "not_authed"
     assert await error_of(web_client(acme.slack, TOKENS.app_token).auth_test()) == "not_allowed_token_type"
-    assert (await web_client(acme.slack).auth_test())["bot_id"] == TOKENS.bot_id
+    answer = await web_client(acme.slack).auth_test()
+    assert answer["bot_id"] == TOKENS.bot_id
+    assert "chat:write" in answer.headers["x-oauth-scopes"].split(",")
 
 
 async def test_missing_scope_says_which() -> None:
@@ -205,7 +207,9 @@ async def test_app_posts_into_a_persons_direct_messages(acme: Acme, client: Asyn
 
 async def test_channel_is_made_filled_described_and_archived(acme: Acme, client: AsyncWebClient) -> None:
     made = (await client.conversations_create(name="incident-1"))["channel"]
+    await client.chat_postMessage(channel=made["id"], text="written before anybody came")
     await client.conversations_invite(channel=made["id"], users="U0OLU,U0LEE")
+    await acme.olu.sees("incident-1", "written before anybody came")
     again = client.conversations_invite(channel=made["id"], users="U0OLU")
     assert await error_of(again) == "already_in_channel"
     await client.conversations_setTopic(channel=made["id"], topic="checkout is down")

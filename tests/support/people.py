@@ -31,6 +31,7 @@ __all__ = ["Acme", "Home", "Modal", "Person", "Sandbox", "Seen", "SlackSays", "a
 Json = dict[str, Any]
 T = TypeVar("T")
 WITHIN = 5.0
+SCREEN = 12
 ACME = Path(__file__).parents[2] / "examples" / "acme" / "slack.yml"
 
 
@@ -152,7 +153,8 @@ class Person:
         self.views: list[Json] = []
         self.home_view: Json | None = None
         self._ever: list[tuple[str, Json]] = []
-        self._loaded = 0
+        self._loaded: dict[str, int] = {}
+        self._started = 0
         self._changed = asyncio.Event()
         self._echoes: set[str] = set()
         self._reader: asyncio.Task[None] | None = None
@@ -160,7 +162,7 @@ class Person:
     async def __aenter__(self) -> Self:
         self.api = PageClient(self._url)
         socket = await self.api.session.ws_connect(
-            f"{self._url}/sandbox/api/live", params={"as": self.name}, max_msg_size=0
+            f"{self._url}/sandbox/api/live", params={"as": self.name, "traffic": "0"}, max_msg_size=0
         )
         await socket.receive_json()
         start = await self.api.get("bootstrap", **{"as": self.name})
@@ -169,7 +171,7 @@ class Person:
         self.names |= {group["id"]: group["handle"] for group in start["usergroups"]}
         for channel in start["channels"]:
             await self._load(channel)
-        self._loaded = start["n"]
+        self._started = start["n"]
         self._reader = asyncio.create_task(self._read(socket))
         return self
 
@@ -286,9 +288,10 @@ class Person:
         return await self.wait(found, within, lambda: f"{fragments} on App Home; it shows:\n{home.text}")
 
     def screen(self, channel: str) -> str:
-        """Everything this person sees of a channel, as text."""
+        """The last messages this person sees of a channel, replies and ephemerals too, as text."""
         where = self.channel_id(channel, missing_ok=True)
-        return "\n---\n".join(render_text(one, self.names) for one in self._visible(where, None)) or "(nothing)"
+        shown = self._visible(where, None)[-SCREEN:]
+        return "\n---\n".join(render_text(one, self.names) for one in shown) or "(nothing)"
 
     async def wait(self, found: Callable[[], T | None], within: float, missing: Callable[[], str]) -> T:
         """The first result of `found` that is not None; AssertionError with `missing` after `within` seconds."""
@@ -318,7 +321,9 @@ class Person:
         self.names[channel["id"]] = channel["name"]
         mine = self.messages.setdefault(channel["id"], {})
         query = {"as": self.id, "channel": channel["id"]}
-        for message in (await self.api.get("messages", **query))["messages"]:
+        loaded = await self.api.get("messages", **query)
+        self._loaded[channel["id"]] = loaded["n"]
+        for message in loaded["messages"]:
             mine.setdefault(message["ts"], message)
             if message.get("reply_count"):
                 thread = await self.api.get("messages", **query, thread_ts=message["ts"])
@@ -330,7 +335,9 @@ class Person:
         self._wake()
         async for frame in socket:
             event = json.loads(frame.data)
-            if event["n"] > self._loaded or event["type"] == "echo":
+            if event["type"] == "channel" and event["channel"]["id"] not in self.channels:
+                await self._load(event["channel"])
+            elif event["n"] > self._loaded.get(str(event.get("channel")), self._started) or event["type"] == "echo":
                 self._apply(event)
             self._wake()
 
@@ -355,8 +362,6 @@ class Person:
             self.home_view = event["view"]
         elif kind == "channel":
             self.channels[event["channel"]["id"]] = event["channel"]
-            self.names[event["channel"]["id"]] = event["channel"]["name"]
-            self.messages.setdefault(event["channel"]["id"], {})
         elif kind == "unread":
             self.channels[event["channel"]] |= {"unread": event["unread"], "mentions": event["mentions"]}
         elif kind == "people":

@@ -132,8 +132,8 @@ async def arguments(request: web.Request) -> Json:
             raise SlackError("invalid_json") from error
         if not isinstance(body, dict):
             raise SlackError("json_not_object")
-        return args | {name: value for name, value in body.items() if value is not None}
-    if request.can_read_body:
+        args |= {name: value for name, value in body.items() if value is not None}
+    elif request.can_read_body:
         args |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
     for name in _JSON_ARGUMENTS:
         if isinstance(args.get(name), str):

@@ -12,10 +12,11 @@ FULL = 20_000
 
 
 class Subscriber:
-    """One page; `overflown` pages are cut off and load everything anew."""
+    """One page, with the inspector's `traffic` or without; `overflown` pages are cut off and load everything anew."""
 
-    def __init__(self, user: str) -> None:
+    def __init__(self, user: str, traffic: bool) -> None:
         self.user = user
+        self.traffic = traffic
         self.queue: asyncio.Queue[str] = asyncio.Queue(FULL)
         self.overflown = False
 
@@ -27,8 +28,8 @@ class Live:
         self.n = 0
         self._subscribers: set[Subscriber] = set()
 
-    def subscribe(self, user: str) -> Subscriber:
-        subscriber = Subscriber(user)
+    def subscribe(self, user: str, *, traffic: bool = True) -> Subscriber:
+        subscriber = Subscriber(user, traffic)
         self._subscribers.add(subscriber)
         return subscriber
 
@@ -44,6 +45,8 @@ class Live:
         """Tell everyone, or only the pages of the people named in `to`."""
         self.n += 1
         readers = [one for one in self._subscribers if to is None or one.user in to]
+        if kind == "traffic":
+            readers = [one for one in readers if one.traffic]
         if not readers:
             return
         line = json.dumps({"type": kind, "n": self.n, **body})

@@ -169,7 +169,7 @@ class PageApi:
         me = self._who(dict(request.query))
         socket = web.WebSocketResponse(heartbeat=30)
         # Subscribed before the handshake ends: what happens from now on reaches the page.
-        subscriber = self._live.subscribe(me.id)
+        subscriber = self._live.subscribe(me.id, traffic=request.query.get("traffic") != "0")
         try:
             await socket.prepare(request)
             await socket.send_json({"type": "hello", "n": self._live.n})

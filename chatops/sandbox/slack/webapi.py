@@ -61,7 +61,8 @@ class WebApi:
             answer = {"ok": True, **await self._called(request, method, args)}
         except SlackError as error:
             answer = error.answer()
-        return answer, web.json_response(answer)
+        # Bolt and doctors of all kinds read from this header what the token may do.
+        return answer, web.json_response(answer, headers={"x-oauth-scopes": ",".join(self._on.state.app.scopes)})
 
     async def _called(self, request: web.Request, method: str, args: Json) -> Json:
         spec = METHODS.get(method)
