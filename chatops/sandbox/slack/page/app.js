@@ -18,8 +18,8 @@ const FIRST = "dana"; // who the tour starts as, on a first visit
 // ---- the top bar
 
 const status = h("div", { class: "connection", role: "status", hidden: true });
-const inspectorButton = h("button", { type: "button", class: "top-button", "aria-expanded": "false", "aria-label": "Open or close the inspector", title: "Inspector: the traffic between Slack and the assistant", onclick: () => toggleInspector() }, icon("pulse"), h("span", { class: "wide-only" }, "Inspector"));
-const tourButton = h("button", { type: "button", class: "top-button", "aria-label": "Show or hide the tour", title: "Tour", onclick: toggleTour, hidden: true }, icon("flag"), h("span", { class: "wide-only" }));
+const inspectorButton = h("button", { type: "button", class: "top-button", "aria-expanded": "false", "aria-label": "Inspector", title: "Inspector: the traffic between Slack and the assistant", onclick: () => toggleInspector() }, icon("pulse"), h("span", { class: "wide-only" }, "Inspector"));
+const tourButton = h("button", { type: "button", class: "top-button", "aria-label": "Tour", title: "Tour", onclick: toggleTour, hidden: true }, icon("flag"), h("span", { class: "wide-only" }));
 $("#top").append(h("div", { class: "brand" }, h("span", { class: "brand-mark", "aria-hidden": "true" }), h("span", { class: "wide-only" }, "Local Slack")), status, peopleBar, h("div", { class: "top-buttons" }, tourButton, inspectorButton));
 document.addEventListener("inspector", (event) => inspectorButton.setAttribute("aria-expanded", String(event.detail.open)));
 on("tour", ({ has, open, at, of }) => {

@@ -33,8 +33,10 @@ function intro() {
     h("p", null, person ? `This is where your conversation with ${displayName(person)} starts.` : channel.purpose || channel.topic || `This is where #${channel.name} starts.`));
 }
 
-function markRead(ts) {
+function markRead(newest) {
   const channel = state.channels.get(state.channel);
+  // Replies ring too; whoever sees the thread's line has seen that there are some.
+  const ts = inChannel(state.channel).reduce((last, one) => (one.latest_reply > last ? one.latest_reply : last), newest);
   if (!channel || document.hidden || (!channel.unread && !channel.mentions) || channel.reading === ts) return;
   channel.reading = ts;
   api.read(channel.id, ts).catch((error) => console.warn(error.message));

@@ -2,6 +2,7 @@
 import { h } from "./dom.js";
 
 const LONG = 60;
+const SHORT = 400;
 
 function leaf(value) {
   const kind = value === null ? "null" : typeof value;
@@ -15,7 +16,7 @@ function tree(value, name, depth) {
   const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   if (!entries.length) return h("div", { class: "json-row" }, label, open + close);
   const count = h("span", { class: "json-count" }, ` ${entries.length}`);
-  const details = h("details", { class: "json-node", open: depth < 3 && entries.length <= LONG }, h("summary", null, label, open, count));
+  const details = h("details", { class: "json-node", open: entries.length <= LONG && (depth < 3 || JSON.stringify(value).length < SHORT) }, h("summary", null, label, open, count));
   const fill = () => details.childElementCount === 1 && details.append(h("div", { class: "json-children" }, entries.map(([key, one]) => tree(one, key, depth + 1))), h("div", { class: "json-row" }, close));
   if (details.open) fill();
   details.addEventListener("toggle", fill);

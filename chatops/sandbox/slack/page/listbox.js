@@ -37,7 +37,7 @@ export class Listbox {
   #row(option, index) {
     const row = h("div", { class: "list-option", role: "option", id: `${this.id}-${index}`, "aria-selected": String(Boolean(option.selected)) },
       option.node || null,
-      h("span", { class: "list-main" }, h("span", { class: option.mono ? "list-text mono" : "list-text" }, option.text), option.description && h("span", { class: "hint" }, option.description)),
+      h("span", { class: "list-main" }, h("span", { class: option.mono ? "list-text mono" : "list-text" }, option.text), option.title && h("span", { class: "list-title" }, option.title), option.description && h("span", { class: "hint" }, option.description)),
       option.side && h("span", { class: "list-side" }, option.side));
     row.addEventListener("mousedown", (event) => {
       event.preventDefault(); // the text box keeps the focus

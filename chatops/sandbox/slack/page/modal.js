@@ -7,7 +7,7 @@ import { TROUBLE } from "./dispatch.js";
 import { Surface } from "./surface.js";
 import { problemsOf } from "./values.js";
 
-const BEHIND = ["#top", "#shell", "#inspector"];
+const BEHIND = ["#top", "#sidebar", "#main", "#thread", "#inspector"]; // the tour beside a form stays usable
 let stack = [];
 let before = null;
 
@@ -75,7 +75,8 @@ class Modal {
   }
 }
 
-function closeAll() {
+/** Close every open modal the way a person does. */
+export function closeAll() {
   for (const modal of stack.slice().reverse()) modal.close();
 }
 

@@ -21,7 +21,7 @@ function actions(command, rest) {
   const starting = all.filter((one) => usageOf(command, one).toLowerCase().startsWith(typed));
   const within = typed.includes(" ") ? [] : all.filter((one) => !starting.includes(one) && `${one.text} ${one.title || ""}`.toLowerCase().includes(typed));
   return [...starting, ...within].slice(0, MOST).map((one) => ({
-    text: one.title || usageOf(command, one), mono: false, side: usageOf(command, one), description: one.description, fill: lineOf(command, one),
+    text: usageOf(command, one), mono: true, title: one.title || one.description, description: one.title ? one.description : "", fill: lineOf(command, one),
   }));
 }
 

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { composer, tourSlot } from "./channel.js";
 import { typeOut } from "./composer.js";
 import { textOf } from "./message.js";
+import { closeAll } from "./modal.js";
 import { authorOf, emit, findChannel, firstName, on, state } from "./state.js";
 
 const KEY = "local-slack-tour";
@@ -11,7 +12,7 @@ const MOST_HEARD = 500;
 const root = $("#tour");
 const wide = window.matchMedia("(min-width: 1100px)");
 const heard = []; // messages since the page was loaded, in the order in which they came or changed
-let progress = { done: [], at: 0, since: "0", folded: false };
+let progress = { done: [], at: 0, since: "", folded: false };
 let doing = false;
 
 function restore() {
@@ -41,6 +42,7 @@ function meets({ channel, message }, when) {
 
 // A step is done by something that came after what did the step before it.
 function check() {
+  if (!progress.since) return;
   for (let step = current(); step?.done_when; step = current()) {
     const by = heard.find((one) => one.stamp > progress.since && meets(one, step.done_when));
     if (!by) return;
@@ -65,9 +67,13 @@ async function catchUp() {
   const channel = current()?.done_when && findChannel(current().done_when.channel);
   if (!channel) return;
   const { messages } = await api.messages(channel.id);
+  if (!progress.since) {
+    progress.since = messages.map(stamp).sort().at(-1) || "0"; // a first visit: what stands there already was not its doing
+    return save();
+  }
   messages.forEach((message) => hear(channel.id, message));
   heard.sort((one, other) => (one.stamp < other.stamp ? -1 : 1));
-  check();
+  return check();
 }
 
 // ---- doing it
@@ -85,6 +91,7 @@ async function doIt(step) {
   doing = true;
   draw();
   try {
+    closeAll(); // a form that is open would keep the composer from being typed into
     if (!isMine(step)) await new Promise((ready) => emit("switch", { user: actor(step).id, ready }));
     const channel = findChannel(step.do?.channel);
     if (channel && channel.id !== state.channel) emit("goto", { channel: channel.id });
