@@ -39,7 +39,6 @@ async def plan(inputs: Restart, ctx: Context) -> Plan:
             body={"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: at}}}}},
             impact=f"same version and settings · {pace(seen.live, seen.replicas)}",
             frozen={"restarted_at": at},
-            undone="the pods that run now",
             warnings=() if seen.replicas else (f"{name} is scaled to 0: there is nothing to restart",),
         )
 

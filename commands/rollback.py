@@ -30,10 +30,11 @@ class Rollback(ChangeInputs):
 async def plan(inputs: Rollback, ctx: Context) -> Plan:
     """The template of the previous, or the named, revision in place of the present one."""
 
+    failed = await _failed_versions(ctx, inputs)
+
     async def wish(seen: Seen) -> Draft:
-        target = _target(seen, inputs.revision)
-        version = seen.version_in(target)
-        number = revision_of(target)
+        target = _target(seen, inputs.revision, failed)
+        version, number = seen.version_in(target), revision_of(target)
         return Draft(
             summary=f"{seen.service.name} {seen.version} → {version} (revision {number})",
             manager=UNDO,
@@ -41,12 +42,20 @@ async def plan(inputs: Rollback, ctx: Context) -> Plan:
             after=version,
             unchanged=f"Nothing would change: revision {number} is what {seen.service.name} runs.",
             restore=str(target["metadata"]["name"]),
+            warnings=(f"{version} failed when it was deployed last",) if version in failed else (),
         )
 
     return await planned(ctx, wish)
 
 
-def _target(seen: Seen, revision: int | None) -> Mapping[str, Any]:
+async def _failed_versions(ctx: Context, inputs: Rollback) -> frozenset[str]:
+    """The versions whose last deploy there failed: after an automatic rollback the revision before is the broken one."""
+    newest_first = await ctx.ledger.last(inputs.service, inputs.environment, 20)
+    outcomes = {line.version: line.outcome for line in reversed(newest_first)}
+    return frozenset(version for version, outcome in outcomes.items() if outcome in ("failed", "rolled_back"))
+
+
+def _target(seen: Seen, revision: int | None, failed: frozenset[str]) -> Mapping[str, Any]:
     name = seen.service.name
     if seen.live["spec"].get("paused"):  # kubectl refuses it, too: nothing would roll
         raise Refused(f"{name} is paused.", hint="Resume it first: kubectl rollout resume.")
@@ -60,7 +69,8 @@ def _target(seen: Seen, revision: int | None) -> Mapping[str, Any]:
     before = [number for number in kept if number != present]
     if not before:
         raise Refused(f"{name} has no earlier revision to go back to.", hint="Deploy the version you want instead.")
-    return kept[max(before)]
+    sound = [number for number in before if seen.version_in(kept[number]) not in failed]
+    return kept[max(sound or before)]
 
 
 RECORD = Action(

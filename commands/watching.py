@@ -116,7 +116,7 @@ async def _look(
     if seen.state == "healthy":
         return seen
     try:
-        replicasets, pods = await _parts(reader, deployment)
+        replicasets, pods = await parts_of(reader, deployment)
         seen = rollout(deployment, replicasets, pods, generation=generation, waited=False)
         troubled = seen.state == "progressing" and seen.reason not in ("", "Paused")
         if patience.is_over(troubled and not await _node_is_coming(reader, ref, seen)):
@@ -126,13 +126,13 @@ async def _look(
     return seen
 
 
-async def _parts(
+async def parts_of(
     reader: ClusterReader, deployment: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The ReplicaSets and pods that a Deployment's selector finds."""
     namespace, selector = deployment["metadata"]["namespace"], selector_of(deployment)
-    return await reader.find("apps/v1", "ReplicaSet", namespace, selector), await reader.find(
-        "v1", "Pod", namespace, selector
-    )
+    replicasets = await reader.find("apps/v1", "ReplicaSet", namespace, selector)
+    return replicasets, await reader.find("v1", "Pod", namespace, selector)
 
 
 async def _node_is_coming(reader: ClusterReader, ref: ObjectRef, seen: Rollout) -> bool:
@@ -182,7 +182,7 @@ async def diagnose(reader: ClusterReader, ref: ObjectRef) -> Diagnosis:
     deployment = await reader.get(ref)
     if deployment is None:
         return Diagnosis((f"{ref} is not there.",))
-    replicasets, everyone = await _parts(reader, deployment)
+    replicasets, everyone = await parts_of(reader, deployment)
     newest = newest_replicaset(deployment, replicasets)
     pods = pods_of(newest, everyone)
     troubles = pod_troubles(pods)

@@ -96,7 +96,7 @@ async def look(ctx: Context) -> Seen:
     if owner:
         hint = "Change it there; a change here would be undone by it."
         raise Refused(f"{service.name} in {environment.name} belongs to {owner}.", rule="foreign owner", hint=hint)
-    service = _with_image(service, live)
+    service = with_image(service, live)
     if not image_in(live, service.container):
         known = ", ".join(one["name"] for one in containers_in(live))
         hint = f"Its containers: {known}. Set `workload.container` of {service.name} in platform.yml."
@@ -237,7 +237,7 @@ def _share(value: Any, replicas: int, rounding: Callable[[float], int]) -> int:
     return int(value)
 
 
-def _with_image(service: Service, live: Mapping[str, Any]) -> Service:
+def with_image(service: Service, live: Mapping[str, Any]) -> Service:
     """The service with the repository that runs now, when the configuration names none."""
     if service.image:
         return service

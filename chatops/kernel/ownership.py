@@ -72,7 +72,7 @@ def drift(live: Mapping[str, Any], now: datetime, would: Mapping[str, Any] | Non
             said += (
                 [_sentence(taken, live, manager, when, now, "this changes it", "this changes them")] if taken else []
             )
-        elif taken:
+        elif taken and _is_declared(entry):  # its owner would set it again; a command typed once would not
             said.append(f"{_names(taken)} {'is' if len(taken) == 1 else 'are'} taken over from {manager}")
     return tuple(dict.fromkeys(said))
 

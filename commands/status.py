@@ -1,0 +1,199 @@
+"""What runs where, healthy or not, since when, deployed by whom.
+
+/platform status [SERVICE] [ENVIRONMENT]
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import Field
+
+from chatops.kernel.action import Action, Answer, Button, Context, EnvironmentName, Inputs, ServiceName
+from chatops.kernel.catalog import Environment, Service
+from chatops.kernel.errors import ClusterError, Unavailable
+from chatops.kernel.ownership import day, foreign_owner, moment
+from chatops.kernel.plan import ObjectRef
+from chatops.kernel.ports import ClusterReader
+from chatops.kernel.rollout import Rollout, newest_replicaset, rollout
+from commands.watching import parts_of
+from commands.workload import image_in, with_image
+
+MOST_ROWS = 40
+OF_SERVICE = ("Environment", "Version", "State", "Since", "By")
+
+
+class Status(Inputs):
+    """Which service, where; either may be left out."""
+
+    service: ServiceName = Field(default="", title="Service", description="Empty: every service.")
+    environment: EnvironmentName = Field(default="", title="Environment", description="Empty: every environment.")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One service in one environment."""
+
+    service: str
+    environment: str
+    version: str = ""
+    seen: Rollout | None = None
+    made: str = ""  # when the cluster says that this began
+    since: str = ""
+    by: str = ""
+    owner: str = ""
+    trouble: str = ""  # why nothing can be said: not there, or the cluster does not answer
+
+    @property
+    def state(self) -> str:
+        """``healthy``, or how it is going."""
+        if self.seen is None:
+            return self.trouble
+        if self.seen.state == "healthy":
+            return "healthy" if self.seen.wanted else "scaled to 0"
+        reason = f" ({self.seen.reason})" if self.seen.reason else ""
+        return f"{'failing, ' if self.seen.state == 'failing' else ''}{self.seen.progress}{reason}"
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is there and healthy."""
+        return self.seen is not None and self.seen.state == "healthy"
+
+    @property
+    def brief(self) -> str:
+        """The version, and the state when it is not healthy."""
+        return self.version if self.is_well else f"{self.version} {self.state}".strip()
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """Version, state, since, by."""
+        return (self.version or "–", self.state, self.since or "–", self.by or "–")
+
+
+async def answer(inputs: Status, ctx: Context) -> Answer:
+    """One service in one place in words; a table otherwise. A cluster that is away costs its rows, not the answer."""
+    services = [ctx.platform.services[inputs.service]] if inputs.service else list(ctx.platform.services.values())
+    chosen = ctx.platform.environments
+    environments = [chosen[inputs.environment]] if inputs.environment else list(chosen.values())
+    if inputs.service:
+        found = await asyncio.gather(*(_one(ctx, services[0], environment) for environment in environments))
+        known = [await _dated(ctx, one) for one in found]
+        return _in_words(known[0]) if inputs.environment else _over_environments(inputs.service, known)
+    columns = await asyncio.gather(*(_all(ctx, services, environment) for environment in environments))
+    if inputs.environment:
+        worst = sorted(columns[0], key=lambda one: (one.is_well, one.service))
+        shown = [await _dated(ctx, one) for one in worst[:MOST_ROWS]]
+        return _over_services(environments[0].name, columns[0], shown)
+    return _overview([environment.name for environment in environments], columns)
+
+
+def _in_words(one: Standing) -> Answer:
+    title = f"{one.service} in {one.environment}"
+    if one.seen is None:
+        return Answer(title, (f"{one.trouble[:1].upper()}{one.trouble[1:]}.",))
+    details = f", {one.seen.progress}" if one.seen.state == "healthy" and one.seen.wanted else ""
+    lines = [f"{one.version} {one.state}{details}"]
+    if one.seen.state != "healthy" and one.seen.sentence:
+        lines.append(one.seen.sentence)
+    who = f"deployed by {one.by}" if one.by else "not deployed through the platform"
+    lines.append(f"Since {one.since or 'a time nobody noted'}, {who}")
+    if one.owner:
+        return Answer(title, (*lines, f"Belongs to {one.owner}"))
+    place = f"{one.service} {one.environment}"
+    buttons = (
+        Button("Deploy", f"deploy service={one.service} environment={one.environment}", form=True),
+        Button("Roll back", f"rollback {place}", form=True),
+    )
+    return Answer(title, tuple(lines), buttons=buttons)
+
+
+def _over_environments(service: str, found: list[Standing]) -> Answer:
+    return Answer(service, table=(OF_SERVICE, *((one.environment, *one.row) for one in found)))
+
+
+def _over_services(environment: str, found: list[Standing], shown: list[Standing]) -> Answer:
+    well = sum(one.is_well for one in found)
+    rows = tuple((one.service, *one.row) for one in shown)
+    more = f"{len(found) - len(shown)} more are not shown; name a service." if len(found) > len(shown) else ""
+    lines = (f"{well} of {len(found)} services are healthy",)
+    return Answer(environment, lines, table=(("Service", *OF_SERVICE[1:]), *rows), context=more)
+
+
+def _overview(environments: list[str], columns: list[list[Standing]]) -> Answer:
+    rows = [(standings[0].service, *(one.brief for one in standings)) for standings in zip(*columns, strict=True)]
+    more = f"{len(rows) - MOST_ROWS} more services are not shown; name one." if len(rows) > MOST_ROWS else ""
+    return Answer("What runs where", table=(("Service", *environments), *rows[:MOST_ROWS]), context=more)
+
+
+async def _one(ctx: Context, service: Service, environment: Environment) -> Standing:
+    """One service in one environment, its pods included when it is not healthy."""
+    cluster = _cluster(ctx, environment)
+    try:
+        live = await cluster.get(
+            ObjectRef(kind="Deployment", namespace=environment.namespace, name=service.workload_name)
+        )
+        if live is None:
+            return Standing(service.name, environment.name, trouble="not there")
+        replicasets, pods = await parts_of(cluster, live)
+    except (Unavailable, ClusterError) as away:
+        return Standing(service.name, environment.name, trouble=away.message)
+    seen = rollout(live, replicasets, pods)
+    newest = newest_replicaset(live, replicasets)
+    return _standing(service, environment, live, seen, (newest or live)["metadata"].get("creationTimestamp"))
+
+
+async def _all(ctx: Context, services: list[Service], environment: Environment) -> list[Standing]:
+    """Every service of an environment from one list of its Deployments."""
+    try:
+        found = await _cluster(ctx, environment).find("apps/v1", "Deployment", environment.namespace)
+    except (Unavailable, ClusterError) as away:
+        return [Standing(service.name, environment.name, trouble=away.message) for service in services]
+    known = {str(one["metadata"]["name"]): one for one in found}
+    return [_listed(service, environment, known.get(service.workload_name)) for service in services]
+
+
+def _listed(service: Service, environment: Environment, live: Mapping[str, Any] | None) -> Standing:
+    if live is None:
+        return Standing(service.name, environment.name, trouble="not there")
+    conditions = (live.get("status") or {}).get("conditions") or []
+    changed = next((one.get("lastUpdateTime") for one in conditions if one.get("type") == "Progressing"), None)
+    return _standing(service, environment, live, rollout(live), changed)
+
+
+def _standing(
+    service: Service, environment: Environment, live: Mapping[str, Any], seen: Rollout, made: str | None
+) -> Standing:
+    version = with_image(service, live).version_of(image_in(live, service.container))
+    return Standing(service.name, environment.name, version, seen, made=made or "", owner=foreign_owner(live))
+
+
+async def _dated(ctx: Context, one: Standing) -> Standing:
+    """With since when, and by whom: the ledger's newest line that ended with this version, else the object's age."""
+    lines = await ctx.ledger.last(one.service, one.environment) if one.seen else []
+    line = next((line for line in lines if line.outcome == "succeeded" and line.version == one.version), None)
+    if line is not None:
+        return replace(one, since=day(datetime.fromtimestamp(line.at, UTC), ctx.now), by=line.by)
+    return replace(one, since=day(moment(one.made), ctx.now)) if one.made else one
+
+
+def _cluster(ctx: Context, environment: Environment) -> ClusterReader:
+    if ctx.clusters is None:
+        raise TypeError("status needs the clusters")
+    return ctx.clusters.reader(environment)
+
+
+RECORD = Action(
+    name="status",
+    title="Status",
+    risk="read",
+    inputs=Status,
+    usage="status SERVICE ENVIRONMENT",
+    summary="What runs where, healthy or not, since when, deployed by whom",
+    positionals=("service", "environment"),
+    answer=answer,
+    button="Status",
+)

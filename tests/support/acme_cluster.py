@@ -1,0 +1,89 @@
+"""Acme's services on a practice cluster, and what a planner is handed there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chatops.adapters.kubernetes import KubernetesClusters
+from chatops.kernel.action import Context
+from chatops.kernel.catalog import Environment, Platform, Service, Team, Workload
+from chatops.kernel.people import Person, Standing
+from chatops.kernel.plan import ObjectRef
+
+MANIFESTS = Path(__file__).parents[2] / "examples" / "acme" / "cluster.yml"
+PRODUCTION = Environment(name="production", tier="production", namespace="shop", max_replicas=20)
+STAGING = Environment(name="staging", tier="staging", namespace="shop-staging", max_replicas=5)
+NAMES = ("checkout", "cart", "catalog", "payments", "search", "web")
+DANA = Person(id="U0DANA", name="Dana", email="dana@acme.test", standing=Standing.MEMBER, teams=("shop",))
+
+
+def service(name: str) -> Service:
+    return Service(name=name, team="shop", workload=Workload(container="app"), image=f"registry.acme.test/shop/{name}")
+
+
+ACME = Platform(
+    environments={"production": PRODUCTION, "staging": STAGING},
+    teams={"shop": Team(name="shop")},
+    services={name: service(name) for name in NAMES},
+)
+
+
+def deployment(name: str, namespace: str = "shop") -> ObjectRef:
+    return ObjectRef(kind="Deployment", namespace=namespace, name=name)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a deploy ledger."""
+
+    version: str
+    by: str
+    at: float
+    outcome: str = "succeeded"
+
+
+@dataclass
+class Lines:
+    """``kernel.ports.Ledger`` with what the test put into it."""
+
+    lines: dict[tuple[str, str], list[Line]] = field(default_factory=dict)
+
+    async def last(self, service: str, environment: str, limit: int = 5) -> Sequence[Line]:
+        return self.lines.get((service, environment), [])[:limit]
+
+
+class NoQuestions:
+    """Commands on workloads ask the road nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"nobody expected {name} to be asked")
+
+
+def context(
+    clusters: KubernetesClusters,
+    service: str = "",
+    environment: str = "",
+    *,
+    platform: Platform = ACME,
+    frozen: Mapping[str, str] | None = None,
+    ledger: Lines | None = None,
+    now: datetime | None = None,
+) -> Context:
+    """What the road hands to a planner or an answerer."""
+    place = platform.environments.get(environment)
+    return Context(
+        platform=platform,
+        requester=DANA,
+        now=now or datetime.now(UTC),
+        ledger=ledger or Lines(),  # type: ignore[arg-type]
+        questions=NoQuestions(),  # type: ignore[arg-type]
+        cluster=clusters.reader(place) if place else None,
+        environment=place,
+        service=platform.services.get(service),
+        frozen=frozen or {},
+        clusters=clusters,
+    )
