@@ -1,0 +1,267 @@
+"""The messenger: keeps what stands in Slack equal to what the inner parts want to stand there.
+
+``show`` writes a row in the caller's transaction; after its commit a job goes into the queue of its lane and target,
+where one worker at a time delivers (``chatops.slack.delivery``). A restart finds unsent rows by a partial index. A
+channel that is limited or refuses holds up only its own queues; a failing Slack makes each of them come back ever
+more slowly, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from random import SystemRandom
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from approvals import store
+from chatops.kernel.errors import Unavailable
+from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
+from chatops.slack import posts
+from chatops.slack.calls import Away, Caller, Hook
+from chatops.slack.delivery import Behind, Delivery, Later, Renderer, Reposted
+from chatops.slack.lanes import Budgets, Job, Queue, backoff, pause
+from chatops.slack.posts import Stored
+
+__all__ = ["Messenger", "Renderer"]
+
+log = logging.getLogger(__name__)
+
+_CHANCE = SystemRandom().random
+TRIES = 5  # of what fails by a defect of ours; Slack's and the database's absences are waited out
+
+
+class Messenger:
+    """``kernel.ports.Outbox`` over one Slack workspace.
+
+    ``renderers`` by kind of post. Seconds: ``timeout`` of a call, ``settle`` before a post that is not found counts as
+    not arrived, ``calm`` between two updates of one message that only show progress. ``burst`` posts may go to a
+    channel at once before one a second holds. ``on_call`` hears of every call (see ``chatops.slack.calls``).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client: AsyncWebClient,
+        clock: Clock,
+        renderers: Mapping[str, Renderer],
+        *,
+        timeout: float = 10.0,
+        settle: float = 3.0,
+        calm: float = 1.5,
+        burst: int = 1,
+        on_call: Hook | None = None,
+        chance: Callable[[], float] = _CHANCE,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._chance = chance
+        caller = Caller(client, timeout=timeout, on_call=on_call)
+        budgets = Budgets(clock, burst=burst)
+        self._delivery = Delivery(database, caller, clock, budgets, renderers, settle=settle, calm=calm)
+        self._jobs: dict[str, Job] = {}
+        self._wanted: dict[str, Stored] = {}  # wanted anew while being delivered
+        self._queues: dict[tuple[Lane, str], Queue] = {}
+        self._behind: dict[str, list[Job]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._last_order = 0.0
+
+    def show(self, tx: Tx, post: Post) -> None:
+        """Wants this post, or wants it updated when its id is known; in the caller's transaction."""
+        # Strictly increasing, so that two notes of one transaction keep their order.
+        self._last_order = max(self._clock.now(), self._last_order + 1e-6)
+        stored = posts.show(tx, post, self._last_order)
+        tx.after_commit(partial(self._want, stored))
+
+    async def run(self) -> None:
+        """Delivers until ``close``; first what an earlier process left unsent. Raises what is a defect of its own."""
+        if self._group is not None:
+            raise RuntimeError("a messenger runs once")
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for stored in await self._database.read(posts.pending):
+                    self._want(stored)
+                self._look_idle()
+                await self._stopping.wait()
+                for queue in self._queues.values():
+                    queue.changed.set()
+        finally:
+            self._stopped.set()
+
+    async def close(self, grace: float = 3.0) -> None:
+        """Lets calls under way come to their end for ``grace`` seconds, then gives up on them; rows keep the rest."""
+        self._stopping.set()
+        if self._group is None:
+            return
+        try:
+            async with asyncio.timeout(grace):
+                await self._stopped.wait()
+        except TimeoutError:
+            for worker in self._workers:
+                worker.cancel()
+            await self._stopped.wait()
+
+    async def audit_cards(self) -> int:
+        """Wants the messages of all open requests once more and returns how many; those that are right cost nothing."""
+        return await self._database.write(self._audit)
+
+    async def idle(self) -> None:
+        """Returns once Slack has everything that is wanted, or never will."""
+        await self._idle.wait()
+
+    @property
+    def waiting(self) -> int:
+        """How many posts are not yet in Slack as they are wanted."""
+        return len(self._jobs)
+
+    def _audit(self, tx: Tx) -> int:
+        wanted: list[str] = []
+        for number in store.open_requests(tx):
+            request = store.load(tx, number)
+            wanted += [request.name, f"{request.name}/approvers/{request.digest[:8]}"]
+        found = posts.again(tx, wanted)
+        for stored in found:
+            tx.after_commit(partial(self._want, stored))
+        return len(found)
+
+    # Jobs and queues -----------------------------------------------------------------------------------------------
+
+    def _want(self, stored: Stored) -> None:
+        if self._group is None or self._stopping.is_set():
+            return  # the row is enough: the next start finds it
+        self._idle.clear()
+        job = self._jobs.get(stored.post.id)
+        if job is None:
+            job = self._jobs[stored.post.id] = _job(stored)
+            self._queue(job).add(job)
+        elif job.busy:
+            self._wanted[job.id] = stored
+        elif stored.post.lane < job.lane:
+            self._queue(job).done(job)
+            job.lane, job.ready_at, job.calm = stored.post.lane, 0.0, False
+            self._queue(job).add(job)
+        elif job.calm:
+            self._queue(job).sooner(job, self._clock.now())
+
+    def _queue(self, job: Job) -> Queue:
+        """The queue a job belongs to; a new one gets a worker."""
+        key = (job.lane, job.target)
+        queue = self._queues.get(key)
+        if queue is None:
+            if self._group is None:
+                raise RuntimeError("the messenger is not running")
+            queue = self._queues[key] = Queue(job.lane, job.target)
+            worker = self._group.create_task(self._work(key, queue), name=f"messenger {job.lane.name} {job.target}")
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return queue
+
+    async def _work(self, key: tuple[Lane, str], queue: Queue) -> None:
+        while not self._stopping.is_set():
+            queue.changed.clear()
+            job = queue.next(self._clock.now())
+            if job is not None:
+                await self._one(queue, job)
+                continue
+            until = queue.wait_until()
+            if until is None:
+                break
+            await pause(self._clock, queue.changed, until)
+        del self._queues[key]
+
+    async def _one(self, queue: Queue, job: Job) -> None:
+        """Delivers one job and decides what becomes of it."""
+        job.busy, job.calm = True, False
+        try:
+            verdict = await self._delivery.deliver(job)
+            queue.failures = 0
+        except (Away, Unavailable) as away:
+            verdict = await self._put_off(queue, job, str(away))
+        except Exception:
+            verdict = await self._defect(queue, job)
+        job.busy = False
+        if isinstance(verdict, Later):
+            job.calm = verdict.calm
+            newer = self._wanted.pop(job.id, None)
+            queue.later(job, verdict.at)
+            if newer is not None:
+                self._want(newer)
+        elif isinstance(verdict, Behind | Reposted):
+            parent = verdict.parent if isinstance(verdict, Behind) else verdict.parent.post.id
+            queue.later(job, float("inf"))
+            self._behind.setdefault(parent, []).append(job)
+            if isinstance(verdict, Reposted):
+                self._want(verdict.parent)
+            elif parent not in self._jobs:
+                await self._check_parent(queue, job, parent)
+        else:
+            self._finish(queue, job)
+
+    def _finish(self, queue: Queue, job: Job) -> None:
+        queue.done(job)
+        del self._jobs[job.id]
+        for child in self._behind.pop(job.id, ()):
+            self._queue(child).sooner(child, self._clock.now())
+        newer = self._wanted.pop(job.id, None)
+        if newer is not None:
+            self._want(newer)
+        self._look_idle()
+
+    async def _check_parent(self, queue: Queue, job: Job, parent: str) -> None:
+        """The parent may have come to stand between the look and now: then nobody would wake this job."""
+        stored = await self._database.read(posts.load, parent)
+        if stored is not None and parent not in self._jobs and (stored.ts or stored.wanted <= stored.sent):
+            queue.sooner(job, self._clock.now())
+
+    def _look_idle(self) -> None:
+        if not self._jobs:
+            self._idle.set()
+
+    # Failures ------------------------------------------------------------------------------------------------------
+
+    async def _put_off(self, queue: Queue, job: Job, why: str) -> Later:
+        """Slack or the database is away: the whole queue waits, longer each time."""
+        now = self._clock.now()
+        job.tries += 1
+        queue.failures += 1
+        queue.pause_until = now + backoff(queue.lane, queue.failures, self._chance())
+        at = now + backoff(job.lane, job.tries, self._chance())
+        log.log(logging.WARNING if queue.failures in (1, 10) else logging.DEBUG, "%s waits: %s", job.id, why)
+        try:
+            await self._database.write(posts.put_off, job.id, tries=job.tries, next_at=at, error=why[:500])
+        except Unavailable as away:
+            log.error("%s: %s", job.id, away.message)
+        return Later(at)
+
+    async def _defect(self, queue: Queue, job: Job) -> Later | None:
+        """Something of ours is wrong with this post: tried a few times, then recorded with the log's reference."""
+        reference = secrets.token_hex(4)
+        log.exception("%s could not be delivered (reference %s)", job.id, reference)
+        job.tries += 1
+        if job.tries < TRIES:
+            return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
+        try:
+            await self._delivery.give_up(job.id, f"could not be delivered, reference {reference}")
+        except Unavailable as away:
+            return await self._put_off(queue, job, away.message)
+        return None
+
+
+def _job(stored: Stored) -> Job:
+    post = stored.post
+    thread = "" if stored.ts else post.thread_of or post.thread_ts
+    return Job(
+        id=post.id,
+        lane=post.lane,
+        target=stored.target,
+        thread=f"in {thread}" if thread else post.id,
+        order=stored.order,
+    )

@@ -1,0 +1,1 @@
+"""Views: pure functions from values to messages. One module per message."""

@@ -1,0 +1,166 @@
+"""The card: one message that shows a request, always rendered from its state. A tired lead decides from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from approvals.request import ENDED, Request, State
+from chatops.kernel.plan import Change
+from chatops.slack import ids
+from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
+from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, section
+from chatops.slack.views.status import status, votes
+
+WARNINGS = 5  # shown on the card; the rest is in the full diff
+CHANGES = 3
+DECIDING = frozenset({State.WAITING, State.APPROVED, State.STALLED})
+CARRIED_OUT = frozenset({State.SUCCEEDED, State.FAILED, State.ROLLED_BACK})
+UNDER_WAY = frozenset({State.RUNNING, State.ROLLING_BACK})
+
+
+def card(request: Request, now: float) -> Message:
+    """The card as it must read now; ``now`` only chooses how far times are spelled out."""
+    first, lines = status(request, now), list(_body(request, now))
+    blocks = [header(title(request)), section(first)]
+    if lines:
+        blocks.append(section("\n".join(lines)))
+    blocks += actions(buttons(request))
+    blocks.append(context(_small_print(request)))
+    text = fallback([escape(title(request)), first, *lines, _small_print(request)])
+    return Message(text, blocks, moment=moment(request))
+
+
+def title(request: Request) -> str:
+    """``Deploy checkout 1.4.1 → 1.4.2 · PRODUCTION`` as plain text; the place is never cut off."""
+    where = f" · {plain(request.environment, 40).upper()}" if request.environment else ""
+    what = (request.plan.summary if request.plan else "") or _asked_for(request)
+    return plain(f"{request.title} {what}", 150 - len(where)) + where
+
+
+def moment(request: Request) -> str:
+    """What must be seen at once: everything but progress."""
+    given = ",".join(vote.person_id for vote in request.votes)
+    return f"{request.state}/{request.digest[:12]}/{given}/{request.deadline_at}"
+
+
+def buttons(request: Request) -> list[Block]:
+    """What can be done now, by whoever may: the most likely first."""
+    return list(_buttons(request))
+
+
+def _buttons(request: Request) -> Iterator[Block]:
+    state, value = request.state, ids.value(request.id, request.digest[:12])
+    if state is State.WAITING:
+        yield button("Approve", ids.APPROVE, value, style="primary", confirm=_confirm(request))
+        yield button("Reject", ids.REJECT, value, style="danger")
+    if state is State.CONTESTED:
+        yield button("Wait", ids.WAIT, value, style="primary")
+        yield button("Replace", ids.REPLACE, value, style="danger", confirm=_confirm_replace(request))
+    if state is State.STALLED:
+        yield button("Start", ids.START, value, style="primary")
+    if state in (State.SUCCEEDED, State.FAILED) and request.action == "deploy" and request.service:
+        line = f"rollback {request.service} {request.environment}"
+        yield button("Roll back", ids.ROLL_BACK, ids.line_value(line), style="danger" * (state is State.FAILED))
+    if state is State.DENIED and request.decision is not None and request.decision.break_glass:
+        yield button("Break glass", ids.BREAK_GLASS, value, style="danger")
+    if request.plan is not None and request.plan.changes:
+        yield button("Full diff", ids.FULL_DIFF, value)
+    if request.votes and state in DECIDING:
+        yield button("Withdraw approval", ids.WITHDRAW, value)
+    if state not in ENDED and state not in UNDER_WAY:
+        yield button("Cancel", ids.CANCEL, value)
+
+
+def _confirm(request: Request) -> dict[str, str] | None:
+    if request.risk != "danger":
+        return None
+    text = f"{title(request)}. This is marked as dangerous: read the full diff first."
+    return {"title": f"Approve {request.name}?", "text": text, "yes": "Approve", "no": "Not yet"}
+
+
+def _confirm_replace(request: Request) -> dict[str, str]:
+    other = f"R-{request.behind}" if request.behind else "the other request"
+    text = f"{other} is cancelled, and whoever asked for it is told. {request.name} takes its place."
+    return {"title": f"Replace {other}?", "text": text, "yes": "Replace", "no": "Keep it"}
+
+
+def _body(request: Request, now: float) -> Iterator[str]:
+    plan, ended = request.plan, request.ended
+    who = escape(request.requester_name, 60) or "Somebody"
+    yield f"{who}: {quoted(request.reason)}" if request.reason.strip() else f"{who} gave no reason"
+    yield from _glass(request)
+    if request.risk == "danger" and not ended:
+        yield f"⚠ {bold('Marked as dangerous')}"
+    if request.void and request.state in DECIDING:
+        yield f"⚠ Earlier approvals are void: {escape(request.void, 300)}"
+    if plan is not None and (changes := _changes(request)):
+        yield f"Changes: {changes}"
+    if plan is not None and plan.now and not ended:
+        yield f"Now: {escape(plan.now, 200)}"
+    if plan is not None and not ended:
+        yield from (f"⚠ {escape(warning, 200)}" for warning in plan.warnings[:WARNINGS])
+        if len(plan.warnings) > WARNINGS:
+            yield f"⚠ … and {len(plan.warnings) - WARNINGS} more warnings, see the full diff"
+    if plan is not None and plan.on_failure and not ended and request.state is not State.ROLLING_BACK:
+        yield f"If it fails: {escape(plan.on_failure, 200)}"
+    if request.votes and request.state is not State.APPROVED:
+        yield f"Approved by {votes(request, now)}"
+    if rule := _rule(request):
+        yield rule
+
+
+def _glass(request: Request) -> Iterator[str]:
+    if request.broke_glass:
+        decision = request.decision
+        rule = decision.denied_by if decision is not None and decision.lifted else ""
+        lifted = f" It lifts “{escape(rule, 80)}”." if rule else ""
+        yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}{lifted} It will be reviewed."
+
+
+def _changes(request: Request) -> str:
+    """The plan's own words, else the first fields from what to what."""
+    plan = request.plan
+    if plan is None:
+        return ""
+    if plan.impact:
+        return escape(plan.impact, 300)
+    shown = [_change(change) for change in plan.changes[:CHANGES]]
+    more = len(plan.changes) - len(shown)
+    return " · ".join([*shown, f"{more} more"] if more > 0 else shown)
+
+
+def _change(change: Change) -> str:
+    field = change.field.rpartition(".")[2] or change.field
+    return f"{escape(field, 60)} {code(_value(change.before), 90)} → {code(_value(change.after), 90)}"
+
+
+def _value(value: Any) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def _rule(request: Request) -> str:
+    """Which rule asks for approval, denies or allows."""
+    decision = request.decision
+    if decision is None:
+        return ""
+    if request.state is State.DENIED:
+        group = f" · {escape(decision.break_glass, 60)} may break the glass" if decision.break_glass else ""
+        return f"Rule: {escape(decision.denied_by or 'nothing allows it', 120)}{group}"
+    named = list(dict.fromkeys([ask.rule for ask in decision.asks] or decision.rules))
+    if not named or request.state in CARRIED_OUT:
+        return ""
+    free = " (no approval needed)" if decision.outcome == "allow" and not decision.asks else ""
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return f"Rule: {enumerated(escape(one, 100) for one in named[:3])}{more}{free}"
+
+
+def _asked_for(request: Request) -> str:
+    """What was asked for, while there is no plan: ``checkout 1.4.2``."""
+    extras = [str(v) for k, v in request.inputs.items() if k not in ("service", "environment", "reason") and v]
+    return " ".join([request.service, *extras])
+
+
+def _small_print(request: Request) -> str:
+    plan = f" · plan {escape(request.digest[:4])}" if request.digest else ""
+    return f"{request.name}{plan}"

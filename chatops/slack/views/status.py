@@ -1,0 +1,215 @@
+"""Where a request stands, in the first line of its card. Every state has its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from approvals.policy import missing
+from approvals.request import Request, State
+from chatops.kernel.plan import Ask
+from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, when
+
+NAMES = 4  # people named before the rest are counted
+
+
+def status(request: Request, now: float) -> str:
+    """The state in capitals and what it means, as mrkdwn on one line."""
+    return _SENTENCES[request.state](request, now)
+
+
+def place(request: Request) -> str:
+    """Where it happens, loud: PRODUCTION."""
+    return escape(request.environment, 60).upper()
+
+
+def to(request: Request) -> str:
+    """What runs afterwards: 1.4.2; the service when the plan does not say."""
+    return escape((request.plan.after if request.plan else "") or request.service or request.title, 80)
+
+
+def back_to(request: Request) -> str:
+    """What runs after a rollback: 1.4.1."""
+    return escape((request.plan.before if request.plan else "") or "what ran before", 80)
+
+
+def votes(request: Request, now: float) -> str:
+    """Lee (14:02) and Sam (14:05)."""
+    return enumerated(f"{escape(vote.name, 60)} ({when(vote.at, now)})" for vote in request.votes[:8])
+
+
+def approvers(request: Request) -> str:
+    """Lee or Sam: who may still give what is missing."""
+    voted = {vote.person_id for vote in request.votes}
+    found = [escape(one.name or one.email or one.id, 60) for one in request.approvers if one.id not in voted]
+    if len(found) > NAMES:
+        found = [*found[: NAMES - 1], f"{len(found) - NAMES + 1} others"]
+    return enumerated(found, "or")
+
+
+def needs(request: Request) -> str:
+    """What is still missing: ``1 approval from Lee or Sam``; with several rules, how many from where."""
+    asks = request.decision.asks if request.decision else ()
+    left = [(ask, count) for ask, count in zip(asks, missing(asks, request.votes, request.requester_id), strict=True)]
+    open_asks = [(ask, count) for ask, count in left if count]
+    people = approvers(request)
+    if not open_asks:
+        return f"approval from {people}" if people else "approval"
+    if len(open_asks) == 1:
+        ask, count = open_asks[0]
+        return f"{_approvals(count)} from {people or f'{_sources(ask.sources)}, where nobody is left who may give it'}"
+    parts = [f"{count} from {_sources(ask.sources)}" for ask, count in _merged(open_asks)]
+    who = f" ({people})" if people else ""
+    return f"approvals: {enumerated(parts)}{who}"
+
+
+def _merged(asks: Sequence[tuple[Ask, int]]) -> list[tuple[Ask, int]]:
+    """Asks for the same sources by several rules are one to the reader: one vote counts for each."""
+    merged: dict[tuple[str, ...], tuple[Ask, int]] = {}
+    for ask, count in asks:
+        known = merged.get(ask.sources)
+        if known is None or known[1] < count:
+            merged[ask.sources] = (ask, count)
+    return list(merged.values())[:6]
+
+
+def _approvals(count: int) -> str:
+    return "1 approval" if count == 1 else f"{count} approvals"
+
+
+def _sources(sources: Sequence[str]) -> str:
+    return enumerated((_source(one) for one in sources[:4]), "or")
+
+
+def _source(source: str) -> str:
+    kind, _, name = source.partition(":")
+    return "the team’s leads" if source == "team-leads" else escape(name if kind in ("group", "user") else source, 60)
+
+
+def _until(request: Request, now: float) -> str:
+    return f", until {when(request.deadline_at, now)}" if request.deadline_at else ""
+
+
+def _at_end(request: Request, now: float) -> str:
+    """When it ended and how long it took; empty when that is not known."""
+    if not request.ended_at:
+        return ""
+    took = f", took {lasted(request.ended_at - request.started_at)}" if request.started_at else ""
+    return f" · {when(request.ended_at, now)}{took}"
+
+
+def _why(request: Request, otherwise: str = "") -> str:
+    return escape(request.outcome, 700) or otherwise
+
+
+def _line(word: str, rest: str, mark: str = "") -> str:
+    return f"{mark}{' ' if mark else ''}{bold(f'{word}:')} {rest}"
+
+
+def _planning(request: Request, now: float) -> str:
+    return _line("PLANNING", _why(request, "asking the cluster what would change"))
+
+
+def _contested(request: Request, now: float) -> str:
+    holder = f"R-{request.behind}" if request.behind else "another change"
+    rest = f"{holder} is already changing {escape(request.service, 60)} in {place(request)}"
+    return _line("WAIT OR REPLACE?", rest + _until(request, now)).replace("?:", "?")
+
+
+def _queued(request: Request, now: float) -> str:
+    holder = f"R-{request.behind}" if request.behind else "the change before it"
+    return _line("QUEUED", f"waits for {holder} to end; then it is planned, and approved")
+
+
+def _waiting(request: Request, now: float) -> str:
+    return _line("WAITING", needs(request) + _until(request, now))
+
+
+def _approved(request: Request, now: float) -> str:
+    if request.votes:
+        said = f"by {votes(request, now)}"
+    elif request.decision and request.decision.outcome == "allow":
+        said = "no approval needed"
+    else:
+        said = "all approvals are there"
+    return _line("APPROVED", f"{said}; {_why(request, 'starts now')}")
+
+
+def _stalled(request: Request, now: float) -> str:
+    approved = f"approved at {when(request.approved_at, now)}, " if request.approved_at else "approved, "
+    why = f" ({escape(request.outcome, 300)})" if request.outcome else ""
+    asked = f"{escape(request.requester_name, 60)}, start it now?"
+    return _line("NOT STARTED", f"{approved}but it could not start within 30 minutes{why}. {asked}")
+
+
+def _running(request: Request, now: float) -> str:
+    since = f" · since {when(request.started_at, now)}" if request.started_at else ""
+    return _line("RUNNING", (escape(request.progress, 200) or "starting") + since)
+
+
+def _rolling_back(request: Request, now: float) -> str:
+    progress = f"{escape(request.progress, 200)} · " if request.progress else ""
+    return _line("ROLLING BACK", f"to {back_to(request)} · {progress}{_why(request, 'it did not become healthy')}", "⚠")
+
+
+def _succeeded(request: Request, now: float) -> str:
+    return _line("DONE", _why(request, f"{to(request)} is healthy") + _at_end(request, now), "✅")
+
+
+def _unchanged(request: Request, now: float) -> str:
+    return _line("NOTHING TO DO", _why(request, "it already runs like this"), "✅")
+
+
+def _failed(request: Request, now: float) -> str:
+    return _line("FAILED", _why(request, "see the thread") + _at_end(request, now), "❌")
+
+
+def _rolled_back(request: Request, now: float) -> str:
+    said = f"{to(request)} failed, {back_to(request)} runs again and is healthy"
+    why = f" · {escape(request.outcome, 500)}" if request.outcome else ""
+    return _line("ROLLED BACK", said + why + _at_end(request, now), "↩️")
+
+
+def _refused(request: Request, now: float) -> str:
+    return _line("REFUSED", _why(request, "this cannot be done"), "🚫")
+
+
+def _denied(request: Request, now: float) -> str:
+    said = request.decision.denial if request.decision else ""
+    return _line("DENIED", escape(said, 600) or _why(request, "policy says no"), "🚫")
+
+
+def _rejected(request: Request, now: float) -> str:
+    why = f": “{escape(request.outcome, 500)}”" if request.outcome else ""
+    return f"❌ {bold('REJECTED')} by {escape(request.by, 60) or 'an approver'}{why}{_at_end(request, now)}"
+
+
+def _expired(request: Request, now: float) -> str:
+    why = f"in time there was no {needs(request)}" if request.decision and request.decision.asks else "nobody chose"
+    return _line("EXPIRED", _why(request, why) + _at_end(request, now), "⌛")
+
+
+def _cancelled(request: Request, now: float) -> str:
+    why = f": {escape(request.outcome, 500)}" if request.outcome else ""
+    by = f" by {escape(request.by, 60)}" if request.by else ""
+    return f"{bold('CANCELLED')}{by}{why}{_at_end(request, now)}"
+
+
+_SENTENCES: dict[State, Callable[[Request, float], str]] = {
+    State.PLANNING: _planning,
+    State.CONTESTED: _contested,
+    State.QUEUED: _queued,
+    State.WAITING: _waiting,
+    State.APPROVED: _approved,
+    State.STALLED: _stalled,
+    State.RUNNING: _running,
+    State.ROLLING_BACK: _rolling_back,
+    State.SUCCEEDED: _succeeded,
+    State.UNCHANGED: _unchanged,
+    State.FAILED: _failed,
+    State.ROLLED_BACK: _rolled_back,
+    State.REFUSED: _refused,
+    State.DENIED: _denied,
+    State.REJECTED: _rejected,
+    State.EXPIRED: _expired,
+    State.CANCELLED: _cancelled,
+}
