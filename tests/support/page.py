@@ -67,7 +67,7 @@ class Sandbox:
         return self.api.session
 
     async def fault(self, kind: str, **details: Any) -> None:
-        """E.g. `fault("drop_after_store", method="chat.postMessage", times=1)`; kinds in page-api.md."""
+        """E.g. `fault("drop_after_store", method="chat.postMessage", times=1)`; kinds in faults.py."""
         await self.api.post("faults", kind=kind, **details)
 
     async def repair(self) -> None:

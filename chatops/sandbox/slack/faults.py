@@ -1,4 +1,17 @@
-"""Misfortune on demand: what the next calls, events or connections meet instead of an answer."""
+"""Misfortune on demand: what the next calls, events or connections meet instead of an answer.
+
+    ratelimit         429 with Retry-After: `retry_after`
+    error             HTTP `status` without a JSON body
+    timeout           no answer, ever
+    drop              the connection is cut before anything happened
+    drop_after_store  the call is carried out, and the connection cut instead of the answer
+    slow              carried out `delay` seconds later, by Slack's clock
+    redeliver         an event is delivered `copies` times, with one event_id; `method` is the event's type
+    away              every call and connection is cut, events wait: until cleared, or for `delay` seconds
+    disconnect        at once: sockets are asked to refresh, or with `reason` "cut" simply gone
+
+Each strikes `times` times (0: until cleared), only where `method` and `channel` (id or name) match if they are given.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +63,7 @@ class Faults:
         self.strikes = Tally()
 
     def add(self, given: Json) -> Fault:
-        """Add a fault as page-api.md describes it. Raises PageError on a kind that does not exist."""
+        """Add a fault from its fields as JSON. Raises PageError on a kind that does not exist."""
         kind = given.get("kind")
         if kind not in KINDS:
             raise PageError("unknown_fault", f"There is no fault {kind!r}; there are {', '.join(KINDS)}.", 400)

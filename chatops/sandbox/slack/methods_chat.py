@@ -27,6 +27,8 @@ def _target(call: Call) -> Conversation:
     if wanted in state.people:
         if wanted == call.me or state.people[wanted].is_bot:
             raise SlackError("cannot_dm_bot")
+        if state.people[wanted].deleted:
+            raise SlackError("channel_not_found")
         return state.app_im(wanted)
     named = state.channel_named(wanted.removeprefix("#"))
     found = state.conversations.get(wanted) or named

@@ -24,7 +24,7 @@ Handler = Callable[[Json], Awaitable[Json] | Json]
 
 
 class PageApi:
-    """Routes of page-api.md; everything a person does names them in `as`."""
+    """JSON in, JSON out; everything a person does names them in `as`, errors are `{ok: false, error, detail}`."""
 
     def __init__(
         self, state: State, posting: Posting, people: People, clicks: Clicks, live: Live, control: Control
