@@ -97,7 +97,8 @@ def _valid(action: Action, values: Mapping[str, Any]) -> Iterator[tuple[str, Any
         if value is PydanticUndefined or value is None or (value == "" and info.is_required()):
             continue
         with suppress(ValidationError):  # half typed: the same as not given yet
-            yield name, TypeAdapter(Annotated[info.annotation, info]).validate_python(value)
+            kind: Any = Annotated[info.annotation, info]
+            yield name, TypeAdapter(kind).validate_python(value)
 
 
 async def decide(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, broke_glass: bool = False) -> Decision:

@@ -1,0 +1,237 @@
+"""The sections of ``platform.yml`` that say what exists: environments, groups, teams, services, rotas, escalations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from chatops.adapters.configuration.fields import (
+    HANDLE,
+    LABEL,
+    SUBDOMAIN,
+    WORD,
+    Fields,
+    is_person,
+    suggestion,
+)
+from chatops.kernel.catalog import Channels, Environment, Group, Service, Team, Workload
+
+T = TypeVar("T")
+
+_LABEL_LIKE = "a name is lower case letters, digits and dashes, at most 63 (RFC 1123)"
+_WORD_LIKE = "a name is lower case letters, digits, dots, dashes and underscores, at most 63"
+_IMAGE = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+_URL = re.compile(r"https?://[^\s<>|]+")
+_LABEL_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DAYS = "mon|tue|wed|thu|fri|sat|sun"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+def each(root: Fields, key: str, what: str, make: Callable[[str, Fields], T], *, strict: bool = False) -> dict[str, T]:
+    """Every entry of a section; ``strict`` names fit for Kubernetes and the command line."""
+    found = {}
+    pattern, like = (LABEL, _LABEL_LIKE) if strict else (WORD, _WORD_LIKE)
+    for name, node, line in root.entries(key, f"{what}s"):
+        if not pattern.fullmatch(name):
+            root.problems.add(line, f"{what} {name!r}: {like}")
+        found[name] = make(name, Fields(node, f"{what} {name}", root.problems))
+    return found
+
+
+def channels(fields: Fields, default: Channels | None = None) -> Channels:
+    """``channels:`` of the platform, an environment, a team or a service."""
+    node = fields.get("channels")
+    default = default or Channels()
+    if node is None:
+        return default
+    inner = Fields(node, f"{fields.where} channels".strip(), fields.problems)
+    inner.only("requests", "deploys", "incidents")
+    return Channels(
+        requests=inner.channel("requests") or default.requests,
+        deploys=inner.channel("deploys") or default.deploys,
+        incidents=inner.channel("incidents") or default.incidents,
+    )
+
+
+def environment(name: str, fields: Fields) -> Environment:
+    """One environment."""
+    fields.only(
+        "tier", "namespace", "cluster", "promote_from", "rollback", "max_replicas", "channels", later=("impersonate",)
+    )
+    rollback = fields.choice("rollback", ("automatic", "manual"))
+    return Environment(
+        name=name,
+        tier=fields.text("tier", required=True, pattern=WORD, like="like production, staging, development"),
+        namespace=fields.text(
+            "namespace", required=True, pattern=LABEL, like=f"the Kubernetes namespace; {_LABEL_LIKE}"
+        ),
+        cluster=fields.text("cluster"),
+        promote_from=fields.text("promote_from"),
+        rollback=rollback,  # type: ignore[arg-type]  # choice() gives one of the words or ""
+        max_replicas=fields.number("max_replicas", 100, least=1, most=100_000),
+        channels=channels(fields),
+    )
+
+
+def group(name: str, fields: Fields) -> Group:
+    """One group."""
+    fields.only("members", "usergroup")
+    handle = fields.text("usergroup")
+    if handle.startswith("@"):
+        fields.wrong(fields.line("usergroup"), f"has usergroup {handle!r}: write it without @, {handle[1:]}")
+    elif handle and not HANDLE.fullmatch(handle):
+        fields.wrong(fields.line("usergroup"), f"has usergroup {handle!r}: it is a handle like platform-leads")
+    members = fields.people("members")
+    if not members and not handle:
+        fields.wrong(fields.node.line, "has nobody in it: give it members and/or a Slack usergroup")
+    return Group(name=name, members=members, usergroup=handle)
+
+
+def team(name: str, fields: Fields) -> Team:
+    """One team."""
+    fields.only("channel", "members", "leads", "oncall", "channels")
+    return Team(
+        name=name,
+        channel=fields.channel("channel"),
+        members=fields.people("members"),
+        leads=fields.people("leads"),
+        oncall=fields.text("oncall"),
+        channels=channels(fields),
+    )
+
+
+def service(name: str, fields: Fields) -> Service:
+    """One service."""
+    fields.only("team", "description", "workload", "image", "runbook", "labels", "channels")
+    return Service(
+        name=name,
+        team=fields.text("team", required=True, like="the team that owns it"),
+        description=fields.text("description"),
+        workload=_workload(fields),
+        image=_image(fields),
+        runbook=fields.text("runbook", pattern=_URL, like="an address that starts with https://"),
+        labels=_labels(fields),
+        channels=channels(fields),
+    )
+
+
+def _workload(fields: Fields) -> Workload:
+    node = fields.get("workload")
+    if node is None:
+        return Workload()
+    inner = Fields(node, f"{fields.where} workload", fields.problems)
+    inner.only("kind", "name", "container")
+    kind = inner.text("kind")
+    if kind and kind != "Deployment":
+        inner.wrong(inner.line("kind"), f"has kind {kind!r}: this version knows Deployment")
+    return Workload(
+        name=inner.text("name", pattern=SUBDOMAIN, like="a Kubernetes object's name (RFC 1123 subdomain)"),
+        container=inner.text("container", pattern=LABEL, like=f"a container's name; {_LABEL_LIKE}"),
+    )
+
+
+def _image(fields: Fields) -> str:
+    image = fields.text("image")
+    if not image or _IMAGE.fullmatch(image):
+        return image
+    bare = image.partition("@")[0]
+    bare = bare[: -len(bare.rpartition("/")[2])] + bare.rpartition("/")[2].partition(":")[0]
+    if bare != image and _IMAGE.fullmatch(bare):
+        fields.wrong(fields.line("image"), f"has the image {image!r}: write it without the version, {bare}")
+    else:
+        fields.wrong(fields.line("image"), f"has the image {image!r}: write it like registry.acme.test/shop/checkout")
+    return ""
+
+
+def _labels(fields: Fields) -> dict[str, str]:
+    node = fields.get("labels")
+    if node is None:
+        return {}
+    inner = Fields(node, f"{fields.where} labels", fields.problems)
+    found = {}
+    for key in node.value if isinstance(node.value, dict) else ():
+        if not _LABEL_KEY.fullmatch(key):
+            like = "letters, digits and underscores, so that policies can say service.labels.NAME"
+            inner.wrong(inner.line(key), f"has the label {key!r}: {like}")
+        found[key] = inner.text(key)
+    return found
+
+
+def rota(name: str, fields: Fields) -> dict[str, Any]:
+    """One rota: who is on call when."""
+    fields.only("timezone", "shift", "handover", "people")
+    zone = fields.text("timezone", required=True, like="like Europe/Berlin")
+    if zone and not _is_zone(zone):
+        fields.wrong(fields.line("timezone"), f"has timezone {zone!r}: there is no such zone; like Europe/Berlin")
+    shift = fields.choice("shift", ("weekly", "daily")) or "weekly"
+    like = '"mon 09:00"' if shift == "weekly" else '"09:00"'
+    pattern = re.compile(f"({_DAYS}) {_TIME}" if shift == "weekly" else _TIME)
+    handover = fields.text("handover", pattern=pattern, like=f"with {shift} shifts it is like {like}")
+    people = fields.people("people")
+    if not people:
+        fields.wrong(fields.line("people"), "has nobody in it: give it people")
+    return {"timezone": zone, "shift": shift, "handover": handover or like.strip('"'), "people": list(people)}
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return False
+    return True
+
+
+def escalation(name: str, fields: Fields) -> dict[str, Any]:
+    """One escalation: whom to page next; ``after`` in seconds since the one before."""
+    fields.only("steps", "repeat")
+    steps = []
+    for place, node in enumerate(fields.items("steps", "steps"), 1):
+        step = Fields(node, f"{fields.where} step {place}", fields.problems)
+        step.only("page", "after")
+        pages = [step.as_text(one, "page") for one in step.items("page", "rota:NAME", one_is_enough=True)]
+        if not pages:
+            step.wrong(node.line, 'pages nobody: give it page: ["rota:NAME"]')
+        steps.append({"page": pages, "after": step.duration("after", 0.0, zero=True)})
+    if not steps:
+        fields.wrong(fields.node.line, "has no steps: give it one")
+    return {"steps": steps, "repeat": fields.number("repeat", 0, least=0, most=20)}
+
+
+def sources(fields: Fields, key: str, known: Mapping[str, Any], kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """``group:NAME``, ``user:NAME``, ``rota:NAME``, ``team-leads``: whichever of these ``kinds`` are allowed here.
+
+    ``known``: the names of each kind.
+    """
+    found = []
+    for node in fields.items(key, kinds[0], one_is_enough=True):
+        text = fields.as_text(node, key)
+        if text and (problem := source_problem(text, known, kinds)):
+            fields.wrong(node.line, f"has {text!r} in {key}: {problem}")
+        elif text:
+            found.append(text)
+    return tuple(found)
+
+
+def source_problem(text: str, known: Mapping[str, Any], kinds: tuple[str, ...]) -> str:
+    """What is wrong with a source, or ``""``."""
+    kind, colon, name = text.partition(":")
+    allowed = "it is " + ", ".join(kinds)
+    plain = "team-leads" in kinds
+    if text == "team-leads" and plain:
+        return ""
+    if not colon:
+        for guess in ("group", "rota"):
+            if f"{guess}:NAME" in kinds and text in known.get(guess, ()):
+                return f"did you mean {guess}:{text}?"
+        if plain and text.replace("_", "-").rstrip("s") == "team-lead":
+            return "did you mean team-leads?"
+        return allowed
+    if f"{kind}:NAME" not in kinds:
+        return allowed
+    if kind == "user":
+        return "" if is_person(name) else "people are named by e-mail (dana@acme.test) or Slack user id (U…)"
+    if name in known[kind]:
+        return ""
+    return f"there is no {kind} {name}{suggestion(name, known[kind])}"

@@ -1,0 +1,99 @@
+"""The configuration that holds now, replaced when its folder changes into something valid."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from chatops.adapters.configuration import folder as disk
+from chatops.adapters.configuration.problems import ConfigurationError, Problem
+from chatops.kernel.action import Action
+from chatops.kernel.catalog import Platform
+from chatops.kernel.ports import Clock
+
+log = logging.getLogger(__name__)
+
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+class LiveConfiguration:
+    """Implements ``kernel.ports.Configuration``; loads at once. Raises ``ConfigurationError``."""
+
+    def __init__(self, folder: Path, actions: Mapping[str, Action], clock: Clock, *, every: float = 2.0) -> None:
+        self._folder = folder
+        self._actions = actions
+        self._clock = clock
+        self._every = every  # seconds between looks
+        self._seen = signature(folder)  # before reading: a change in between is seen at the next look
+        self._platform = disk.load(folder, actions)
+        self._refused: object = None  # the state that was refused last: its digest, or why it cannot be read
+
+    @property
+    def platform(self) -> Platform:
+        """The last good configuration."""
+        return self._platform
+
+    async def watch(
+        self,
+        on_change: Callable[[Platform], Awaitable[None]],
+        on_refused: Callable[[Sequence[Problem]], Awaitable[None]],
+    ) -> None:
+        """Looks at the folder every few seconds, for ever.
+
+        A change counts once two looks saw the same, so that half-written files don't. An invalid configuration changes
+        nothing but that ``on_refused`` hears of it, once for each content.
+        """
+        before = self._seen
+        while True:
+            await self._clock.sleep(self._every)
+            now = await asyncio.to_thread(signature, self._folder)
+            if now == before and now != self._seen:
+                self._seen = now
+                await self._reload(on_change, on_refused)
+            before = now
+
+    async def _reload(
+        self,
+        on_change: Callable[[Platform], Awaitable[None]],
+        on_refused: Callable[[Sequence[Problem]], Awaitable[None]],
+    ) -> None:
+        platform, problems, state = await asyncio.to_thread(self._look)
+        if platform is not None:
+            self._refused = None
+            if platform.digest != self._platform.digest:
+                self._platform = platform
+                await _told(on_change(platform))
+        elif state != self._refused:
+            self._refused = state
+            await _told(on_refused(problems))
+
+    def _look(self) -> tuple[Platform | None, Sequence[Problem], object]:
+        state: object = None
+        try:
+            contents = disk.read(self._folder)
+            state = disk.digest(contents)
+            return disk.parse(self._folder, contents, self._actions), (), state
+        except ConfigurationError as error:
+            return None, error.problems, state or tuple(error.problems)
+
+
+async def _told(telling: Awaitable[None]) -> None:
+    """Telling people may fail (Slack is away); watching goes on, or the next change would be missed."""
+    try:
+        await telling
+    except Exception:
+        log.exception("the configuration changed, and telling about it failed")
+
+
+def signature(folder: Path) -> Signature:
+    """What shows that something changed without reading it: names, times (ns), sizes and inodes."""
+    found = []
+    try:
+        for path in disk.files(folder):
+            stat = path.stat()
+            found.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    except OSError as error:  # gone or locked between listing and looking: a state of its own
+        found.append((str(error.filename), -1, error.errno or 0, 0))
+    return tuple(found)

@@ -1,0 +1,167 @@
+"""Puts the sections together and checks what spans them: names of each other, cycles, rules nobody can satisfy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chatops.adapters.configuration import catalog
+from chatops.adapters.configuration.document import Node
+from chatops.adapters.configuration.fields import Fields, Problems, suggestion
+from chatops.adapters.configuration.policies import policies
+from chatops.kernel.action import Action
+from chatops.kernel.catalog import Channels, Environment, Platform
+from chatops.kernel.cel import vocabulary
+from chatops.kernel.quorum import unsatisfiable
+
+KEYS = (
+    "version",
+    "channels",
+    "environments",
+    "groups",
+    "teams",
+    "services",
+    "policies",
+    "operators",
+    "rotas",
+    "escalations",
+)
+LATER = (
+    "freezes",
+    "routes",
+    "severities",
+    "maintenance",
+    "automations",
+    "prometheus",
+    "alertmanager",
+    "smtp",
+    "pagerduty",
+    "github",
+    "retention",
+    "docs",
+)
+OPERATORS = "platform"  # the group that is the platform team unless `operators` says otherwise
+
+
+def read_platform(document: Node, actions: Mapping[str, Action], problems: Problems) -> Platform:
+    """The platform of one document; every mistake is added to ``problems``, what is wrong is left out."""
+    root = Fields(document, "", problems)
+    if document.value is None or not isinstance(document.value, dict):
+        problems.add(1, "the file is empty: start from examples/acme/platform.yml" if document.value is None else
+                     f"the file is {document.kind}: it needs keys with values, like environments")  # fmt: skip
+        return Platform()
+    _top(root)
+    platform = Platform(
+        channels=catalog.channels(
+            root, Channels(requests="platform-requests", deploys="deploys", incidents="incidents")
+        ),
+        environments=catalog.each(root, "environments", "environment", catalog.environment, strict=True),
+        groups=catalog.each(root, "groups", "group", catalog.group),
+        teams=catalog.each(root, "teams", "team", catalog.team),
+        services=catalog.each(root, "services", "service", catalog.service, strict=True),
+        rotas=catalog.each(root, "rotas", "rota", catalog.rota),
+        escalations=catalog.each(root, "escalations", "escalation", catalog.escalation),
+    )
+    known = {"group": platform.groups, "rota": platform.rotas}
+    operators = catalog.sources(root, "operators", known, ("group:NAME", "user:NAME"))
+    if not root.has("operators") and OPERATORS in platform.groups:
+        operators = (f"group:{OPERATORS}",)
+    found = policies(root, known, vocabulary(actions, platform))
+    rules = tuple(rule for rule, _ in found.values())
+    platform = platform.model_copy(update={"operators": operators, "policies": rules})
+    _environments(root, platform.environments)
+    _owners(root, platform)
+    _workloads(root, platform)
+    _pages(root, platform, known)
+    for rule, sentence in unsatisfiable(platform):
+        node = found[rule.name][1]
+        Fields(node, f"policy {rule.name!r}", problems).wrong(node.key_lines.get("require", node.line), sentence)
+    return platform
+
+
+def _top(root: Fields) -> None:
+    root.only(*KEYS, later=LATER)
+    version = root.get("version")
+    if version is not None and version.value != 1:
+        root.wrong(version.line, f"version is {version.value!r}: this version of chatops reads version: 1")
+    for key in ("environments", "services", "teams"):
+        if not root.has(key):
+            root.problems.add(root.line(key), f"{key} is missing: there has to be at least one")
+
+
+def _inside(root: Fields, section: str, name: str) -> Fields:
+    node = root.get(section)
+    if node is None or not isinstance(node.value, dict):
+        raise KeyError(section)
+    return Fields(node.value[name], f"{section[:-1]} {name}", root.problems)
+
+
+def _environments(root: Fields, environments: Mapping[str, Environment]) -> None:
+    places: dict[tuple[str, str], str] = {}
+    for name, environment in environments.items():
+        fields = _inside(root, "environments", name)
+        source = environment.promote_from
+        if source and source not in environments:
+            there = suggestion(source, environments)
+            fields.wrong(fields.line("promote_from"), f"promotes from {source}, which there is not{there}")
+        elif cycle := _cycle(name, environments):
+            message = f"promotes from itself in a circle ({' ← '.join(cycle)}): break it"
+            fields.wrong(fields.line("promote_from"), message)
+        place = (environment.cluster, environment.namespace)
+        if environment.namespace and (other := places.setdefault(place, name)) != name:
+            message = f"is the namespace {environment.namespace} of the same cluster as environment {other}"
+            fields.wrong(fields.line("namespace"), f"{message}: what is allowed in one would change the other")
+
+
+def _cycle(name: str, environments: Mapping[str, Environment]) -> list[str]:
+    """The circle that leads from an environment back to itself, or an empty list."""
+    walked = [name]
+    while (source := environments[walked[-1]].promote_from) in environments:
+        if source == name:
+            return [*walked, name]
+        if source in walked:
+            return []
+        walked.append(source)
+    return []
+
+
+def _owners(root: Fields, platform: Platform) -> None:
+    for name, service in platform.services.items():
+        if service.team and service.team not in platform.teams:
+            fields = _inside(root, "services", name)
+            there = suggestion(service.team, platform.teams)
+            fields.wrong(fields.line("team"), f"belongs to team {service.team}, which there is not{there}")
+    for name, team in platform.teams.items():
+        if team.oncall and team.oncall not in platform.rotas:
+            fields = _inside(root, "teams", name)
+            there = suggestion(team.oncall, platform.rotas)
+            fields.wrong(fields.line("oncall"), f"has oncall {team.oncall}, a rota that there is not{there}")
+
+
+def _workloads(root: Fields, platform: Platform) -> None:
+    containers: dict[tuple[str, str], str] = {}
+    for name, service in platform.services.items():
+        where = (service.workload_name, service.container)
+        if (other := containers.setdefault(where, name)) != name:
+            fields = _inside(root, "services", name)
+            message = f"is the container {where[1]} of Deployment {where[0]}, as service {other} is: keep one"
+            fields.wrong(fields.line("workload"), message)
+
+
+def _pages(root: Fields, platform: Platform, known: Mapping[str, Iterable[str]]) -> None:
+    kinds = ("rota:NAME", "group:NAME", "user:NAME")
+    for name, escalation in platform.escalations.items():
+        fields = _inside(root, "escalations", name)
+        for place, step in enumerate(fields.items("steps", "steps")):
+            _page(
+                Fields(step, f"{fields.where} step {place + 1}", root.problems),
+                escalation["steps"][place],
+                known,
+                kinds,
+            )
+
+
+def _page(fields: Fields, step: Mapping[str, Any], known: Mapping[str, Any], kinds: tuple[str, ...]) -> None:
+    for text in step["page"]:
+        if text and (problem := catalog.source_problem(text, known, kinds)):
+            fields.wrong(fields.line("page"), f"pages {text!r}: {problem}")
