@@ -49,7 +49,7 @@ async def plan(inputs: Rollback, ctx: Context) -> Plan:
 
 
 async def _failed_versions(ctx: Context, inputs: Rollback) -> frozenset[str]:
-    """The versions whose last deploy there failed: after an automatic rollback the revision before is the broken one."""
+    """Versions whose last deploy there failed; after an automatic rollback the revision before is the broken one."""
     newest_first = await ctx.ledger.last(inputs.service, inputs.environment, 20)
     outcomes = {line.version: line.outcome for line in reversed(newest_first)}
     return frozenset(version for version, outcome in outcomes.items() if outcome in ("failed", "rolled_back"))

@@ -26,7 +26,7 @@ _LIST_KEYS = {
     "conditions": "type",
 }
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?(_|-|$)|secret|token|credential|(api|private|access|signing)[-_]?key", re.I
+    r"passw(or)?d|passphrase|(^|[_-])pass([_-]|$)|secret|token|credential|(api|private|access|signing)[-_]?key", re.I
 )
 # Names of secrets and fields about tokens, which hold no secret themselves.
 _REFERENCE = re.compile(r"Ref\b|secretName|imagePullSecrets|automount|serviceAccount|expirationSeconds|tokenAudiences")
@@ -186,7 +186,7 @@ def _keyed(name: str, one: Any, other: Any) -> tuple[dict[str, Any], dict[str, A
 def _without_key(name: str, item: Any) -> Any:
     if not isinstance(item, dict):
         return item
-    key = _LIST_KEYS.get(name, "name")
+    key = "containerPort" if name == "ports" else _LIST_KEYS.get(name, "name")
     rest = {field: value for field, value in item.items() if field != key}
     if name == "env" and set(rest) <= {"value"}:
         return rest.get("value", "")
