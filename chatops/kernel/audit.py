@@ -45,15 +45,19 @@ _HASH_OF = "SELECT hash FROM audit WHERE chain = :chain AND seq = :seq"
 _HEAD_OF = "SELECT seq, hash FROM audit_heads WHERE chain = :chain"
 
 
+# Made once: json.dumps with options makes an encoder at each call, which costs more than the row itself.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_as_it_is = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # of what somebody may have changed
+
+
 def canonical(value: Any) -> str:
     """JSON with one spelling for each value; raises ``TypeError`` or ``ValueError`` for what JSON cannot say."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return _storable(text)
+    return _storable(_canonical(value))
 
 
 def _storable(text: str) -> str:
     """Half a surrogate pair, which JSON from outside can carry, is no text to a database: it becomes "?"."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def append(
@@ -116,9 +120,7 @@ def seal_hash(row: Row) -> str:
 
 
 def _hash(values: list[Any]) -> str:
-    return sha256(
-        json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-    ).hexdigest()
+    return sha256(_as_it_is(values).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

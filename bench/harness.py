@@ -1,0 +1,147 @@
+"""Servers started as processes, load sent from another process, and medians of alternating runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SECRET = "bench-signing-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run of the load: requests a second, median and 99th percentile in milliseconds."""
+
+    rate: float
+    median: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server that takes signed payloads at ``port``; ``bodies(n)`` gives n fresh ones, none used twice."""
+
+    name: str
+    port: int
+    bodies: Callable[[int], list[str]]
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(
+    command: Sequence[str], *, environ: Mapping[str, str] | None = None, log: Path | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process for the time of the block; ended with SIGTERM, by force after ten seconds."""
+    out = log.open("wb") if log else asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdout=out, stderr=out, env=environ)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 10)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if log:
+            out.close()  # type: ignore[union-attr]
+
+
+async def answers(port: int, path: str = "", *, process: asyncio.subprocess.Process, within: float = 30.0) -> float:
+    """Seconds until the port accepts connections or, given a path, answers it with 200; fails when it never does."""
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < within:
+        if process.returncode is not None:
+            raise RuntimeError(f"the server on port {port} ended with exit code {process.returncode}")
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.write(f"GET {path or '/'} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        status = (await reader.readline()).split()
+        writer.close()
+        if status and (not path or status[1] == b"200"):
+            return time.perf_counter() - begun
+        await asyncio.sleep(0.01)
+    raise RuntimeError(f"nothing answered on port {port} within {within:.0f} s")
+
+
+async def load(target: Target, count: int, at_once: int) -> Result:
+    """Sends ``count`` payloads from a process of its own; every answer must be a 200."""
+    with tempfile.TemporaryDirectory() as folder:
+        order = Path(folder) / "order.json"
+        order.write_text(
+            json.dumps({"port": target.port, "secret": SECRET, "at_once": at_once, "bodies": target.bodies(count)})
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.load", str(order), stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the load on {target.name} failed")
+    answer = json.loads(told)
+    if answer["statuses"] != {"200": count}:
+        raise RuntimeError(f"{target.name} answered {answer['statuses']} to {count} payloads")
+    slowest = sorted(answer["latencies"])
+    return Result(
+        rate=count / answer["seconds"],
+        median=statistics.median(slowest) * 1000,
+        p99=slowest[min(len(slowest) - 1, int(len(slowest) * 0.99))] * 1000,
+    )
+
+
+async def compare(targets: Sequence[Target], count: int, at_once: int, rounds: int) -> list[Result]:
+    """The same load on each target in turns, the order turned about each round; medians over the rounds.
+
+    Turns, because another load on the machine then disturbs both alike.
+    """
+    found: dict[str, list[Result]] = {target.name: [] for target in targets}
+    for number in range(rounds):
+        for target in targets if number % 2 == 0 else reversed(targets):
+            found[target.name].append(await load(target, count, at_once))
+    return [middle(found[target.name]) for target in targets]
+
+
+def middle(results: Sequence[Result]) -> Result:
+    """Each figure's median."""
+    return Result(
+        statistics.median(one.rate for one in results),
+        statistics.median(one.median for one in results),
+        statistics.median(one.p99 for one in results),
+    )
+
+
+def memory(pid: int) -> float:
+    """Resident megabytes of a process and all its children, now."""
+    total, waiting = 0, [pid]
+    while waiting:
+        one = waiting.pop()
+        total += _resident(one)
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            waiting += [int(child) for child in task.read_text().split()]
+    return total / 1024
+
+
+def _resident(pid: int) -> int:
+    """Kilobytes, from Linux' /proc."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
