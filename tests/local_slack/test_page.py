@@ -106,13 +106,14 @@ async def test_button_of_another_message_cannot_be_invented(acme: Acme) -> None:
 
 
 async def test_typed_text_is_escaped_and_mentions_are_found(acme: Acme) -> None:
-    said = await acme.dana.types("@lee @nobody <b> & #deploys dana@acme.test @here https://a.test/?a=1&b=2 a_b@c")
+    typed = "@lee @nobody <b> & #deploys dana@acme.test @here https://a.test/?a=1&b=2, a_b@c"
+    said = await acme.dana.types(typed)
     assert said.message["text"] == (
         "<@U0LEE> @nobody &lt;b&gt; &amp; <#C0DEPLOYS|> <mailto:dana@acme.test|dana@acme.test> <!here> "
-        "<https://a.test/?a=1&amp;b=2> a_b@c"
+        "<https://a.test/?a=1&amp;b=2>, a_b@c"
     )
     assert said.message["blocks"][0]["elements"][0]["elements"][0] == {"type": "user", "user_id": "U0LEE"}
-    await acme.lee.sees("general", "@lee @nobody <b> & #deploys dana@acme.test @here https://a.test/?a=1&b=2 a_b@c")
+    await acme.lee.sees("general", typed)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.sandbox.slack import Channel
+from chatops.sandbox.slack.webapi import METHODS
 from tests.local_slack.conftest import TOKENS, web_client
 from tests.support.people import Acme, acme_slack
 
@@ -98,6 +99,35 @@ async def test_refusals_in_slacks_words(as_json: bool) -> None:
             call = client.api_call(method, json=args) if as_json else client.api_call(method, data=form)
             answers.append((method, args, await error_of(call)))
     assert answers == REFUSED
+
+
+JUNK: list[Any] = ["", "x", "\x00", 0, -1, 10**30, 1.5, True, [], ["x"], [{}], {}, {"type": "modal"}, {"x": [None]}]
+ARGUMENTS = (  # noqa: SIM905
+    "channel channel_id user user_id users text blocks attachments metadata thread_ts ts timestamp name view view_id "
+    "trigger_id hash limit cursor oldest latest types files filename length title type link email topic usergroup"
+).split()
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+async def test_junk_is_refused_and_never_breaks_a_method(acme: Acme, junk: Any) -> None:
+    await web_client(acme.slack).conversations_join(channel=REQUESTS)
+    headers = {"Authorization": f"Bearer {TOKENS.bot_token}"}
+    for method in METHODS:
+        for known in ({}, {"channel": REQUESTS, "channel_id": REQUESTS, "text": "x"}):
+            body = dict.fromkeys(ARGUMENTS, junk) | known
+            async with acme.dana.api.session.post(acme.slack.api_url + method, json=body, headers=headers) as answer:
+                assert answer.status == 200, (method, await answer.text())
+                assert isinstance((await answer.json())["ok"], bool)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [(b"{", "invalid_json"), (b"[]", "json_not_object"), (b"\xff\xfe", "invalid_json")]
+)
+async def test_body_that_is_no_json_object_is_refused(acme: Acme, body: bytes, error: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKENS.bot_token}", "Content-Type": "application/json"}
+    url = f"{acme.slack.api_url}chat.postMessage"
+    async with acme.dana.api.session.post(url, data=body, headers=headers) as answer:
+        assert (await answer.json())["error"] == error
 
 
 async def test_tokens_are_checked(acme: Acme) -> None:

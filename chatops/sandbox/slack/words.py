@@ -9,7 +9,7 @@ from typing import Any
 Json = dict[str, Any]
 
 _TYPED = re.compile(
-    r"(?P<url>https?://[^\s<>|]+)"
+    r"(?P<url>https?://[^\s<>|]*[^\s<>|.,;:!?)'\"])"
     r"|(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
     r"|(?<![\w@])@(?P<name>[\w][\w.-]*\w|\w)"
     r"|(?<![\w#&])#(?P<channel>[a-z0-9][a-z0-9_-]*)"
