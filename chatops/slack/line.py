@@ -69,6 +69,11 @@ def unescape(text: str) -> str:
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
+def without_mention(text: str, user_id: str) -> str:
+    """What was said to ``user_id`` in a message, unescaped: the line after (or around) the mention."""
+    return unescape(re.sub(rf"<@{re.escape(user_id)}(?:\|[^>]*)?>[,:]?", " ", text, count=1)).strip()
+
+
 def _unwrapped(match: re.Match[str]) -> str:
     sigil, target, label = match.groups()
     if sigil in ("@", "#"):

@@ -1,0 +1,45 @@
+"""What is counted, for ``/metrics``; a registry of its own, so that two assistants in one process don't mix."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counters handed to whoever does the counted thing."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.acks = Histogram(
+            "chatops_ack_seconds",
+            "From a delivery's arrival to its acknowledgement",
+            ["kind"],
+            buckets=_QUICK,
+            registry=self.registry,
+        )
+        self.intake = Histogram(
+            "chatops_intake_seconds",
+            "From a delivery's commit to its work being done",
+            ["kind"],
+            buckets=_QUICK,
+            registry=self.registry,
+        )
+        self.repeated = Counter(
+            "chatops_intake_repeated", "Deliveries that were there before", ["kind"], registry=self.registry
+        )
+        self.calls = Histogram(
+            "chatops_call_seconds",
+            "Calls to outside systems by what came of them",
+            ["system", "call", "result"],
+            buckets=_QUICK,
+            registry=self.registry,
+        )
+        self.requests = Gauge(
+            "chatops_requests_open", "Requests under way by their state", ["state"], registry=self.registry
+        )
+        self.posts = Gauge(
+            "chatops_posts_waiting", "Messages that wait to be sent by their lane", ["lane"], registry=self.registry
+        )
+        self.sockets = Gauge("chatops_socket_connections", "Socket Mode connections that stand", registry=self.registry)

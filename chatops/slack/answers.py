@@ -1,0 +1,89 @@
+"""Private answers to who asked: kept in the outbox like every message, so that a slow Slack or a crash loses none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chatops.kernel.action import Answer
+from chatops.kernel.ports import Database, Lane, Outbox, Post, Row, Tx
+from chatops.slack.directory import Home
+from chatops.slack.mrkdwn import link, said
+from chatops.slack.payloads import Where
+from chatops.slack.ports import Asked
+from chatops.slack.views.blocks import Message, section
+
+STANDS = "SELECT channel_id, ts FROM posts WHERE id = :id"
+_LOOKS, _EVERY = 40, 0.1  # four seconds for the card to stand, before its channel is named instead of linked
+
+MASKED = (
+    "Something in it looked like a password or a token. I took it out before storing it; if it was one, replace it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Says something to one person, or in the thread where they asked in public."""
+
+    database: Database
+    outbox: Outbox
+    home: Home
+
+    async def tell(self, key: str, where: Where, answer: Answer) -> None:
+        """Commits an answer; the same ``key`` says it once."""
+        await self.database.write(self._show, self._post(key, "answer", where, asdict(answer)))
+
+    async def asked(self, key: str, where: Where, asked: Asked, title: str) -> None:
+        """Says where the card is, unless it was asked right there."""
+        place = await self._stands(asked.post)
+        if place is not None and place["channel_id"] == where.channel and not where.thread_ts:
+            return
+        url = permalink(self.home.url, place["channel_id"], place["ts"]) if place is not None else ""
+        words = title if asked.fresh else f"{title} was asked for before"
+        content = {"request": f"R-{asked.id}", "words": words, "url": url, "channel": asked.channel.removeprefix("#")}
+        await self.database.write(self._show, self._post(key, "asked", where, content))
+
+    def _show(self, tx: Tx, post: Post) -> None:
+        self.outbox.show(tx, post)
+
+    @staticmethod
+    def _post(key: str, kind: str, where: Where, content: Mapping[str, Any]) -> Post:
+        return Post(
+            f"answer/{key}",
+            Lane.ANSWER,
+            kind,
+            channel=where.channel,
+            person="" if where.visible else where.user,
+            thread_ts=where.thread_ts,
+            response_url="" if where.thread_ts else where.response_url,
+            content=content,
+        )
+
+    async def _stands(self, post: str) -> Row | None:
+        for _ in range(_LOOKS):
+            row = await self.database.read(_place, post)
+            if row is not None:
+                return row
+            await asyncio.sleep(_EVERY)
+        return None
+
+
+def render_asked(tx: Tx, post: Post) -> Message | None:
+    """The renderer of posts of kind ``asked``."""
+    content = post.content
+    name = link(content["url"], content["request"]) if content["url"] else said(content["request"])
+    place = link(content["url"], f"#{content['channel']}") if content["url"] else said(f"#{content['channel']}")
+    text = f"{name} {said(content['words'])}: its card is in {place}."
+    return Message(text=text, blocks=[section(text)])
+
+
+def permalink(team_url: str, channel: str, ts: str) -> str:
+    """Where a message is on the web, as chat.getPermalink would say."""
+    return f"{team_url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if team_url else ""
+
+
+def _place(tx: Tx, post: str) -> Row | None:
+    row = tx.one(STANDS, id=post)
+    return row if row is not None and row["ts"] else None

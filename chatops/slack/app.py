@@ -1,0 +1,169 @@
+"""Bolt, set up the one way that keeps our promises, with the listeners bound to it.
+
+Slack's requests are dispatched here by Socket Mode (``chatops.slack.socket``) and by HTTP (``chatops.http``), which
+checks their signature first; Bolt itself is given nothing but requests that are Slack's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from chatops.kernel.metrics import Metrics
+from chatops.slack import errors, forms, ids
+from chatops.slack.directory import Home
+from chatops.slack.listeners import Listeners
+from chatops.slack.mrkdwn import said
+from chatops.slack.payloads import of_interaction
+
+log = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+Listener = Callable[[AsyncAck, Body], Awaitable[None]]
+ANYTHING = re.compile(".*")
+
+# Bolt reads these by itself: with the first two it becomes an OAuth app, with the third it refuses honest requests.
+_SWITCHES = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_VERIFICATION_TOKEN", "SLACK_BOT_TOKEN")
+
+
+def build(listeners: Listeners, client: AsyncWebClient, home: Home, metrics: Metrics) -> AsyncApp:
+    """The app with every listener; it never calls Slack to find out who it is (`home` knows)."""
+    quiet()
+
+    async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=home.team_id,
+            bot_user_id=home.bot_user_id,
+            bot_id=home.bot_id,
+            bot_token=client.token,
+        )
+
+    with _without(_SWITCHES):
+        app = AsyncApp(
+            name="chatops",
+            client=AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[]),
+            authorize=authorize,
+            # No 10 ms poll for the ack, and no ack of an event before its listener has committed it.
+            process_before_response=True,
+            # Done once, in chatops.http, where a bad timestamp is a 401 and not a 500.
+            request_verification_enabled=False,
+            ssl_check_enabled=False,
+            attaching_function_token_enabled=False,
+        )
+    _bind(app, listeners, Guard(listeners, metrics))
+    return app
+
+
+def quiet() -> None:
+    """Keeps the SDK's loggers at INFO: their DEBUG lines hold payloads, response_urls and tokens."""
+    for name in ("slack_bolt", "slack_sdk", "slack_bolt.AsyncApp"):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
+
+
+def _bind(app: AsyncApp, on: Listeners, guard: Guard) -> None:
+    """Who hears what. Bolt asks in this order; the votes come first because people wait for them most."""
+    app.action(re.compile(rf"^({'|'.join((*ids.VOTES, *ids.CHOICES))})$"))(guard(on.vote, "vote"))
+    app.command(ids.COMMAND)(guard(on.command, "command"))
+    app.options(re.compile(rf"^({'|'.join(ids.PICKED)})$"))(guard(on.options, "options"))
+    app.action(re.compile(rf"^({'|'.join(ids.PICKED)})$"))(guard(on.picked, "pick"))
+    app.view(ids.FORM_VIEW)(guard(on.form_submitted, "form"))
+    app.view(ids.REASON_VIEW)(guard(on.reason_submitted, "form"))
+    app.view(ids.LINE_VIEW)(guard(on.line_submitted, "form"))
+    app.action(re.compile(rf"^({'|'.join(ids.REASONED)})$"))(guard(on.ask_why, "button"))
+    app.action(ids.FULL_DIFF)(guard(on.full_diff, "button"))
+    app.action(ids.LINE)(guard(on.line_button, "button"))
+    app.action(ids.FORM)(guard(on.form_button, "button"))
+    app.action(ids.ROLL_BACK)(guard(on.form_button, "button"))
+    app.action(ids.LINK)(guard(on.nothing, "button"))
+    app.shortcut(ids.SHORTCUT)(guard(on.shortcut, "shortcut"))
+    app.shortcut(ids.MESSAGE_SHORTCUT)(guard(on.shortcut, "shortcut"))
+    app.event("app_mention")(guard(on.mention, "event"))
+    app.event("app_home_opened")(guard(on.home_opened, "event"))
+    # Whatever else: an event without a listener would be sent again and again, a click would show a warning sign.
+    app.event(ANYTHING)(guard(on.nothing, "event"))
+    app.view_closed(ANYTHING)(guard(on.nothing, "form"))
+    app.view_submission(ANYTHING)(guard(on.unknown, "form"))
+    app.options(ANYTHING)(guard(on.options, "options"))
+    app.action(ANYTHING)(guard(on.unknown, "button"))
+    app.shortcut(ANYTHING)(guard(on.unknown, "shortcut"))
+    app.command(ANYTHING)(guard(on.command, "command"))
+
+
+class Guard:
+    """Stands between a listener and Bolt.
+
+    An exception after the ack would take the ack back; one before it would leave the person with Slack's warning
+    sign. Only for an event it is let through: Slack sends events again.
+    """
+
+    def __init__(self, listeners: Listeners, metrics: Metrics) -> None:
+        self._on = listeners
+        self._metrics = metrics
+
+    def __call__(self, listener: Listener, kind: str) -> Listener:
+        """The listener as Bolt may have it."""
+        seconds = self._metrics.acks.labels(kind)
+
+        async def guarded(ack: AsyncAck, body: Body) -> None:
+            started = time.perf_counter()
+            try:
+                await listener(ack, body)
+            except Exception as error:
+                if ack.response is not None:
+                    log.exception("after the ack of a %s", kind)
+                elif kind == "event":
+                    raise
+                else:
+                    await self._apologise(ack, body, error, kind)
+            finally:
+                seconds.observe(time.perf_counter() - started)
+
+        return guarded
+
+    async def _apologise(self, ack: AsyncAck, body: Body, error: Exception, kind: str) -> None:
+        """Says what went wrong in the ack itself, for the database may be what is gone."""
+        if kind == "options":
+            log.warning("options failed", exc_info=error)
+            await ack(options=[])
+            return
+        lines = errors.lines(error, doing=f"taking in a {kind}")
+        if kind == "command":
+            await ack(response_type="ephemeral", text=said("\n".join(lines)))
+        elif body.get("type") == "view_submission":
+            await ack(response_action="update", view=forms.said_view(errors.title(error), lines))
+        else:
+            await ack()
+            self._on.background.spawn(self._say(body, lines))
+
+    async def _say(self, body: Body, lines: list[str]) -> None:
+        """Straight through the response_url, past the outbox."""
+        where = of_interaction(body)
+        session = self._on.asking.client.session
+        if where.response_url and session is not None:
+            text = {"response_type": "ephemeral", "replace_original": False, "text": said("\n".join(lines))}
+            async with session.post(where.response_url, json=text) as answer:
+                if answer.status != 200:
+                    log.warning("response_url answered %s", answer.status)
+
+
+@contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
+    """These environment variables are not there meanwhile; nothing else runs, for nothing is awaited."""
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

@@ -1,0 +1,164 @@
+"""From a line, a form or a button to a request, an answer or an open form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from chatops.kernel.action import Action, Answer, Button
+from chatops.kernel.errors import InputError
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Configuration
+from chatops.slack import errors, forms
+from chatops.slack.answers import MASKED, Answers
+from chatops.slack.background import Background
+from chatops.slack.directory import SlackDirectory
+from chatops.slack.filling import Filling
+from chatops.slack.forms import Origin
+from chatops.slack.intake import Item
+from chatops.slack.line import Line, Misread, parse, write
+from chatops.slack.payloads import Where
+from chatops.slack.ports import Road
+
+log = logging.getLogger(__name__)
+
+TRIGGER_LIVES = 2.8  # seconds; Slack gives three from the click, of which some are on the way
+LATE = "Slack gave me too little time to open the form."
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What people ask for, whatever door they come in by."""
+
+    road: Road
+    directory: SlackDirectory
+    configuration: Configuration
+    answers: Answers
+    filling: Filling
+    client: AsyncWebClient
+    clock: Clock
+    background: Background
+
+    async def line(self, item: Item) -> None:
+        """Works off a line: answers it, asks for what it says, or opens the form for what is missing.
+
+        ``item.body``: where, text, trigger, ask_key (empty: the item's), masked.
+        """
+        where, text = Where.read(item.body["where"]), str(item.body["text"])
+        try:
+            line = self.read(text)
+        except Misread as wrong:
+            self.road.permit(await self._person(where))
+            await self.answers.tell(item.key, where, errors.answer(wrong, form=self._form_line(wrong.line)))
+            return
+        if not line.action:
+            await self.answers.tell(item.key, where, await self.road.first_page(person=await self._person(where)))
+            return
+        if line.missing(self.road.actions[line.action]):
+            await self._open_or_say(item, where, line)
+            return
+        await self._do(item, where, line)
+
+    async def form(self, item: Item) -> None:
+        """Works off a submitted form; ``item.body``: where, action, values, break_glass, masked."""
+        values = dict(item.body["values"])
+        reason = str(values.pop("reason", ""))
+        line = Line(item.body["action"], values, reason, bool(item.body.get("break_glass")))
+        await self._do(item, Where.read(item.body["where"]), line)
+
+    async def open(self, key: str, trigger: str, where: Where, text: str) -> None:
+        """Opens the form that a line stands for; a click of no consequence, so nothing is kept of it."""
+        try:
+            line = self.read(text)
+        except Misread as wrong:
+            line = wrong.line
+        action = self.road.actions.get(line.action)
+        if action is None:
+            said = InputError("There is no form for this any more.", hint="Type /platform to see what there is.")
+            await self.answers.tell(key, where, errors.answer(said))
+        elif not await self._opened(trigger, where, action, line):
+            await self.answers.tell(key, where, self._late(line))
+
+    def read(self, text: str) -> Line:
+        """The line as the catalog of now understands it. Raises ``Misread``."""
+        return parse(text, self.road.actions, self.configuration.platform)
+
+    def view(self, action: Action, line: Line, where: Where) -> dict[str, Any]:
+        """The form of an action, with what is understood so far."""
+        origin = Origin(where.channel, where.thread_ts, where.response_url, action.name, line.break_glass)
+        values: Mapping[str, Any] = {**line.values, "reason": line.reason}
+        info = (forms.LOOKING,) if self.filling.wanted(action, values) else ()
+        return forms.form(action, self.configuration.platform, self.road.actions, values, origin, info)
+
+    # ---- inside
+
+    async def _do(self, item: Item, where: Where, line: Line) -> None:
+        """Answers or asks; mistakes come back with a button that opens the form as far as it was right."""
+        action, person = self.road.actions[line.action], await self._person(where)
+        try:
+            if action.answer is not None:
+                answer = await self.road.answer(action.name, line.inputs(action), person=person)
+                await self.answers.tell(item.key, where, answer)
+            else:
+                asked = await self.road.ask(
+                    action.name, line.inputs(action), person=person, key=item.body.get("ask_key") or item.key,
+                    channel=where.channel, thread_ts=where.thread_ts, break_glass=line.break_glass,
+                )  # fmt: skip
+                await self.answers.asked(item.key, where, asked, action.title)
+        except InputError as wrong:
+            await self.answers.tell(item.key, where, errors.answer(wrong, form=self._form_line(line)))
+        if item.body.get("masked"):
+            said = Answer(title="Please check", lines=(MASKED,))
+            await self.answers.tell(f"{item.key}/masked", replace(where, visible=False), said)
+
+    async def _open_or_say(self, item: Item, where: Where, line: Line) -> None:
+        """Opens the form at once, with what is in memory; says what is missing where no form can be opened."""
+        action = self.road.actions[line.action]
+        known = self.directory.known(where.user, where.team)
+        if known is not None:
+            self.road.permit(known)
+        trigger = str(item.body.get("trigger") or "")
+        in_time = not item.again and self.clock.now() - item.received_at < TRIGGER_LIVES
+        if trigger and in_time and await self._opened(trigger, where, action, line):
+            return
+        if trigger:
+            await self.answers.tell(item.key, where, self._late(line))
+            return
+        missing = " and ".join(line.missing(action))
+        button = Button("Open the form", self._form_line(line), form=True)
+        lines = (f"{action.title} needs {missing} too.", f"Usage: `{action.usage}`")
+        await self.answers.tell(item.key, where, Answer(title="Not quite", lines=lines, buttons=(button,)))
+
+    async def _opened(self, trigger: str, where: Where, action: Action, line: Line) -> bool:
+        """Whether the form stands; what runs there now is filled in afterwards."""
+        try:
+            told = await asyncio.wait_for(
+                self.client.views_open(trigger_id=trigger, view=self.view(action, line, where)), TRIGGER_LIVES
+            )
+        except SlackApiError as error:
+            log.warning("views.open: %s", error.response.get("error"))
+            return False
+        except errors.AWAY as error:
+            log.warning("views.open: %s", type(error).__name__)
+            return False
+        if self.filling.wanted(action, line.values):
+            self.background.spawn(self.filling.fill(told["view"], action, line.values, where, looking=True))
+        return True
+
+    def _late(self, line: Line) -> Answer:
+        button = Button("Open the form", self._form_line(line), form=True, style="primary")
+        hint = "Or say it all on the line: `/platform " + self.road.actions[line.action].usage + "`"
+        return Answer(title="Once more, please", lines=(LATE, hint), buttons=(button,))
+
+    def _form_line(self, line: Line) -> str:
+        action = self.road.actions.get(line.action)
+        return write(action, line) if action is not None else ""
+
+    async def _person(self, where: Where) -> Person:
+        return await self.directory.person(where.user, where.team)

@@ -1,0 +1,145 @@
+"""What people decide on a card: votes, the requester's choices, why, and a look at the whole diff."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from chatops.kernel.action import Answer
+from chatops.kernel.errors import InputError, PlatformError
+from chatops.kernel.people import Person
+from chatops.slack import errors, forms, ids
+from chatops.slack.answers import Answers
+from chatops.slack.directory import SlackDirectory
+from chatops.slack.forms import Origin
+from chatops.slack.intake import Item
+from chatops.slack.payloads import Click, Where
+from chatops.slack.ports import Choice, Road, Verdict
+
+log = logging.getLogger(__name__)
+
+OLD = InputError("This button is from an older version of the card.", hint="Type `/platform requests` to see yours.")
+_VERDICTS: Mapping[str, Verdict] = {ids.APPROVE: "approve", ids.WITHDRAW: "withdraw", "reject": "reject"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a click or a form decided; goes into the inbox as a dict when the person has to be asked for first."""
+
+    request: int
+    verdict: str  # approve, reject, withdraw, cancel, wait, replace, start, break_glass
+    digest: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of_click(cls, click: Click) -> Decision:
+        """Raises InputError for a button whose value is not ours."""
+        number = click.value.get("r")
+        if not isinstance(number, int):
+            raise OLD
+        return cls(number, click.action_id, str(click.value.get("d") or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Votes and choices."""
+
+    road: Road
+    directory: SlackDirectory
+    answers: Answers
+    client: AsyncWebClient
+
+    async def decide(self, decision: Decision, person: Person, key: str) -> str:
+        """Commits a decision; the commit is what the click's acknowledgement waits for. A sentence for the person."""
+        verdict = _VERDICTS.get(decision.verdict)
+        if verdict is not None:
+            return await self.road.vote(
+                decision.request, decision.digest, verdict, person=person, key=key, reason=decision.reason
+            )
+        choice = cast("Choice", decision.verdict)
+        return await self.road.choose(decision.request, choice, person=person, key=key, reason=decision.reason)
+
+    async def later(self, item: Item) -> None:
+        """Works off a decision whose person was not known at the click; ``item.body``: where, decision."""
+        where = Where.read(item.body["where"])
+        person = await self.directory.person(where.user, where.team)
+        try:
+            said = await self.decide(Decision(**item.body["decision"]), person, f"click:{item.key}")
+        except PlatformError as no:
+            await self.answers.tell(item.key, where, errors.answer(no))
+        else:
+            await self.say(item.key, where, said)
+
+    async def say(self, key: str, where: Where, said: str) -> None:
+        """Tells the person what came of it, but for a plain approval, which the card itself shows at once."""
+        if said and not said.startswith("You approved "):
+            await self.answers.tell(key, where, Answer(title=said))
+
+    async def ask_why(self, click: Click, key: str) -> None:
+        """Opens the small form that asks for the reason of a rejection or of breaking the glass."""
+        decision = Decision.of_click(click)
+        origin = Origin(
+            click.where.channel, click.where.thread_ts, click.where.response_url, request=decision.request,
+            digest=decision.digest, verdict=decision.verdict,
+        )  # fmt: skip
+        if not await self._open(click.trigger, forms.reason_view(origin)):
+            said = InputError("Slack gave me too little time to ask you why.", hint="Press the button once more.")
+            await self.answers.tell(key, click.where, errors.answer(said))
+
+    async def show_diff(self, click: Click, key: str) -> None:
+        """Opens the whole diff; as a file, sent to this person alone, when it is too long to read in a window."""
+        request = Decision.of_click(click).request
+        title = f"R-{request}"
+        view_id = await self._open(click.trigger, forms.said_view(title, [forms.LOOKING]))
+        person = await self.directory.person(click.where.user, click.where.team)
+        try:
+            diff = await self.road.diff(request, person=person)
+        except PlatformError as no:
+            await self._show(view_id, forms.said_view(title, errors.lines(no)), click.where, key)
+            return
+        view = forms.diff_view(title, diff)
+        if view is None or not view_id:
+            await self._send(click.where.user, request, diff)
+            view = forms.said_view(title, ["It is long: I sent it to you as a file, in our direct messages."])
+        await self._show(view_id, view, click.where, key)
+
+    # ---- inside
+
+    async def _open(self, trigger: str, view: Mapping[str, Any]) -> str:
+        """The id of the opened view, or empty when Slack would not."""
+        try:
+            told = await asyncio.wait_for(self.client.views_open(trigger_id=trigger, view=dict(view)), 2.8)
+        except SlackApiError as error:
+            log.warning("views.open: %s", error.response.get("error"))
+            return ""
+        except errors.AWAY as error:
+            log.warning("views.open: %s", type(error).__name__)
+            return ""
+        return str(told["view"]["id"])
+
+    async def _show(self, view_id: str, view: Mapping[str, Any], where: Where, key: str) -> None:
+        if view_id:
+            try:
+                await self.client.views_update(view_id=view_id, view=dict(view))
+            except SlackApiError as error:
+                if error.response.get("error") != "not_found":  # the person has closed it meanwhile
+                    raise
+            return
+        texts = [block["text"]["text"] for block in view["blocks"] if block["type"] == "section"]
+        await self.answers.tell(key, where, Answer(title=str(view["title"]["text"]), lines=tuple(texts)))
+
+    async def _send(self, user: str, request: int, diff: str) -> None:
+        opened = await self.client.conversations_open(users=[user])
+        await self.client.files_upload_v2(
+            channel=opened["channel"]["id"],
+            filename=f"R-{request}.diff",
+            title=f"R-{request}: the whole diff",
+            content=diff,
+            initial_comment=f"The whole diff of R-{request}.",
+        )

@@ -1,0 +1,89 @@
+"""The one translator from what went wrong to what a person sees."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from chatops.kernel.action import Answer, Button
+from chatops.kernel.errors import Forbidden, InputError, PlatformError, Refused, TooLate, Unavailable
+from chatops.requests.parse import InputErrors
+from chatops.slack.line import Misread
+
+log = logging.getLogger(__name__)
+
+# What the client raises when Slack does not answer; whether the call was done is unknown then.
+AWAY: tuple[type[Exception], ...] = (TimeoutError, OSError, aiohttp.ClientError)
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without what is mistaken for another when read aloud
+_LONGEST_LINE = 1500  # characters of a corrected line that a button's value (2,000) holds in any alphabet
+
+
+def reference() -> str:
+    """A short id that a person can say and that finds the traceback in the log: E-7F3K9Q."""
+    return "E-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+def lines(error: BaseException, doing: str = "") -> list[str]:
+    """What to say, a sentence a line; what nobody foresaw is logged with its traceback under a reference id."""
+    if isinstance(error, PlatformError):
+        said = [one for problem in problems(error) for one in (problem.message, problem.hint) if one]
+        if isinstance(error, Unavailable) and error.retry_after:
+            said.append(f"It asked us to wait {round(error.retry_after)} seconds.")
+        return said
+    name = reference()
+    log.error("%s while %s", name, doing or "answering", exc_info=error)
+    if isinstance(error, SlackApiError):
+        return [f"Slack refused a part of this ({_slack_said(error)}). Reference {name}."]
+    return [
+        "Something went wrong on our side; nothing you did.",
+        f"Try again, and if it stays, tell the platform team the reference {name}.",
+    ]
+
+
+def problems(error: PlatformError) -> Sequence[PlatformError]:
+    """The single mistakes behind an error."""
+    return error.errors if isinstance(error, InputErrors) else (error,)
+
+
+def inputs(error: InputError) -> Sequence[InputError]:
+    """The single mistakes in inputs, for the fields of a form."""
+    return error.errors if isinstance(error, InputErrors) else (error,)
+
+
+def answer(error: BaseException, *, doing: str = "", form: str = "") -> Answer:
+    """The private answer to what went wrong; ``form`` is the line whose form helps on, when there is one."""
+    buttons: list[Button] = []
+    if isinstance(error, Misread) and error.corrected and len(error.corrected) <= _LONGEST_LINE:
+        buttons.append(Button(_use(error), error.corrected, style="primary"))
+    if form and isinstance(error, InputError):
+        buttons.append(Button("Open the form", form, form=True))
+    return Answer(title=title(error), lines=tuple(lines(error, doing)), buttons=tuple(buttons))
+
+
+def title(error: BaseException) -> str:
+    """The kind of failure in a few words."""
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (InputError, "Not quite"),
+        (Refused, "Refused"),
+        (TooLate, "Too late"),
+        (Unavailable, "Not now"),
+        (Forbidden, "The cluster does not allow it"),
+        (PlatformError, "That did not work"),
+    )
+    return next((words for kind, words in kinds if isinstance(error, kind)), "Sorry")
+
+
+def _use(error: Misread) -> str:
+    """Label of the button that runs the corrected line: `Use checkout`."""
+    word = error.suggestion if error.suggestion and len(error.suggestion) <= 60 else "this line"
+    return f"Use {word}" if not word.startswith("because ") else "Take it as the reason"
+
+
+def _slack_said(error: SlackApiError) -> str:
+    data = error.response.data if hasattr(error.response, "data") else error.response
+    return str(data.get("error", "unknown")) if isinstance(data, dict) else "unknown"

@@ -1,0 +1,81 @@
+"""Everything that listens to Slack, put together from what the composition root hands in."""
+
+from __future__ import annotations
+
+import logging
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from chatops.kernel.metrics import Metrics
+from chatops.kernel.ports import Clock, Configuration, Database, Outbox
+from chatops.slack.answers import Answers
+from chatops.slack.app import build
+from chatops.slack.asking import Asking
+from chatops.slack.background import Background
+from chatops.slack.deciding import Deciding
+from chatops.slack.directory import Home, SlackDirectory
+from chatops.slack.filling import Filling
+from chatops.slack.intake import Intake, Item
+from chatops.slack.listeners import Listeners, ShowHome
+from chatops.slack.picking import Picking
+from chatops.slack.ports import Road
+from chatops.slack.usergroups import Usergroups
+
+log = logging.getLogger(__name__)
+
+
+def directory(
+    client: AsyncWebClient, configuration: Configuration, database: Database, clock: Clock, home: Home
+) -> SlackDirectory:
+    """The directory; made first, because the road asks it too."""
+    handles = Usergroups(
+        client, clock, lambda: (group.usergroup for group in configuration.platform.groups.values() if group.usergroup)
+    )
+    return SlackDirectory(client, configuration, database, clock, home, handles)
+
+
+class Front:
+    """Listens to Slack; ``app`` is what Socket Mode and HTTP dispatch to."""
+
+    def __init__(
+        self,
+        *,
+        road: Road,
+        directory: SlackDirectory,
+        configuration: Configuration,
+        database: Database,
+        outbox: Outbox,
+        client: AsyncWebClient,
+        clock: Clock,
+        metrics: Metrics,
+        show_home: ShowHome,
+        patience: float = 8.0,
+    ) -> None:
+        self.background = Background()
+        self.directory = directory
+        self.picking = Picking(configuration)
+        answers = Answers(database, outbox, directory.home)
+        filling = Filling(client, road, directory, patience)
+        asking = Asking(road, directory, configuration, answers, filling, client, clock, self.background)
+        deciding = Deciding(road, directory, answers, client)
+        work = {"line": asking.line, "form": asking.form, "decision": deciding.later}
+        self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background)
+        self.listeners = Listeners(
+            intake=self.intake, asking=asking, deciding=deciding, filling=filling, picking=self.picking,
+            directory=directory, answers=answers, background=self.background, home=directory.home, show_home=show_home,
+        )  # fmt: skip
+        self.app = build(self.listeners, client, directory.home, metrics)
+
+    async def open(self) -> None:
+        """Remembers people, works off what an earlier run left, and asks Slack for everyone the configuration names."""
+        await self.directory.open()
+        self.picking.index()
+        await self.intake.open()
+        self.background.spawn(self.directory.warm())
+
+    async def close(self) -> None:
+        """Ends the work beside; the inbox keeps what was not done."""
+        await self.background.close()
+
+    async def _gave_up(self, item: Item, error: BaseException) -> None:
+        await self.listeners.gave_up(item, error)

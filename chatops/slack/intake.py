@@ -1,0 +1,132 @@
+"""Nothing acknowledged is lost: what Slack brings is committed before the ack, worked off after it, once.
+
+A row of ``inbox`` is the fact. Its key is Slack's own id of the delivery, so a retry, a replay and a double click find
+it there. Work is done at least once (a crash repeats it), so what it calls is idempotent by the row's key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chatops.kernel.metrics import Metrics
+from chatops.kernel.ports import Clock, Database, Row, Tx
+from chatops.slack.background import Background
+
+log = logging.getLogger(__name__)
+
+ADD = """
+INSERT INTO inbox (key, kind, body, received_at, done_at, tries, error)
+VALUES (:key, :kind, :body, :now, NULL, 1, '') ON CONFLICT (key) DO NOTHING
+"""
+DONE = "UPDATE inbox SET done_at = :now, error = :error WHERE key = :key AND done_at IS NULL"
+WAITING = "SELECT key, kind, body, received_at, tries FROM inbox WHERE done_at IS NULL ORDER BY received_at"
+TRIED = "UPDATE inbox SET tries = tries + 1 WHERE key = :key"
+PRUNE = "DELETE FROM inbox WHERE done_at IS NOT NULL AND done_at < :before"
+
+KEPT = 7 * 86400.0  # seconds a done row guards against a late repetition
+MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that happened in Slack; ``again`` when it was left over by an earlier run of the program."""
+
+    key: str
+    kind: str
+    body: Mapping[str, Any]
+    received_at: float
+    again: bool = False
+
+
+Work = Callable[[Item], Awaitable[None]]
+GaveUp = Callable[[Item, BaseException], Awaitable[None]]
+
+
+def done(tx: Tx, key: str, now: float, error: str = "") -> None:
+    """Marks a row as worked off; called in the transaction of its effect where there is one."""
+    tx.run(DONE, key=key, now=now, error=error[:500])
+
+
+def prune(tx: Tx, now: float) -> int:
+    """Forgets rows that were done a week ago; returns how many."""
+    return tx.run(PRUNE, before=now - KEPT)
+
+
+def _add(tx: Tx, key: str, kind: str, body: str, now: float) -> bool:
+    return tx.run(ADD, key=key, kind=kind, body=body, now=now) == 1
+
+
+def _waiting(tx: Tx) -> list[Row]:
+    return tx.all(WAITING)
+
+
+def _tried(tx: Tx, key: str) -> None:
+    tx.run(TRIED, key=key)
+
+
+class Intake:
+    """Commits what comes in and works it off with at most ``most`` at once.
+
+    ``work`` gives the handler of each kind; ``gave_up`` tells the person when a handler raised.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        work: Mapping[str, Work],
+        gave_up: GaveUp,
+        metrics: Metrics,
+        background: Background,
+        most: int = 32,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._work = work
+        self._gave_up = gave_up
+        self._metrics = metrics
+        self._slots = asyncio.Semaphore(most)
+        self._background = background
+
+    async def open(self) -> None:
+        """Starts on what an earlier run left over."""
+        for row in await self._database.read(_waiting):
+            item = Item(row["key"], row["kind"], json.loads(row["body"]), row["received_at"], again=True)
+            if row["tries"] >= MOST_TRIES:
+                log.error("given up after %d tries: %s %s", row["tries"], item.kind, item.key)
+                self._background.spawn(
+                    self._give_up(item, RuntimeError(f"{item.kind} {item.key} was tried {row['tries']} times"))
+                )
+                continue
+            await self._database.write(_tried, item.key)
+            self._background.spawn(self._do(item))
+
+    async def accept(self, key: str, kind: str, body: Mapping[str, Any]) -> bool:
+        """Commits a fact and starts on it; False when it was there before. Returns after the commit."""
+        now = self._clock.now()
+        fresh = await self._database.write(_add, key, kind, json.dumps(body, ensure_ascii=False), now)
+        if fresh:
+            self._background.spawn(self._do(Item(key, kind, body, now)))
+        else:
+            self._metrics.repeated.labels(kind).inc()
+        return fresh
+
+    async def _do(self, item: Item) -> None:
+        async with self._slots:
+            try:
+                await self._work[item.kind](item)
+            except Exception as error:
+                await self._give_up(item, error)
+                return
+            await self._database.write(done, item.key, self._clock.now())
+        self._metrics.intake.labels(item.kind).observe(max(0.0, self._clock.now() - item.received_at))
+
+    async def _give_up(self, item: Item, error: BaseException) -> None:
+        """Tells the person, then closes the row; when the telling fails too, the next start tries again."""
+        await self._gave_up(item, error)
+        await self._database.write(done, item.key, self._clock.now(), f"{type(error).__name__}: {error}")

@@ -1,0 +1,252 @@
+"""What Slack tells us: read the payload, call one service, answer. Nothing else happens here.
+
+Each listener commits before it acknowledges; the guard around it (`guard`) keeps whatever it raises away from Bolt,
+which would otherwise take back an acknowledgement that was already given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from chatops.kernel.errors import InputError, PlatformError
+from chatops.slack import errors, forms, payloads
+from chatops.slack.answers import Answers
+from chatops.slack.asking import Asking
+from chatops.slack.background import Background
+from chatops.slack.deciding import Deciding, Decision
+from chatops.slack.directory import Home, SlackDirectory
+from chatops.slack.filling import Filling
+from chatops.slack.forms import Origin
+from chatops.slack.intake import Intake, Item
+from chatops.slack.line import Misread, unescape, without_mention
+from chatops.slack.payloads import Where
+from chatops.slack.picking import Picking
+
+Body = dict[str, Any]
+ShowHome = Callable[[str], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Bound to Bolt by ``app.build``."""
+
+    intake: Intake
+    asking: Asking
+    deciding: Deciding
+    filling: Filling
+    picking: Picking
+    directory: SlackDirectory
+    answers: Answers
+    background: Background
+    home: Home
+    show_home: ShowHome
+
+    # ---- lines
+
+    async def command(self, ack: AsyncAck, body: Body) -> None:
+        """/platform …"""
+        where = payloads.of_command(body)
+        text = unescape(str(body.get("text") or ""))
+        await self._accept_line(f"line:{body['trigger_id']}", where, text, trigger=str(body["trigger_id"]))
+        await ack()
+
+    async def mention(self, ack: AsyncAck, body: Body) -> None:
+        """@platform …, which also works in a thread, where commands can't be typed."""
+        where = payloads.of_event(body)
+        event = body.get("event") or {}
+        if not event.get("bot_id") and where.user != self.home.bot_user_id:
+            text = without_mention(str(event.get("text") or ""), self.home.bot_user_id)
+            await self._accept_line(f"event:{body['event_id']}", where, text)
+        await ack()
+
+    async def line_button(self, ack: AsyncAck, body: Body) -> None:
+        """A button that runs its line; a double click on a change asks for it once."""
+        click = payloads.click_of(body)
+        text = str(click.value.get("line") or "")
+        once = f"button:{click.where.user}:{click.place}:{text}"
+        await self._accept_line(f"line:{click.trigger}", click.where, text, trigger=click.trigger, ask_key=once)
+        await ack()
+
+    async def form_button(self, ack: AsyncAck, body: Body) -> None:
+        """A button that opens the form of its line."""
+        await ack()
+        click = payloads.click_of(body)
+        line = str(click.value.get("line") or "")
+        self.background.spawn(
+            self._told(
+                self.asking.open(f"form:{click.trigger}", click.trigger, click.where, line), click.where, click.trigger
+            )
+        )
+
+    async def shortcut(self, ack: AsyncAck, body: Body) -> None:
+        """A shortcut, global or on a message: a line in a small form."""
+        await ack()
+        where = payloads.of_interaction(body)
+        thread = str((body.get("message") or {}).get("thread_ts") or body.get("message_ts") or "")
+        view = forms.line_view(Origin(where.channel, thread))
+        self.background.spawn(self._open(str(body["trigger_id"]), view, where))
+
+    async def line_submitted(self, ack: AsyncAck, body: Body) -> None:
+        """The small form of the shortcuts: mistakes at the field, what is missing as the action's own form."""
+        view, where = body["view"], self._where_of_view(body)
+        text = forms.filled(view).get("line", "")
+        try:
+            line = self.asking.read(text)
+        except Misread as wrong:
+            await ack(response_action="errors", errors=forms.field_errors([wrong], view))
+            return
+        action = self.asking.road.actions.get(line.action)
+        if action is not None and line.missing(action):
+            await ack(response_action="update", view=self.asking.view(action, line, where))
+            return
+        await self._accept_line(f"view:{view['id']}", where, text)
+        await ack()
+
+    # ---- forms
+
+    async def form_submitted(self, ack: AsyncAck, body: Body) -> None:
+        """A filled-in form: mistakes at their fields, else one request however often it is submitted."""
+        view, where = body["view"], self._where_of_view(body)
+        origin, values = Origin.read(view.get("private_metadata") or ""), forms.filled(view)
+        try:
+            self.asking.road.parse(origin.action, values)
+            known = self.directory.known(where.user, where.team)
+            if known is not None:
+                self.asking.road.permit(known)
+        except InputError as wrong:
+            await ack(response_action="errors", errors=forms.field_errors(errors.inputs(wrong), view))
+            return
+        except PlatformError as no:
+            await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
+            return
+        values, hidden = payloads.masked(values)
+        told = {"action": origin.action, "values": values, "break_glass": origin.break_glass, "masked": hidden}
+        await self.intake.accept(f"view:{view['id']}", "form", {"where": where.pack(), **told})
+        await ack()
+
+    async def picked(self, ack: AsyncAck, body: Body) -> None:
+        """Service or environment chosen in a form: what runs there now is looked up."""
+        await ack()
+        view, where = body.get("view") or {}, payloads.of_interaction(body)
+        action = self.asking.road.actions.get(Origin.read(view.get("private_metadata") or "").action)
+        values = forms.filled(view)
+        if action is not None and self.filling.wanted(action, values):
+            self.background.spawn(self.filling.fill(view, action, values, where))
+
+    async def options(self, ack: AsyncAck, body: Body) -> None:
+        """What a select offers for what was typed so far."""
+        where = payloads.of_interaction(body)
+        person = self.directory.known(where.user, where.team)
+        names = self.picking.names(str(body.get("action_id")), str(body.get("value") or ""), person)
+        await ack(options=forms.options(names))
+
+    # ---- decisions
+
+    async def vote(self, ack: AsyncAck, body: Body) -> None:
+        """Approve, Withdraw and the requester's choices: the commit of the decision is what the ack waits for."""
+        click = payloads.click_of(body)
+        await self._decide(ack, Decision.of_click(click), click.where, click.trigger)
+
+    async def ask_why(self, ack: AsyncAck, body: Body) -> None:
+        """Reject and Break glass ask for a reason first."""
+        await ack()
+        click = payloads.click_of(body)
+        self.background.spawn(
+            self._told(self.deciding.ask_why(click, f"why:{click.trigger}"), click.where, click.trigger)
+        )
+
+    async def reason_submitted(self, ack: AsyncAck, body: Body) -> None:
+        """The reason of a rejection or of breaking the glass."""
+        view, where = body["view"], self._where_of_view(body)
+        origin = Origin.read(view.get("private_metadata") or "")
+        values, _ = payloads.masked(forms.filled(view))
+        decision = Decision(origin.request, origin.verdict, origin.digest, str(values.get("reason", "")))
+        await self._decide(ack, decision, where, str(view["id"]), in_view=True)
+
+    async def full_diff(self, ack: AsyncAck, body: Body) -> None:
+        """The whole diff of a request."""
+        await ack()
+        click = payloads.click_of(body)
+        self.background.spawn(
+            self._told(self.deciding.show_diff(click, f"diff:{click.trigger}"), click.where, click.trigger)
+        )
+
+    # ---- the rest
+
+    async def home_opened(self, ack: AsyncAck, body: Body) -> None:
+        """App Home shows what waits for this person."""
+        await ack()
+        event = body.get("event") or {}
+        if event.get("tab", "home") == "home" and event.get("user"):
+            self.background.spawn(self.show_home(str(event["user"])))
+
+    async def nothing(self, ack: AsyncAck, body: Body) -> None:
+        """Acknowledged, because Slack would repeat it; there is nothing to do."""
+        await ack()
+
+    async def unknown(self, ack: AsyncAck, body: Body) -> None:
+        """A button or shortcut of an older version: says so instead of leaving the person with a warning sign."""
+        await ack()
+        where, said = payloads.of_interaction(body), InputError("That button is from an older version of me.")
+        said.hint = "Type `/platform` to see what there is."
+        trigger = str(body.get("trigger_id") or "")
+        self.background.spawn(self.answers.tell(f"unknown:{trigger}", where, errors.answer(said)))
+
+    async def gave_up(self, item: Item, error: BaseException) -> None:
+        """Tells the person that something they asked for failed."""
+        where = Where.read(item.body["where"])
+        form = str(item.body.get("text") or "")
+        await self.answers.tell(item.key, where, errors.answer(error, doing=f"{item.kind} {item.key}", form=form))
+
+    # ---- inside
+
+    async def _accept_line(self, key: str, where: Where, text: str, *, trigger: str = "", ask_key: str = "") -> None:
+        values, hidden = payloads.masked({"text": text, "ask_key": ask_key})
+        told = {"where": where.pack(), "trigger": trigger, "masked": hidden, **values}
+        await self.intake.accept(key, "line", told)
+
+    async def _decide(
+        self, ack: AsyncAck, decision: Decision, where: Where, trigger: str, *, in_view: bool = False
+    ) -> None:
+        """Commits a decision, then acknowledges; who is not in the cache is asked for after the fact is kept."""
+        person = self.directory.known(where.user, where.team)
+        if person is None:
+            told = {"where": where.pack(), "decision": asdict(decision)}
+            await self.intake.accept(f"decision:{trigger}", "decision", told)
+            await ack()
+            return
+        try:
+            said = await self.deciding.decide(decision, person, f"click:{trigger}")
+        except PlatformError as no:
+            if in_view:
+                await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
+                return
+            await ack()
+            self.background.spawn(self.answers.tell(f"decision:{trigger}", where, errors.answer(no)))
+            return
+        await ack()
+        if not said.startswith("You approved "):
+            self.background.spawn(self.deciding.say(f"decision:{trigger}", where, said))
+
+    async def _told(self, work: Awaitable[None], where: Where, trigger: str) -> None:
+        """Does something of no consequence that the person waits for, and says so when it fails."""
+        try:
+            await work
+        except Exception as error:
+            await self.answers.tell(f"failed:{trigger}", where, errors.answer(error, doing="a click"))
+
+    async def _open(self, trigger: str, view: Mapping[str, Any], where: Where) -> None:
+        await self._told(self._opened(trigger, view), where, trigger)
+
+    async def _opened(self, trigger: str, view: Mapping[str, Any]) -> None:
+        await self.asking.client.views_open(trigger_id=trigger, view=dict(view))
+
+    @staticmethod
+    def _where_of_view(body: Body) -> Where:
+        """A submitted form has no channel of its own; it remembers where it was opened."""
+        where, origin = payloads.of_interaction(body), Origin.read(body["view"].get("private_metadata") or "")
+        return Where(where.user, where.team, origin.channel, origin.thread_ts, origin.response_url)

@@ -1,0 +1,108 @@
+"""Slack's payloads, read as dicts into the few facts we use. Pure.
+
+https://docs.slack.dev/reference/interaction-payloads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chatops.kernel.masking import mask
+from chatops.slack import ids
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Who did something and where the answer goes."""
+
+    user: str
+    team: str = ""  # the person's own workspace, which in a shared channel is not ours
+    channel: str = ""
+    thread_ts: str = ""
+    response_url: str = ""
+    visible: bool = False  # a mention: asked in public, answered in its thread
+
+    def pack(self) -> dict[str, Any]:
+        """For the inbox."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, packed: Mapping[str, Any]) -> Where:
+        """What `pack` wrote."""
+        return cls(**packed)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A button or a choice."""
+
+    where: Where
+    action_id: str
+    value: Mapping[str, Any]
+    trigger: str
+    place: str  # the message or view it stands in
+    view: Json | None
+
+
+def of_command(body: Json) -> Where:
+    """A slash command."""
+    return Where(
+        user=str(body.get("user_id") or ""),
+        team=str(body.get("team_id") or ""),
+        channel=str(body.get("channel_id") or ""),
+        response_url=str(body.get("response_url") or ""),
+    )
+
+
+def of_event(body: Json) -> Where:
+    """A mention: its thread, or the one it starts."""
+    event = body.get("event") or {}
+    return Where(
+        user=str(event.get("user") or ""),
+        # Slack Connect names the sender's workspace here; `team` is that of the channel's side
+        team=str(event.get("user_team") or event.get("source_team") or ""),
+        channel=str(event.get("channel") or ""),
+        thread_ts=str(event.get("thread_ts") or event.get("ts") or ""),
+        visible=True,
+    )
+
+
+def of_interaction(body: Json) -> Where:
+    """A click, a shortcut or a submitted form."""
+    user, container = body.get("user") or {}, body.get("container") or {}
+    message = body.get("message") or {}
+    return Where(
+        user=str(user.get("id") or ""),
+        team=str(user.get("team_id") or ""),
+        channel=str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
+        thread_ts=str(container.get("thread_ts") or message.get("thread_ts") or ""),
+        response_url=str(body.get("response_url") or ""),
+    )
+
+
+def click_of(body: Json) -> Click:
+    """The first action of a block_actions payload; Slack sends one."""
+    action = (body.get("actions") or [{}])[0]
+    container, view = body.get("container") or {}, body.get("view")
+    return Click(
+        where=of_interaction(body),
+        action_id=str(action.get("action_id") or ""),
+        value=ids.read_value(action.get("value")),
+        trigger=str(body.get("trigger_id") or ""),
+        place=str(container.get("message_ts") or container.get("view_id") or ""),
+        view=view if isinstance(view, dict) else None,
+    )
+
+
+def masked(values: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Texts without what looks like a secret, and whether there was one; before anything is stored."""
+    found = False
+    clean: dict[str, Any] = {}
+    for name, value in values.items():
+        shown, hit = mask(value) if isinstance(value, str) else (value, False)
+        clean[name], found = shown, found or hit
+    return clean, found

@@ -1,0 +1,62 @@
+"""What the listeners need from the inner parts; ``chatops.requests.road.Road`` is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from chatops.kernel.action import Action, Answer
+from chatops.kernel.people import Person
+
+Verdict = Literal["approve", "reject", "withdraw"]
+Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
+
+
+class Asked(Protocol):
+    """A request that was taken in."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def post(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def fresh(self) -> bool: ...
+
+
+class Road(Protocol):
+    """What people can do."""
+
+    @property
+    def actions(self) -> Mapping[str, Action]: ...
+
+    def permit(self, person: Person) -> None: ...
+
+    def parse(self, action: str, values: Mapping[str, Any]) -> Any: ...
+
+    async def ask(
+        self,
+        action: str,
+        values: Mapping[str, Any],
+        *,
+        person: Person,
+        key: str,
+        channel: str = "",
+        thread_ts: str = "",
+        break_glass: bool = False,
+    ) -> Asked: ...
+
+    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person) -> Answer: ...
+
+    async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]: ...
+
+    async def first_page(self, *, person: Person) -> Answer: ...
+
+    async def diff(self, request: int, *, person: Person) -> str: ...
+
+    async def vote(
+        self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = ""
+    ) -> str: ...
+
+    async def choose(self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "") -> str: ...

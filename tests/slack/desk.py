@@ -1,0 +1,270 @@
+"""Acme's local Slack with our listeners on it, and a road that does only what a test planned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chatops.adapters.clock import SystemClock
+from chatops.adapters.sqlite import SQLite
+from chatops.kernel.action import Action, Answer, ChangeInputs, EnvironmentName, Inputs, ServiceName, Version
+from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
+from chatops.kernel.metrics import Metrics
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Post, Tx
+from chatops.requests.parse import parse
+from chatops.requests.road import STRANGERS, Asked
+from chatops.kernel.errors import Refused
+from chatops.slack import ids
+from chatops.slack.answers import render_asked
+from chatops.slack.client import SlackClient, session
+from chatops.slack.directory import Home
+from chatops.slack.front import Front, directory
+from chatops.slack.messenger import Messenger
+from chatops.slack.mrkdwn import said
+from chatops.slack.socket import SocketMode
+from chatops.slack.views.blocks import Message, actions, button, line_buttons, section
+from tests.support.people import Acme, acme_slack
+
+
+class DeployInputs(ChangeInputs):
+    service: ServiceName = Field(title="Service")
+    version: Version = Field(title="Version", description="An image tag or a digest")
+    environment: EnvironmentName = Field(title="Environment")
+
+
+class ScaleInputs(ChangeInputs):
+    service: ServiceName = Field(title="Service")
+    environment: EnvironmentName = Field(title="Environment")
+    replicas: int = Field(title="Replicas", ge=0, le=1000)
+
+
+class StatusInputs(Inputs):
+    service: ServiceName = Field(title="Service")
+    environment: EnvironmentName | None = Field(default=None, title="Environment")
+
+
+class RequestsInputs(Inputs):
+    whose: Literal["mine", "waiting", "recent"] = Field(default="mine", title="Whose")
+
+
+async def _unplanned(*_: Any) -> Any:
+    raise AssertionError("the fake road answers, not the action")
+
+
+def action(name: str, inputs: type[Any], positionals: tuple[str, ...], *, read: bool = False) -> Action:
+    title = name.replace(".", " ").capitalize()
+    return Action(
+        name=name, title=title, risk="read" if read else "change", inputs=inputs, usage=f"{name} …", summary=title,
+        positionals=positionals, plan=None if read else _unplanned, answer=_unplanned if read else None,
+    )  # fmt: skip
+
+
+ACTIONS = {
+    one.name: one
+    for one in (
+        action("deploy", DeployInputs, ("service", "version", "environment")),
+        action("scale", ScaleInputs, ("service", "environment")),
+        action("status", StatusInputs, ("service", "environment"), read=True),
+        action("requests", RequestsInputs, ("whose",), read=True),
+        action("database.create", DeployInputs, ("service", "version", "environment")),
+    )
+}
+
+
+def platform(**more: Any) -> Platform:
+    services = {
+        name: Service(name=name, team="shop", image=f"registry.acme.test/shop/{name}")
+        for name in ("checkout", "cart", "payments")
+    }
+    return Platform(
+        environments={
+            "staging": Environment(name="staging", tier="staging", namespace="shop-staging"),
+            "production": Environment(name="production", tier="production", namespace="shop"),
+        },
+        groups={
+            "leads": Group(name="leads", members=("lee@acme.test",), usergroup="platform-leads"),
+            "sre": Group(name="sre", members=("U0OLU",)),
+        },
+        teams={"shop": Team(name="shop", members=("dana@acme.test",), leads=("lee@acme.test",))},
+        services={**services, **more.pop("services", {})},
+        digest="d1",
+        **more,
+    )
+
+
+@dataclass
+class Configured:
+    platform: Platform = field(default_factory=platform)
+
+
+@dataclass
+class FakeRoad:
+    """Does what a test planned, in that order, and raises on everything else; remembers the calls."""
+
+    configuration: Configured
+    actions: Mapping[str, Action] = field(default_factory=lambda: ACTIONS)
+    planned: dict[str, list[Any]] = field(default_factory=dict)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def plan(self, call: str, *answers: Any) -> None:
+        """The next answers of a call: values, exceptions to raise, or functions of the call's arguments."""
+        self.planned.setdefault(call, []).extend(answers)
+
+    def permit(self, person: Person) -> None:
+        if not person.is_member:
+            raise Refused(STRANGERS[person.standing])
+
+    def parse(self, action: str, values: Mapping[str, Any]) -> Any:
+        return parse(self.actions[action], values, self.configuration.platform)
+
+    async def ask(self, action: str, values: Mapping[str, Any], *, person: Person, key: str, **more: Any) -> Asked:
+        self.permit(person)
+        self.parse(action, values)
+        found: Asked = await self._next("ask", action, dict(values), person.name, key, more)
+        return found
+
+    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person) -> Answer:
+        self.permit(person)
+        found: Answer = await self._next("answer", action, dict(values), person.name)
+        return found
+
+    async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:
+        found: tuple[str, ...] = await self._next("preview", action, dict(values), person.name)
+        return found
+
+    async def first_page(self, *, person: Person) -> Answer:
+        self.permit(person)
+        found: Answer = await self._next("first_page", person.name)
+        return found
+
+    async def diff(self, request: int, *, person: Person) -> str:
+        self.permit(person)
+        return str(await self._next("diff", request, person.name))
+
+    async def vote(self, request: int, digest: str, verdict: str, *, person: Person, key: str, reason: str = "") -> str:
+        return str(await self._next("vote", request, digest, verdict, person, key, reason))
+
+    async def choose(self, request: int, choice: str, *, person: Person, key: str, reason: str = "") -> str:
+        return str(await self._next("choose", request, choice, person, key, reason))
+
+    def called(self, name: str) -> list[tuple[Any, ...]]:
+        return [call[1:] for call in self.calls if call[0] == name]
+
+    async def _next(self, name: str, *arguments: Any) -> Any:
+        if not self.planned.get(name):
+            raise AssertionError(f"unplanned call: {name}{arguments}")
+        self.calls.append((name, *arguments))
+        answer = self.planned[name].pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        answer = answer(*arguments) if callable(answer) else answer
+        return await answer if asyncio.iscoroutine(answer) else answer
+
+
+def _answer(tx: Tx, post: Post) -> Message | None:
+    """A plain stand-in for the view of answers, so that these tests read what the listeners said."""
+    lines = [said(line) for line in (post.content["title"], *post.content["lines"]) if line]
+    buttons = [(one["label"], one["line"], one["form"], one["style"]) for one in post.content["buttons"]]
+    return Message("\n".join(lines), [section("\n".join(lines)), *actions(line_buttons(buttons))])
+
+
+def _card(tx: Tx, post: Post) -> Message | None:
+    """A card with all its buttons, for clicks."""
+    names = (ids.APPROVE, ids.REJECT, ids.WITHDRAW, ids.CANCEL, ids.FULL_DIFF, ids.BREAK_GLASS)
+    value = ids.value(int(post.subject), "7f3a")
+    text = f"card of R-{post.subject}"
+    return Message(text, [section(text), *actions([button(name.capitalize(), name, value) for name in names])])
+
+
+@dataclass
+class Desk(Acme):
+    """Acme with listeners."""
+
+    road: FakeRoad
+    front: Front
+    database: SQLite
+    messenger: Messenger
+    configuration: Configured
+    client: SlackClient
+    metrics: Metrics
+    path: Path
+    homes: list[str]
+
+    async def card(self, request: int = 1042) -> None:
+        """Posts a card into the requests channel."""
+        post = Post(f"R-{request}", 1, "request", str(request), channel="platform-requests")  # type: ignore[arg-type]
+        await self.database.write(lambda tx: self.messenger.show(tx, post))
+
+    async def asked(self, number: int = 1042) -> Asked:
+        await self.card(number)
+        return Asked(number, f"R-{number}", "platform-requests", True)
+
+    async def rows(self, sql: str) -> list[dict[str, Any]]:
+        return await self.database.read(lambda tx: [dict(row) for row in tx.all(sql)])
+
+    async def calls_of(self, method: str) -> list[dict[str, Any]]:
+        """Calls of a Slack method that went out."""
+        entries = (await self.sandbox.get("traffic"))["entries"]
+        return [one for one in entries if one.get("name") == method or one.get("what") == method]
+
+
+@asynccontextmanager
+async def desk(
+    path: Path,
+    *,
+    warm: bool = True,
+    clock: Clock | None = None,
+    front: Callable[..., Any] | None = None,
+    **options: Any,
+) -> AsyncIterator[Desk]:
+    """Everything on a free port; `warm`: everybody at Acme is known to the directory already."""
+    clock, configuration, metrics = clock or SystemClock(), Configured(), Metrics()
+    road = FakeRoad(configuration)
+    async with AsyncExitStack() as stack:
+        acme = await stack.enter_async_context(acme_slack(rate_limits=False, **options))
+        shared = await stack.enter_async_context(session())
+        client = SlackClient("xoxb-local-bot", acme.slack.api_url, shared, metrics)
+        database = await stack.enter_async_context(SQLite(path / "chatops.db"))
+        home = Home()
+        await home.learn(client)
+        people = directory(client, configuration, database, clock, home)
+        renderers = {"answer": _answer, "asked": render_asked, "request": _card}
+        messenger = Messenger(database, client, clock, renderers, burst=50)
+        running = asyncio.create_task(messenger.run())
+        stack.push_async_callback(_ended, messenger, running)
+        homes: list[str] = []
+
+        async def show_home(user: str) -> None:
+            homes.append(user)
+
+        listening = Front(
+            road=road, directory=people, configuration=configuration, database=database, outbox=messenger,
+            client=client, clock=clock, metrics=metrics, show_home=show_home, patience=0.5,
+        )  # fmt: skip
+        await people.open()
+        listening.picking.index()
+        await listening.intake.open()
+        stack.push_async_callback(listening.close)
+        if warm:
+            for user in ("U0DANA", "U0LEE", "U0OLU", "U0SAM", "U0GUS"):
+                await people.person(user)
+        socket = SocketMode(listening.app, client, "xapp-local-app", metrics, connections=1, look=0.05)
+        await socket.open()
+        stack.push_async_callback(socket.close)
+        await acme.slack.connected()
+        yield Desk(
+            acme.slack, acme.sandbox, acme.dana, acme.lee, acme.olu, acme.sam, acme.gus, road, listening, database,
+            messenger, configuration, client, metrics, path, homes,
+        )  # fmt: skip
+
+
+async def _ended(messenger: Messenger, running: asyncio.Task[None]) -> None:
+    await messenger.close()
+    await running
