@@ -1,0 +1,51 @@
+"""Who is put to the test: the practice cluster, or the cluster that CHATOPS_TEST_KUBECONFIG points to."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+from kubernetes.aio import client, config
+
+from chatops.sandbox.cluster import PracticeCluster
+
+from .kube import Images, Kube
+
+REAL = os.environ.get("CHATOPS_TEST_KUBECONFIG", "")
+
+
+def images() -> Images:
+    if REAL:
+        first, second = "registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.9"
+    else:
+        first, second = "registry.acme.test/shop/checkout:1.4.1", "registry.acme.test/shop/checkout:1.4.2"
+    return Images(
+        os.environ.get("CHATOPS_TEST_IMAGE", first),
+        os.environ.get("CHATOPS_TEST_IMAGE_2", second),
+        os.environ.get("CHATOPS_TEST_IMAGE_MISSING", "registry.acme.test/shop/checkout:missing"),
+    )
+
+
+@pytest.fixture
+async def kube() -> AsyncIterator[Kube]:
+    """A client in a fresh namespace: of a practice cluster of its own, or of the real one (removed afterwards)."""
+    if REAL:
+        api = await config.new_client_from_config(config_file=REAL)
+        core = client.CoreV1Api(api)
+        name = f"chatops-contract-{secrets.token_hex(4)}"
+        await core.create_namespace({"metadata": {"name": name}})
+        try:
+            yield Kube(api, name, images(), deadline=150)
+        finally:
+            await core.delete_namespace(name)
+            await api.close()
+        return
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "contract"}}
+    async with PracticeCluster([namespace], pace=0.02) as cluster:
+        api = await config.new_client_from_config_dict(cluster.kubeconfig())
+        try:
+            yield Kube(api, "contract", images(), deadline=10)
+        finally:
+            await api.close()
