@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from approvals.request import ENDED, Request, State
-from chatops.kernel.plan import Change
+from chatops.kernel.plan import Change, Plan
 from chatops.slack import ids
 from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
 from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, section
@@ -86,24 +86,24 @@ def _confirm_replace(request: Request) -> dict[str, str]:
 
 
 def _body(request: Request, now: float) -> Iterator[str]:
-    plan, ended = request.plan, request.ended
+    plan = request.plan
+    ahead = not request.ended and request.state not in UNDER_WAY  # what stood before the run is old news in it
     who = escape(request.requester_name, 60) or "Somebody"
     yield f"{who}: {quoted(request.reason)}" if request.reason.strip() else f"{who} gave no reason"
     yield from _glass(request)
-    if request.risk == "danger" and not ended:
+    if request.risk == "danger" and not request.ended:
         yield f"⚠ {bold('Marked as dangerous')}"
     if request.void and request.state in DECIDING:
         yield f"⚠ Earlier approvals are void: {escape(request.void, 300)}"
-    if plan is not None and (changes := _changes(request)):
-        yield f"Changes: {changes}"
-    if plan is not None and plan.now and not ended:
-        yield f"Now: {escape(plan.now, 200)}"
-    if plan is not None and not ended:
-        yield from (f"⚠ {escape(warning, 200)}" for warning in plan.warnings[:WARNINGS])
-        if len(plan.warnings) > WARNINGS:
-            yield f"⚠ … and {len(plan.warnings) - WARNINGS} more warnings, see the full diff"
-    if plan is not None and plan.on_failure and not ended and request.state is not State.ROLLING_BACK:
-        yield f"If it fails: {escape(plan.on_failure, 200)}"
+    if plan is not None:
+        if request.state is not State.UNCHANGED and (changes := _changes(plan)):
+            yield f"Changes: {changes}"
+        if ahead and plan.now:
+            yield f"Now: {escape(plan.now, 200)}"
+        if ahead:
+            yield from _warnings(plan)
+        if plan.on_failure and (ahead or request.state is State.RUNNING):
+            yield f"If it fails: {escape(plan.on_failure, 200)}"
     if request.votes and request.state is not State.APPROVED:
         yield f"Approved by {votes(request, now)}"
     if rule := _rule(request):
@@ -115,14 +115,17 @@ def _glass(request: Request) -> Iterator[str]:
         decision = request.decision
         rule = decision.denied_by if decision is not None and decision.lifted else ""
         lifted = f" It lifts “{escape(rule, 80)}”." if rule else ""
-        yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}{lifted} It will be reviewed."
+        yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}.{lifted} It will be reviewed."
 
 
-def _changes(request: Request) -> str:
+def _warnings(plan: Plan) -> Iterator[str]:
+    yield from (f"⚠ {escape(warning, 200)}" for warning in plan.warnings[:WARNINGS])
+    if len(plan.warnings) > WARNINGS:
+        yield f"⚠ … and {len(plan.warnings) - WARNINGS} more warnings, see the full diff"
+
+
+def _changes(plan: Plan) -> str:
     """The plan's own words, else the first fields from what to what."""
-    plan = request.plan
-    if plan is None:
-        return ""
     if plan.impact:
         return escape(plan.impact, 300)
     shown = [_change(change) for change in plan.changes[:CHANGES]]

@@ -57,9 +57,12 @@ def needs(request: Request) -> str:
     if len(open_asks) == 1:
         ask, count = open_asks[0]
         return f"{_approvals(count)} from {people or f'{_sources(ask.sources)}, where nobody is left who may give it'}"
-    parts = [f"{count} from {_sources(ask.sources)}" for ask, count in _merged(open_asks)]
+    merged = _merged(open_asks)
+    parts = [f"{count} from {_sources(ask.sources)}" for ask, count in merged]
+    if len(parts) == 1:
+        return f"{_approvals(merged[0][1])} from {people or _sources(merged[0][0].sources)}"
     who = f" ({people})" if people else ""
-    return f"approvals: {enumerated(parts)}{who}"
+    return f"{_approvals(sum(count for _, count in merged))}, {enumerated(parts)}{who}"
 
 
 def _merged(asks: Sequence[tuple[Ask, int]]) -> list[tuple[Ask, int]]:
@@ -97,101 +100,109 @@ def _at_end(request: Request, now: float) -> str:
     return f" · {when(request.ended_at, now)}{took}"
 
 
-def _why(request: Request, otherwise: str = "") -> str:
-    return escape(request.outcome, 700) or otherwise
+def _why(request: Request, otherwise: str = "", limit: int = 700) -> str:
+    """The outcome without its full stop, for more follows on the line."""
+    return escape(request.outcome, limit).removesuffix(".") or otherwise
 
 
 def _line(word: str, rest: str, mark: str = "") -> str:
-    return f"{mark}{' ' if mark else ''}{bold(f'{word}:')} {rest}"
+    return f"{mark}{' ' if mark else ''}{bold(word)} {rest}"
 
 
 def _planning(request: Request, now: float) -> str:
-    return _line("PLANNING", _why(request, "asking the cluster what would change"))
+    return _line("PLANNING:", escape(request.progress, 300) or "asking the cluster what would change")
 
 
 def _contested(request: Request, now: float) -> str:
     holder = f"R-{request.behind}" if request.behind else "another change"
-    rest = f"{holder} is already changing {escape(request.service, 60)} in {place(request)}"
-    return _line("WAIT OR REPLACE?", rest + _until(request, now)).replace("?:", "?")
+    busy = f"{holder} is already changing {escape(request.service, 60)} in {place(request)}."
+    by = f" by {when(request.deadline_at, now)}" if request.deadline_at else ""
+    return _line("WAIT OR REPLACE?", f"{busy} {_requester(request)}, choose{by}")
 
 
 def _queued(request: Request, now: float) -> str:
     holder = f"R-{request.behind}" if request.behind else "the change before it"
-    return _line("QUEUED", f"waits for {holder} to end; then it is planned, and approved")
+    return _line("QUEUED:", f"waits for {holder} to end; it is planned, and approved, after that")
 
 
 def _waiting(request: Request, now: float) -> str:
-    return _line("WAITING", needs(request) + _until(request, now))
+    return _line("WAITING:", needs(request) + _until(request, now))
 
 
 def _approved(request: Request, now: float) -> str:
-    if request.votes:
-        said = f"by {votes(request, now)}"
-    elif request.decision and request.decision.outcome == "allow":
-        said = "no approval needed"
-    else:
-        said = "all approvals are there"
-    return _line("APPROVED", f"{said}; {_why(request, 'starts now')}")
+    said = f" by {votes(request, now)}" if request.votes else ""
+    if not said and request.decision is not None and request.decision.outcome == "allow":
+        said = " without anybody's vote: policy asks for none"
+    waits = escape(request.progress, 300)
+    return f"{bold('APPROVED')}{said}; {f'waits: {waits}' if waits else 'starts now'}"
 
 
 def _stalled(request: Request, now: float) -> str:
-    approved = f"approved at {when(request.approved_at, now)}, " if request.approved_at else "approved, "
-    why = f" ({escape(request.outcome, 300)})" if request.outcome else ""
-    asked = f"{escape(request.requester_name, 60)}, start it now?"
-    return _line("NOT STARTED", f"{approved}but it could not start within 30 minutes{why}. {asked}")
+    approved = f"approved at {when(request.approved_at, now)}" if request.approved_at else "approved"
+    asked = f"{_requester(request)}, start it now?"
+    return _line("NOT STARTED:", f"{approved}, but it could not start within 30 minutes. {asked}")
 
 
 def _running(request: Request, now: float) -> str:
     since = f" · since {when(request.started_at, now)}" if request.started_at else ""
-    return _line("RUNNING", (escape(request.progress, 200) or "starting") + since)
+    return _line("RUNNING:", (escape(request.progress, 200) or "starting") + since)
 
 
 def _rolling_back(request: Request, now: float) -> str:
-    progress = f"{escape(request.progress, 200)} · " if request.progress else ""
-    return _line("ROLLING BACK", f"to {back_to(request)} · {progress}{_why(request, 'it did not become healthy')}", "⚠")
+    progress = f" · {escape(request.progress, 200)}" if request.progress else ""
+    return _line(f"ROLLING BACK to {back_to(request)}:", _why(request, "it did not become healthy") + progress, "⚠")
 
 
 def _succeeded(request: Request, now: float) -> str:
-    return _line("DONE", _why(request, f"{to(request)} is healthy") + _at_end(request, now), "✅")
+    return _line("DONE:", f"healthy, {_why(request, 'as planned')}{_at_end(request, now)}", "✅")
 
 
 def _unchanged(request: Request, now: float) -> str:
-    return _line("NOTHING TO DO", _why(request, "it already runs like this"), "✅")
+    why = f" ({_why(request)})" if request.outcome else ""
+    return _line("NOTHING TO DO:", f"it already runs like this{why}", "✅")
 
 
 def _failed(request: Request, now: float) -> str:
-    return _line("FAILED", _why(request, "see the thread") + _at_end(request, now), "❌")
+    return _line("FAILED:", _why(request, "see the thread") + _at_end(request, now), "❌")
 
 
 def _rolled_back(request: Request, now: float) -> str:
-    said = f"{to(request)} failed, {back_to(request)} runs again and is healthy"
-    why = f" · {escape(request.outcome, 500)}" if request.outcome else ""
-    return _line("ROLLED BACK", said + why + _at_end(request, now), "↩️")
+    plan = request.plan
+    told_apart = plan is not None and plan.before and plan.before != plan.after
+    what, again = (to(request), back_to(request)) if told_apart else ("it", "what ran before")
+    failed = f"{what} failed{f': {_why(request, limit=500)}' if request.outcome else ''}"
+    return _line("ROLLED BACK:", f"{again} runs again and is healthy · {failed}{_at_end(request, now)}", "↩️")
 
 
 def _refused(request: Request, now: float) -> str:
-    return _line("REFUSED", _why(request, "this cannot be done"), "🚫")
+    return _line("REFUSED:", _why(request, "this cannot be done"), "🚫")
 
 
 def _denied(request: Request, now: float) -> str:
     said = request.decision.denial if request.decision else ""
-    return _line("DENIED", escape(said, 600) or _why(request, "policy says no"), "🚫")
+    return _line("DENIED:", escape(said, 600) or _why(request, "policy says no"), "🚫")
 
 
 def _rejected(request: Request, now: float) -> str:
     why = f": “{escape(request.outcome, 500)}”" if request.outcome else ""
-    return f"❌ {bold('REJECTED')} by {escape(request.by, 60) or 'an approver'}{why}{_at_end(request, now)}"
+    by = f" by {escape(request.by, 60)}" if request.by else ""
+    return f"❌ {bold('REJECTED')}{by}{why}{_at_end(request, now)}"
 
 
 def _expired(request: Request, now: float) -> str:
-    why = f"in time there was no {needs(request)}" if request.decision and request.decision.asks else "nobody chose"
-    return _line("EXPIRED", _why(request, why) + _at_end(request, now), "⌛")
+    asked = request.decision is not None and request.decision.asks
+    why = f"not approved in time; missing: {needs(request)}" if asked else "nobody chose in time"
+    return _line("EXPIRED:", _why(request, why) + _at_end(request, now), "⌛")
 
 
 def _cancelled(request: Request, now: float) -> str:
-    why = f": {escape(request.outcome, 500)}" if request.outcome else ""
+    why = f": {_why(request, limit=500)}" if request.outcome else ""
     by = f" by {escape(request.by, 60)}" if request.by else ""
-    return f"{bold('CANCELLED')}{by}{why}{_at_end(request, now)}"
+    return f"🚫 {bold('CANCELLED')}{by}{why}{_at_end(request, now)}"
+
+
+def _requester(request: Request) -> str:
+    return escape(request.requester_name, 60) or "Whoever asked"
 
 
 _SENTENCES: dict[State, Callable[[Request, float], str]] = {

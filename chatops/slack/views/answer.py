@@ -1,0 +1,78 @@
+"""What a read action answers: a title, lines, a table in fixed width, buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chatops.kernel.action import Answer, Button
+from chatops.slack.mrkdwn import bold, escape, one_line, preformatted, said
+from chatops.slack.views.blocks import Message, actions, context, fallback, line_buttons, section, sections
+
+CELL = 40  # characters; a phone shows about as many on a line
+COLUMNS = 8
+ROWS = 60
+TABLE = 6000  # characters
+
+
+def answer(given: Answer) -> Message:
+    """The answer as blocks; what does not fit is counted, never dropped silently."""
+    lines = [said(line, 2000) for line in given.lines]
+    heading = bold(escape(given.title, 200)) if given.title.strip() else ""
+    rows = list(_rows(given.table))
+    blocks = sections([heading, *lines] if heading else lines, limit=5000)
+    blocks += [section(preformatted(part)) for part in _parts(rows)]
+    blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in given.buttons))
+    if given.context:
+        blocks.append(context(said(given.context, 1000)))
+    table = [escape(row, 500) for row in rows]
+    text = fallback([heading, *lines, *table, said(given.context, 1000)])
+    return Message(text, blocks or [section("There is nothing to say.")])
+
+
+def answer_from(content: Mapping[str, Any]) -> Message:
+    """The same from a post's content, which has been through JSON."""
+    table = tuple(tuple(str(cell) for cell in row) for row in content.get("table") or ())
+    buttons = tuple(
+        Button(str(one["label"]), str(one["line"]), bool(one.get("form")), one.get("style") or "")
+        for one in content.get("buttons") or ()
+    )
+    lines = tuple(str(line) for line in content.get("lines") or ())
+    return answer(
+        Answer(str(content.get("title") or ""), lines, table, buttons, context=str(content.get("context") or ""))
+    )
+
+
+def _rows(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Cells padded to their column's width."""
+    shown = [[_cell(cell) for cell in row[:COLUMNS]] for row in table[:ROWS]]
+    columns = max((len(row) for row in shown), default=0)
+    widths = [max((len(row[n]) for row in shown if n < len(row)), default=0) for n in range(columns)]
+    for row in shown:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+    if len(table) > ROWS:
+        yield f"… and {len(table) - ROWS} more rows"
+
+
+def _cell(text: str) -> str:
+    line = one_line(str(text))
+    return line if len(line) <= CELL else line[: CELL - 1] + "…"
+
+
+def _parts(rows: Sequence[str]) -> Iterator[list[str]]:
+    """Rows in blocks that fit a section each, counted as they are after escaping."""
+    part: list[str] = []
+    used = total = 0
+    for number, row in enumerate(rows):
+        size = len(row.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")) + 1
+        if total + size > TABLE:
+            yield [*part, f"… and {len(rows) - number} more rows"]
+            return
+        if used + size > 2700:
+            yield part
+            part, used = [], 0
+        part.append(row)
+        used += size
+        total += size
+    if part:
+        yield part

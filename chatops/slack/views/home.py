@@ -1,0 +1,51 @@
+"""App Home: first what waits for you, then your own requests, then what you can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chatops.kernel.action import Button
+from chatops.slack.mrkdwn import bold, escape, link, when
+from chatops.slack.views.blocks import Block, actions, context, divider, header, line_buttons, section
+
+SHOWN = 10
+Row = Mapping[str, Any]
+
+
+def home(
+    *, waiting: Sequence[Row], mine: Sequence[Row], buttons: Sequence[Button], now: float, paused: str = ""
+) -> dict[str, Any]:
+    """The view for views.publish; rows have ``id``, ``title``, ``state``, ``by``, ``at`` and ``link``.
+
+    ``paused`` says why nothing is written at the moment.
+    """
+    blocks: list[Block] = []
+    if paused:
+        blocks.append(section(f"⏸ {bold('Paused:')} {escape(paused, 500)}"))
+    blocks += _list("Waiting for you", waiting, now, "Nothing waits for you.")
+    blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in buttons))
+    blocks.append(divider())
+    blocks += _list("Your requests", mine, now, "You have asked for nothing yet. `/platform help` tells what there is.")
+    return {"type": "home", "blocks": blocks}
+
+
+def _list(heading: str, rows: Sequence[Row], now: float, nothing: str) -> Iterator[Block]:
+    yield header(f"{heading} ({len(rows)})" if rows else heading)
+    if not rows:
+        yield section(nothing)
+    for row in rows[:SHOWN]:
+        yield section(_row(row, now))
+    if len(rows) > SHOWN:
+        yield context(f"… and {len(rows) - SHOWN} more: `/platform requests`")
+
+
+def _row(row: Row, now: float) -> str:
+    number = row.get("id", "")
+    name = str(number) if str(number).startswith("R-") else f"R-{number}"
+    shown = link(str(row["link"]), name) if row.get("link") else escape(name, 40)
+    first = f"{shown} · {bold(escape(str(row.get('title', '')), 300))}"
+    rest = [escape(str(row.get("state", "")), 60), escape(str(row.get("by", "")), 60)]
+    if row.get("at"):
+        rest.append(when(float(row["at"]), now))
+    return f"{first}\n{' · '.join(part for part in rest if part)}"

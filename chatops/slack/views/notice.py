@@ -1,0 +1,64 @@
+"""What people are told about the end: the one notice in the deploys channel, and the requester in the thread."""
+
+from __future__ import annotations
+
+from approvals.request import Request, State
+from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, mention, quoted
+from chatops.slack.views.blocks import Message, context, fallback, section
+from chatops.slack.views.status import back_to, place, status
+
+_DONE = {"deploy": "deployed", "rollback": "rolled back", "restart": "restarted", "scale": "scaled"}
+_MARK = {State.SUCCEEDED: "✅", State.FAILED: "❌", State.ROLLED_BACK: "↩️"}
+
+
+def notice(request: Request) -> Message | None:
+    """Who did what, from what to what, how long it took and who approved; None before it was carried out."""
+    if request.state not in _MARK:
+        return None
+    first = f"{_MARK[request.state]} {_sentence(request)}"
+    lines = [first, quoted(request.reason, 300) if request.reason.strip() else ""]
+    if request.broke_glass:
+        lines.append(f"⚠ {bold('Glass broken:')} {quoted(request.broke_glass, 300)}")
+    small = " · ".join(part for part in (_approved(request), request.name) if part)
+    blocks = [section("\n".join(line for line in lines if line)), context(small)]
+    return Message(fallback([*lines, small]), blocks, moment=request.state.value)
+
+
+def end(request: Request, now: float) -> Message | None:
+    """How it ended, for the requester, in the card's thread; None while it has not."""
+    if not request.ended:
+        return None
+    by_self = request.state is State.CANCELLED and request.by == request.requester_name
+    rung = "" if by_self or not request.requester_id else f"{mention(request.requester_id)} "
+    text = rung + status(request, now)
+    return Message(fallback([text]), [section(text)], moment=request.state.value)
+
+
+def _sentence(request: Request) -> str:
+    who = bold(escape(request.requester_name, 60) or "Somebody")
+    what = escape((request.plan.summary if request.plan else "") or request.service or request.title, 300)
+    where = place(request)
+    took = lasted(request.ended_at - request.started_at) if request.started_at and request.ended_at else ""
+    if request.state is State.SUCCEEDED:
+        done = _DONE.get(request.action, f"carried out {escape(request.title, 60)}:")
+        to_place = f" {'to' if request.action == 'deploy' else 'in'} {where}" if where else ""
+        return f"{who} {done} {what}{to_place}{f' in {took}' if took else ''}"
+    at_place = f" in {where}" if where else ""
+    failed = bold(f"{escape(request.title, 60)} {what}{at_place} failed{f' after {took}' if took else ''}")
+    why = f": {escape(request.outcome, 400).removesuffix('.')}" if request.outcome else ""
+    return f"{failed}{why}. {_left(request)} Asked for by {who}."
+
+
+def _left(request: Request) -> str:
+    """What runs there now."""
+    if request.state is not State.ROLLED_BACK:
+        return "Nothing was rolled back: a person has to look."
+    plan = request.plan
+    told_apart = plan is not None and plan.before and plan.before != plan.after
+    return f"Rolled back: {back_to(request) if told_apart else 'what ran before'} runs again."
+
+
+def _approved(request: Request) -> str:
+    if request.votes:
+        return f"approved by {enumerated(escape(vote.name, 60) for vote in request.votes[:8])}"
+    return "no approval needed" if request.decision is not None and not request.decision.asks else ""
