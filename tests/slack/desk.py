@@ -15,12 +15,12 @@ from chatops.adapters.clock import SystemClock
 from chatops.adapters.sqlite import SQLite
 from chatops.kernel.action import Action, Answer, ChangeInputs, EnvironmentName, Inputs, ServiceName, Version
 from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
+from chatops.kernel.errors import Refused
 from chatops.kernel.metrics import Metrics
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.requests.parse import parse
 from chatops.requests.road import STRANGERS, Asked
-from chatops.kernel.errors import Refused
 from chatops.slack import ids
 from chatops.slack.answers import render_asked
 from chatops.slack.client import SlackClient, session

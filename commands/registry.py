@@ -1,0 +1,49 @@
+"""Every action there is: the built-in ones, named here, and those that other distributions add by entry point.
+
+A distribution adds one with ``[project.entry-points."platform_chatops.actions"] restart-node = "acme.nodes:RECORD"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+
+from chatops.kernel.action import Action, inputs_of
+from chatops.kernel.errors import PlatformError
+from commands import deploy, help, pause, requests, restart, resume, rollback, scale, status, why
+
+GROUP = "platform_chatops.actions"
+BUILT_IN = tuple(
+    module.RECORD for module in (deploy, rollback, restart, scale, status, requests, why, help, pause, resume)
+)
+
+
+def load(added: Iterable[EntryPoint] | None = None) -> Mapping[str, Action]:
+    """All actions by name, in the order help shows them.
+
+    Raises ``PlatformError`` naming the entry point that cannot be loaded, is no action or takes a name that is taken:
+    an assistant without an action that somebody relies on must not start as if all were well.
+    """
+    actions = {action.name: action for action in BUILT_IN}
+    for point in entry_points(group=GROUP) if added is None else added:
+        action = _loaded(point)
+        if action.name in actions:
+            raise PlatformError(f"entry point {point.name} ({point.value}): the action {action.name!r} exists already")
+        actions[action.name] = action
+    return actions
+
+
+def _loaded(point: EntryPoint) -> Action:
+    where = f"entry point {point.name} ({point.value})"
+    try:
+        action = point.load()
+    except Exception as error:
+        raise PlatformError(f"{where}: cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(action, Action):
+        raise PlatformError(f"{where}: is a {type(action).__name__}, not a chatops.kernel.action.Action")
+    known = {one.name for one in inputs_of(action.inputs)}
+    missing = [name for name in action.positionals if name not in known]
+    if missing or (action.answer is None) == (action.plan is None):
+        said = f"positionals {missing} are no inputs" if missing else "needs either plan and apply, or answer"
+        raise PlatformError(f"{where}: {said}")
+    return action
