@@ -320,6 +320,8 @@ class Person:
         self.channels[channel["id"]] = channel
         self.names[channel["id"]] = channel["name"]
         mine = self.messages.setdefault(channel["id"], {})
+        if not channel["has_messages"]:
+            return
         query = {"as": self.id, "channel": channel["id"]}
         loaded = await self.api.get("messages", **query)
         self._loaded[channel["id"]] = loaded["n"]

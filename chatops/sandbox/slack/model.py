@@ -124,6 +124,11 @@ class State:
 
     # ---- conversations
 
+    @property
+    def messages(self) -> dict[str, list[Json]]:
+        """All messages by conversation id, oldest first, with their metadata: what a test may count."""
+        return {one.id: list(one.messages.values()) for one in self.conversations.values()}
+
     def _seed(self, channel: Channel) -> None:
         members = list(self.everyone() if channel.members is None else channel.members)
         if channel.bot:

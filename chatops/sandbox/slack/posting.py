@@ -151,6 +151,7 @@ class Posting:
             "unread": where.unread.get(user, 0),
             "mentions": where.rung.get(user, 0),
             "last_read": where.last_read.get(user, "0"),
+            "has_messages": bool(where.messages or where.ephemerals.get(user)),
             "pins": where.pins,
             "bookmarks": where.bookmarks,
         } | ({"user": other} if where.is_im else {})
