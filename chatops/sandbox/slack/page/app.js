@@ -50,6 +50,8 @@ function placeFor(word) {
   return (findChannel(word) || channels.find((one) => !one.is_im && one.unread) || channels.find((one) => !one.is_im) || {}).id || HOME;
 }
 
+const arrival = wanted(); // before the address is written anew
+
 // ---- loading
 
 let loading = null;
@@ -64,8 +66,7 @@ async function load(user) {
   take(boot);
   actAs(state.me.id);
   localStorage.setItem(KEY, state.me.id);
-  const place = wanted();
-  state.channel = own ? appChannel()?.id || HOME : placeFor(state.channel || place.channel);
+  state.channel = own ? appChannel()?.id || HOME : placeFor(state.channel || arrival.channel);
   emit("boot");
   await loadPlace();
   if (mine !== loading) return false;
@@ -169,10 +170,8 @@ async function afterLoad() {
     return;
   }
   settled = true;
-  const place = wanted();
-  write();
-  if (place.thread) await openThread(place.thread, { focus: false });
-  await reveal(state.channel, place.reveal);
+  if (arrival.thread) await openThread(arrival.thread, { focus: false });
+  await reveal(state.channel, arrival.reveal);
 }
 
 function fatal(error) {
@@ -260,7 +259,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !modal.isOpen() && state.thread && $("#thread").contains(document.activeElement)) closeThread();
 });
 
-const asked = wanted().as || localStorage.getItem(KEY) || FIRST;
+const asked = arrival.as || localStorage.getItem(KEY) || FIRST;
 live.connect(asked);
 // The page does not wait for ever on the live connection before it shows anything.
 setTimeout(() => !state.me && !connected && start(asked), 600);

@@ -155,7 +155,8 @@ export class MessageView {
     this.node.classList.add("flash");
   }
 
+  /** Says who wrote, not what: the text stands in the list already, and would be found there twice. */
   speak() {
-    announce(`${displayName(authorOf(this.message))}: ${words(this.message.text || "").slice(0, 200)}`);
+    announce(`New message from ${displayName(authorOf(this.message))}${this.message.is_ephemeral ? ", only visible to you" : ""}`);
   }
 }

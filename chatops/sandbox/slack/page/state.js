@@ -115,17 +115,16 @@ export function received(channel, message) {
   const kept = keep(channel);
   const known = kept.has(message.ts);
   kept.set(message.ts, message);
-  if (isReply(message) && !message.is_ephemeral && !known) count(kept.get(message.thread_ts), message);
+  if (isReply(message) && !message.is_ephemeral && !known) count(kept, message);
   emit("message", { channel, message, kind: known ? "changed" : "new" });
 }
 
 // The parent may have been sent anew with the reply already counted.
-function count(parent, reply) {
+function count(kept, reply) {
+  const parent = kept.get(reply.thread_ts);
   if (!parent || (parent.latest_reply || "") >= reply.ts) return;
-  const author = reply.user || reply.bot_id;
-  parent.reply_count = (parent.reply_count || 0) + 1;
-  parent.latest_reply = reply.ts;
-  parent.reply_users = [...new Set([...(parent.reply_users || []), author])];
+  const reply_users = [...new Set([...(parent.reply_users || []), reply.user || reply.bot_id])];
+  kept.set(parent.ts, { ...parent, reply_count: (parent.reply_count || 0) + 1, latest_reply: reply.ts, reply_users });
 }
 
 export function changed(channel, message) {

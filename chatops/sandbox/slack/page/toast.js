@@ -11,5 +11,6 @@ export function toast(text, kind = "error") {
 }
 
 export function announce(text) {
-  $("#announcer").textContent = text;
+  const node = h("div", null, text); // a new node is read out even when the words are those of the last one
+  $("#announcer").replaceChildren(node);
 }
