@@ -46,16 +46,16 @@ def _sentence(request: Request) -> str:
     at_place = f" in {where}" if where else ""
     failed = bold(f"{escape(request.title, 60)} {what}{at_place} failed{f' after {took}' if took else ''}")
     why = f": {escape(request.outcome, 400).removesuffix('.')}" if request.outcome else ""
-    return f"{failed}{why}. {_left(request)} Asked for by {who}."
+    left = _rolled_back(request) if request.state is State.ROLLED_BACK else ""
+    # A failed rollback's outcome says so already.
+    look = "" if left or "person has to look" in request.outcome else " A person has to look."
+    return f"{failed}{left}{why}.{look} Asked for by {who}."
 
 
-def _left(request: Request) -> str:
-    """What runs there now."""
-    if request.state is not State.ROLLED_BACK:
-        return "Nothing was rolled back: a person has to look."
+def _rolled_back(request: Request) -> str:
     plan = request.plan
     told_apart = plan is not None and plan.before and plan.before != plan.after
-    return f"Rolled back: {back_to(request) if told_apart else 'what ran before'} runs again."
+    return f" and was rolled back to {back_to(request) if told_apart else 'what ran before'}"
 
 
 def _approved(request: Request) -> str:

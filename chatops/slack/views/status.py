@@ -154,7 +154,7 @@ def _rolling_back(request: Request, now: float) -> str:
 
 
 def _succeeded(request: Request, now: float) -> str:
-    return _line("DONE:", f"healthy, {_why(request, 'as planned')}{_at_end(request, now)}", "✅")
+    return _line("SUCCEEDED:", f"healthy, {_why(request, 'as planned')}{_at_end(request, now)}", "✅")
 
 
 def _unchanged(request: Request, now: float) -> str:
