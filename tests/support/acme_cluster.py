@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Context
@@ -87,3 +90,14 @@ def context(
         frozen=frozen or {},
         clusters=clusters,
     )
+
+
+def manifests(*names: str) -> list[dict[str, Any]]:
+    """The manifests of these services in both namespaces; fewer pods make a faster test."""
+    documents = list(yaml.safe_load_all(MANIFESTS.read_text()))
+    return [one for one in documents if one["kind"] == "Namespace" or one["metadata"]["name"] in names]
+
+
+async def hurried(seconds: float) -> None:
+    """Waits a hundredth of what is asked: long enough to let others run, short enough for a test."""
+    await asyncio.sleep(seconds / 100)

@@ -9,6 +9,8 @@ from chatops.kernel.errors import ClusterError, Conflict, Forbidden, Invalid, No
 
 # An API message may quote a whole object; a card has no room for it.
 LONGEST_MESSAGE = 400
+# Server-side apply answers 500 for a field that the type does not have; no later try will find it.
+_WRONG_TYPE = "failed to create typed patch object"
 
 
 def as_error(cluster: str, status: int, body: bytes, reason: str = "", retry_after: str = "") -> PlatformError:
@@ -28,7 +30,7 @@ def as_error(cluster: str, status: int, body: bytes, reason: str = "", retry_aft
         return NotFound(f"the cluster {cluster} does not have it: {words}", status=status, causes=causes)
     if status == 409:
         return Conflict(f"somebody else changed it in between: {words}", status=status, causes=causes)
-    if status in (400, 422):
+    if status in (400, 422) or (status == 500 and _WRONG_TYPE in words):
         return Invalid(f"the cluster {cluster} refuses the object: {words}", status=status, causes=causes)
     if status == 429 or status >= 500:
         trouble = "asks us to slow down" if status == 429 else f"has trouble ({status})"

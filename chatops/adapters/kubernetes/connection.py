@@ -139,8 +139,10 @@ class Connection:
                     renewed = True
                     await self._renew()
                     continue
-                asked = problem.retry_after if isinstance(problem, Unavailable) else 0.0
-                if last or answer.status not in AGAIN or asked > self.patience.longest_pause:
+                if last or answer.status not in AGAIN or not isinstance(problem, Unavailable):
+                    raise problem
+                asked = problem.retry_after
+                if asked > self.patience.longest_pause:
                     raise problem
                 wait, why = max(pause, asked), str(answer.status)
             log.warning("cluster %s: %s %s failed (%s), trying again in %.1f s", self.name, verb, thing, why, wait)
