@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,15 @@ class Kube:
             return await asyncio.wait_for(look(), self.deadline)
         except TimeoutError:
             raise AssertionError(f"waited {self.deadline} s for {why}; last seen: {json.dumps(seen[0])[:3000]}") from None
+
+    async def eventually(self, ask: Callable[[], Awaitable[Answer]], fits: Callable[[Answer], bool]) -> Answer:
+        """Ask again until the answer fits, for what cannot be watched; returns the last answer after the deadline."""
+        end = asyncio.get_running_loop().time() + self.deadline
+        while True:
+            answer = await ask()
+            if fits(answer) or asyncio.get_running_loop().time() > end:
+                return answer
+            await asyncio.sleep(0.05)
 
     async def until_one(self, plural: str, name: str, fits: Callable[[Obj], bool], why: str) -> Obj:
         found = await self.until(

@@ -13,8 +13,10 @@ from .values import Obj, dig, meta
 NAMESPACES = ("", "namespaces")
 QUOTAS = ("", "resourcequotas")
 PODS = ("", "pods")
-_UNITS = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12", "P": "1e15",
-          "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}  # fmt: skip
+_UNITS: dict[str, str | int] = {
+    "n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12", "P": "1e15",
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50,
+}  # fmt: skip
 
 
 def quantity(text: str | int | float) -> Decimal:

@@ -11,7 +11,7 @@ import yaml
 
 from . import admission, defaults, errors, managers, schema, validate
 from .errors import ApiError, bad_request
-from .fields import duplicate_keys
+from .fields import Path, duplicate_keys
 from .managers import Manager
 from .names import suffix
 from .patch import json_patch, merge_patch, strategic_merge
@@ -100,9 +100,9 @@ class Api:
             obj["spec"]["clusterIP"] = f"10.96.{n // 250 % 250}.{n % 250 + 2}"
             obj["spec"]["clusterIPs"] = [obj["spec"]["clusterIP"]]
         if resource.kind == "Job":
-            uid = obj["metadata"]["uid"]
-            labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": obj["metadata"]["name"],
-                      "controller-uid": uid, "job-name": obj["metadata"]["name"]}  # fmt: skip
+            uid, name = obj["metadata"]["uid"], obj["metadata"]["name"]
+            labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name,
+                      "controller-uid": uid, "job-name": name}  # fmt: skip
             have = obj["spec"]["template"]["metadata"].setdefault("labels", {})
             have.update({key: value for key, value in labels.items() if key not in have})
             obj["spec"].setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
@@ -339,7 +339,7 @@ class Api:
             raise errors.conflict(resource.plural, resource.group, name, why)
 
 
-def ignored(resource: Resource, sub: str = "") -> tuple[managers.Path, ...]:
+def ignored(resource: Resource, sub: str = "") -> tuple[Path, ...]:
     """The parts an endpoint resets, so that writing there makes nobody their owner."""
     if sub == "status":
         return (("f:spec",), ("f:metadata", "f:labels"))

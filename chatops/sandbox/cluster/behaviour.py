@@ -39,9 +39,9 @@ def behaviour_of(container: Obj, *, finishes: bool = False) -> Behaviour:
         return Behaviour(missing=True)
     if "no-such" in command:
         why = (
-            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-            f'unable to start container process: error during container init: exec: "{command}": stat {command}: no such '
-            "file or directory"
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
+            "failed: unable to start container process: error during container init: "
+            f'exec: "{command}": stat {command}: no such file or directory'
         )
         return Behaviour(exit_code=128, exit_reason="StartError", exit_after=0, start_error=why, ready_after=None)
     if words & {"broken", "crash"}:

@@ -156,8 +156,8 @@ class ContainerLife:
         self._pulled.add(key)
         took = 400 + zlib.crc32(self._image.encode()) % 900
         size = 20_000_000 + zlib.crc32(self._image.encode()) % 9_000_000
-        text = f'Successfully pulled image "{self._image}" in {took}ms ({took}ms including waiting). Image size: {size} bytes.'
-        self._say("Normal", "Pulled", text)
+        text = f'Successfully pulled image "{self._image}" in {took}ms ({took}ms including waiting).'
+        self._say("Normal", "Pulled", f"{text} Image size: {size} bytes.")
 
     async def _fail_pull(self, tries: int) -> None:
         image = self._image
@@ -237,9 +237,9 @@ class ContainerLife:
         if crashes:
             wait = _BACKOFF[min(crashes - 1, len(_BACKOFF) - 1)]
             shown = f"{int(wait)}s" if wait < 60 else f"{int(wait // 60)}m{int(wait % 60)}s"
-            where = f"{self._name} in pod {pod['name']}_{pod['namespace']}({pod['uid']})"
-            self._say("Warning", "BackOff", f"Back-off restarting failed container {where}")
-            text = f"back-off {shown} restarting failed container={self._name} pod={pod['name']}_{pod['namespace']}({pod['uid']})"
+            full = f"{pod['name']}_{pod['namespace']}({pod['uid']})"
+            self._say("Warning", "BackOff", f"Back-off restarting failed container {self._name} in pod {full}")
+            text = f"back-off {shown} restarting failed container={self._name} pod={full}"
             self._change(state={"waiting": {"reason": "CrashLoopBackOff", "message": text}}, lastState=last)
             await self._work.pace.sleep(wait)
         self._restarted(last)

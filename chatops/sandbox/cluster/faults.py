@@ -72,8 +72,7 @@ class Fault:
         return ApiError(code, _REASONS.get(code, ""), text, shown, headers)
 
     def show(self) -> Obj:
-        return {key: getattr(self, key) for key in ("answer", "verb", "resource", "name", "namespace", "subresource",
-                                                    "dry_run", "times", "message", "retry_after", "skip", "hits")}  # fmt: skip
+        return {key: value for key, value in vars(self).items() if key != "cleared"}
 
 
 class Faults:

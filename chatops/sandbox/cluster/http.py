@@ -23,8 +23,10 @@ from .subresources import answer_scale, evict, finalize_namespace, to_events_v1
 from .values import Obj, dump
 from .watches import Watches
 
-VERSION = {"major": "1", "minor": "34", "gitVersion": "v1.34.0", "gitCommit": "practice", "gitTreeState": "clean",
-           "buildDate": "2026-01-01T00:00:00Z", "goVersion": "none", "compiler": "none", "platform": "practice"}  # fmt: skip
+VERSION = {
+    "major": "1", "minor": "34", "gitVersion": "v1.34.0", "gitCommit": "practice", "gitTreeState": "clean",
+    "buildDate": "2026-01-01T00:00:00Z", "goVersion": "none", "compiler": "none", "platform": "practice",
+}  # fmt: skip
 _METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _HEALTH = ("/healthz", "/livez", "/readyz")
 

@@ -87,7 +87,7 @@ def _read(book: LogBook, pod: Obj, container: str, *, previous: bool) -> list[Li
         states = dig(pod, "status", "containerStatuses", default=[]) + dig(
             pod, "status", "initContainerStatuses", default=[]
         )
-        state = next((s for s in states if s["name"] == container), {})
+        state: Obj = next((s for s in states if s["name"] == container), {})
         reason = dig(state, "state", "waiting", "reason")
         if reason in ("ErrImagePull", "ImagePullBackOff"):
             why = "trying and failing to pull image" if reason == "ImagePullBackOff" else "image can't be pulled"

@@ -67,9 +67,11 @@ class Clockwork:
         if space is None or meta(space).get("deletionTimestamp"):
             return
         events = self.resource("", "events")
-        target: Obj = {"kind": about["kind"], "namespace": meta(about).get("namespace"), "name": about["metadata"]["name"],
-                       "uid": about["metadata"]["uid"], "apiVersion": about["apiVersion"],
-                       "resourceVersion": about["metadata"].get("resourceVersion")}  # fmt: skip
+        target: Obj = {
+            "kind": about["kind"], "namespace": meta(about).get("namespace"), "name": about["metadata"]["name"],
+            "uid": about["metadata"]["uid"], "apiVersion": about["apiVersion"],
+            "resourceVersion": about["metadata"].get("resourceVersion"),
+        }  # fmt: skip
         if field:
             target["fieldPath"] = field
         target = {key: value for key, value in target.items() if value is not None}

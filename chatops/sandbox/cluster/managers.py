@@ -114,7 +114,7 @@ def apply(node: Node, live: Obj | None, wanted: Obj, who: Manager, *, force: boo
         legacy = Manager("Update", "before-first-apply", who.api_version)
         managed[legacy] = Owned(_strip(fields.compare(node, {"metadata": {}}, base).added, ignored), stamp())
     wanted = _without_ignored(wanted, ignored)
-    merged = fields.merge(node, base, wanted)
+    merged: Obj = fields.merge(node, base, wanted)
     last = managed.get(who)
     mine = fields.field_set(node, wanted)
     managed[who] = Owned(mine, last.time if last else stamp())
@@ -133,13 +133,13 @@ def apply(node: Node, live: Obj | None, wanted: Obj, who: Manager, *, force: boo
 
 
 def _without_ignored(wanted: Obj, ignored: tuple[Path, ...]) -> Obj:
-    result = copy(wanted)
+    result: Obj = copy(wanted)
     for path in ignored:
         at: Any = result
         for element in path[:-1]:
             at = at.get(element[2:], {})
         at.pop(path[-1][2:], None)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _prune(node: Node, merged: Obj, managed: Managed, last: Fields) -> Obj:

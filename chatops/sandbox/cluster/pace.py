@@ -11,7 +11,8 @@ FASTEST = 0.001
 class Pace:
     """`factor` 1 is the natural pace (a pod is ready after about 2.5 s), 0.05 twenty times as fast.
 
-    It is never below `FASTEST`: deadlines would pass before anything could happen. A change of the factor holds for waits that begin after it.
+    It is never below `FASTEST`: deadlines would pass before anything could happen. A change of the
+    factor holds for waits that begin after it.
     """
 
     def __init__(self, factor: float = 1.0) -> None:

@@ -211,9 +211,9 @@ class StatefulSets(PodKeeper):
         numbers = {"readyReplicas": sum(map(is_ready, active)), "updatedReplicas": updated,
                    "currentReplicas": sum(1 for pod in active if self._label(pod) == current)}  # fmt: skip
         status: Obj = {key: value for key, value in numbers.items() if value}
-        status.update(observedGeneration=meta(owner).get("generation", 0), replicas=len(active), updateRevision=revision,
-                      currentRevision=current, availableReplicas=self.available(owner, active, name),
-                      collisionCount=0)  # fmt: skip
+        status.update(observedGeneration=meta(owner).get("generation", 0), replicas=len(active),
+                      updateRevision=revision, currentRevision=current, collisionCount=0,
+                      availableReplicas=self.available(owner, active, name))  # fmt: skip
         if status != owner.get("status"):
             self.work.write(self.work.resource(*STATEFUL), owner, lambda obj: obj.update(status=status), "status")
 

@@ -79,7 +79,7 @@ def wanted_size(deployment: Obj, new: Obj | None, everyone: list[Obj]) -> int:
 
 
 def shrink_old(deployment: Obj, new: Obj, old: list[Obj]) -> dict[str, int]:
-    """New sizes, by name, of the old ReplicaSets that may shrink now: unhealthy pods first, then down to minAvailable."""
+    """New sizes, by name, of the old ReplicaSets that may shrink now: unhealthy pods go first."""
     everyone = [*old, new]
     least = replicas(deployment) - bounds(deployment).unavailable
     pods = sum(replicas(rs) for rs in everyone)
@@ -107,7 +107,7 @@ def shrink_old(deployment: Obj, new: Obj, old: list[Obj]) -> dict[str, int]:
 
 
 def proportional(deployment: Obj, everyone: list[Obj], allowed: int) -> dict[str, int]:
-    """Sizes when a rollout in progress is scaled: each ReplicaSet in proportion to its size, the rest to the largest."""
+    """Sizes when a rollout in progress is scaled: each ReplicaSet by its share, the rest to the largest."""
     active = [rs for rs in everyone if replicas(rs) > 0]
     total = sum(replicas(rs) for rs in active)
     change = allowed - total

@@ -68,6 +68,10 @@ SCALARS = {
     "bytes": "string",
 }
 
+_PYTHON: dict[str, type | tuple[type, ...]] = {
+    "string": str, "time": str, "boolean": bool, "integer": int, "number": (int, float),
+}  # fmt: skip
+
 # (type, field): list-map keys for server-side apply ("" = a set), key for strategic merge.
 _MERGED_LISTS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("V1PodSpec", "containers"): (("name",), "name"),
@@ -241,14 +245,7 @@ def _decode_scalar(node: Node, value: Any, path: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise _wrong_type(value, path, "Quantity")
         return value if isinstance(value, str) else f"{value:g}"
-    fits = {
-        "string": lambda: isinstance(value, str),
-        "time": lambda: isinstance(value, str),
-        "boolean": lambda: isinstance(value, bool),
-        "integer": lambda: isinstance(value, int) and not isinstance(value, bool),
-        "number": lambda: isinstance(value, int | float) and not isinstance(value, bool),
-    }[kind]
-    if not fits():
+    if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
         go = {"string": "string", "time": "string", "boolean": "bool", "integer": "int32", "number": "float64"}[kind]
         raise _wrong_type(value, path, go)
     return value

@@ -83,8 +83,9 @@ def evict(api: Api, namespace: str, name: str, body: Obj, ask: Ask) -> Obj:
             least = len(peers) - _amount(most, len(peers))
         if ready - 1 < _amount(least, len(peers)):
             text = "Cannot evict pod as it would violate the pod's disruption budget."
-            cause = {"reason": "DisruptionBudget", "message": f"The disruption budget {budget['metadata']['name']} needs "
-                     f"{least} healthy pods and has {ready} currently"}  # fmt: skip
+            name = budget["metadata"]["name"]
+            why = f"The disruption budget {name} needs {least} healthy pods and has {ready} currently"
+            cause = {"reason": "DisruptionBudget", "message": why}
             raise errors.ApiError(429, "TooManyRequests", text, {"causes": [cause]}, {"Retry-After": "10"})
     api.delete(resource, namespace, name, body.get("deleteOptions") or {}, ask)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}

@@ -13,7 +13,7 @@ DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
 class Garbage(Controller):
-    """Deletes what all owners have left (Kubernetes documentation, "Garbage Collection"): background, foreground, orphan.
+    """Deletes what all owners have left ("Garbage Collection" in the documentation): background, foreground, orphan.
 
     Its names are (uid of an owner, ""): after an owner went, or began to go, its dependents are looked at.
     """
@@ -136,7 +136,7 @@ class Namespaces(Controller):
             self.work.store.delete(NAMESPACES, "", name)
 
 
-_FIRST_CONTENT = [
+_FIRST_CONTENT: list[tuple[str, str, Obj]] = [
     ("", "serviceaccounts", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}),
     ("", "configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"},
                         "data": {"ca.crt": "practice"}}),
@@ -172,8 +172,10 @@ class Definitions(Controller):
         status: Obj = {"acceptedNames": crd["spec"]["names"],
                        "storedVersions": [v["name"] for v in crd["spec"]["versions"] if v.get("storage")]}  # fmt: skip
         conditions = dig(crd, "status", "conditions", default=[])
-        for kind, reason, message in (("NamesAccepted", "NoConflicts", "no conflicts found"),
-                                      ("Established", "InitialNamesAccepted", "the initial names have been accepted")):  # fmt: skip
+        for kind, reason, message in (
+            ("NamesAccepted", "NoConflicts", "no conflicts found"),
+            ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        ):
             wanted = {"type": kind, "status": "True", "reason": reason, "message": message}
             conditions = set_condition(conditions, wanted, touch=False)
         status["conditions"] = conditions
