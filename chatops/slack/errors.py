@@ -13,6 +13,7 @@ from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Forbidden, InputError, PlatformError, Refused, TooLate, Unavailable
 from chatops.requests.parse import InputErrors
 from chatops.slack.line import Misread
+from chatops.slack.mrkdwn import said
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,10 @@ def reference() -> str:
 def lines(error: BaseException, doing: str = "") -> list[str]:
     """What to say, a sentence a line; what nobody foresaw is logged with its traceback under a reference id."""
     if isinstance(error, PlatformError):
-        said = [one for problem in problems(error) for one in (problem.message, problem.hint) if one]
+        told = [one for problem in problems(error) for one in (problem.message, problem.hint) if one]
         if isinstance(error, Unavailable) and error.retry_after:
-            said.append(f"It asked us to wait {round(error.retry_after)} seconds.")
-        return said
+            told.append(f"It asked us to wait {round(error.retry_after)} seconds.")
+        return told
     name = reference()
     log.error("%s while %s", name, doing or "answering", exc_info=error)
     if isinstance(error, SlackApiError):
@@ -43,6 +44,11 @@ def lines(error: BaseException, doing: str = "") -> list[str]:
         "Something went wrong on our side; nothing you did.",
         f"Try again, and if it stays, tell the platform team the reference {name}.",
     ]
+
+
+def said_lines(error: BaseException, doing: str = "") -> list[str]:
+    """The same, escaped for mrkdwn: for what goes out past the views."""
+    return [said(line) for line in lines(error, doing)]
 
 
 def problems(error: PlatformError) -> Sequence[PlatformError]:

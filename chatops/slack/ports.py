@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from chatops.kernel.action import Action, Answer
+from chatops.kernel.action import Action, Answer, Questions
 from chatops.kernel.people import Person
 
 Verdict = Literal["approve", "reject", "withdraw"]
@@ -30,6 +30,8 @@ class Road(Protocol):
 
     @property
     def actions(self) -> Mapping[str, Action]: ...
+    @property
+    def questions(self) -> Questions: ...
 
     def permit(self, person: Person) -> None: ...
 

@@ -31,7 +31,7 @@ LONGEST_WAIT = 30.0  # seconds between attempts while Slack is away
 PING = 5.0  # seconds between pings; four unanswered ones and a connection counts as lost
 
 
-class SocketMode:
+class Socket:
     """Keeps ``connections`` sockets open (two: a refresh of one leaves no gap); ``up`` is called at the first hello."""
 
     def __init__(

@@ -27,9 +27,9 @@ from chatops.slack.client import SlackClient, session
 from chatops.slack.directory import Home
 from chatops.slack.front import Front, directory
 from chatops.slack.messenger import Messenger
-from chatops.slack.mrkdwn import said
-from chatops.slack.socket import SocketMode
-from chatops.slack.views.blocks import Message, actions, button, line_buttons, section
+from chatops.slack.socket import Socket
+from chatops.slack.views.answer import answer_from
+from chatops.slack.views.blocks import Message, actions, button, section
 from tests.support.people import Acme, acme_slack
 
 
@@ -47,7 +47,7 @@ class ScaleInputs(ChangeInputs):
 
 class StatusInputs(Inputs):
     service: ServiceName = Field(title="Service")
-    environment: EnvironmentName | None = Field(default=None, title="Environment")
+    environment: EnvironmentName = Field(default="", title="Environment")
 
 
 class RequestsInputs(Inputs):
@@ -110,6 +110,7 @@ class FakeRoad:
 
     configuration: Configured
     actions: Mapping[str, Action] = field(default_factory=lambda: ACTIONS)
+    questions: Any = None
     planned: dict[str, list[Any]] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -166,13 +167,6 @@ class FakeRoad:
             raise answer
         answer = answer(*arguments) if callable(answer) else answer
         return await answer if asyncio.iscoroutine(answer) else answer
-
-
-def _answer(tx: Tx, post: Post) -> Message | None:
-    """A plain stand-in for the view of answers, so that these tests read what the listeners said."""
-    lines = [said(line) for line in (post.content["title"], *post.content["lines"]) if line]
-    buttons = [(one["label"], one["line"], one["form"], one["style"]) for one in post.content["buttons"]]
-    return Message("\n".join(lines), [section("\n".join(lines)), *actions(line_buttons(buttons))])
 
 
 def _card(tx: Tx, post: Post) -> Message | None:
@@ -235,7 +229,7 @@ async def desk(
         home = Home()
         await home.learn(client)
         people = directory(client, configuration, database, clock, home)
-        renderers = {"answer": _answer, "asked": render_asked, "request": _card}
+        renderers = {"answer": lambda tx, post: answer_from(post.content), "asked": render_asked, "request": _card}
         messenger = Messenger(database, client, clock, renderers, burst=50)
         running = asyncio.create_task(messenger.run())
         stack.push_async_callback(_ended, messenger, running)
@@ -255,7 +249,7 @@ async def desk(
         if warm:
             for user in ("U0DANA", "U0LEE", "U0OLU", "U0SAM", "U0GUS"):
                 await people.person(user)
-        socket = SocketMode(listening.app, client, "xapp-local-app", metrics, connections=1, look=0.05)
+        socket = Socket(listening.app, client, "xapp-local-app", metrics, connections=1, look=0.05)
         await socket.open()
         stack.push_async_callback(socket.close)
         await acme.slack.connected()

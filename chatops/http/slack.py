@@ -1,0 +1,58 @@
+"""POST /slack/events: Slack's commands, clicks, forms and events, when they don't come over Socket Mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+
+from chatops.http.refusals import refused
+from chatops.http.signature import problem
+
+LARGEST = 4 * 1024 * 1024  # bytes; Slack's largest payload, a view with its state, stays far below
+
+
+class SlackEvents:
+    """Checks the signature, then hands the request to Bolt; its answer is the acknowledgement."""
+
+    def __init__(self, app: AsyncApp, signing_secret: str, now: Callable[[], float]) -> None:
+        self._app = app
+        self._secret = signing_secret
+        self._now = now
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """401 for a wrong signature, 400 for what cannot be read, 413 for too much, else what Bolt answers."""
+        body = await _body(request)
+        if body is None:
+            return refused(413, f"The body is larger than {LARGEST // 1024 // 1024} MiB.")
+        if wrong := problem(self._secret, request.headers, body, self._now()):
+            return refused(401, wrong)
+        try:
+            asked = AsyncBoltRequest(body=body.decode(), query=request.query_string, headers=dict(request.headers))
+        except UnicodeDecodeError:
+            return refused(400, "The body is not UTF-8.")
+        except ValueError:
+            return refused(400, "The body is neither JSON nor a form with a JSON payload.")
+        if not isinstance(asked.body, dict) or not asked.body:
+            return refused(400, "The body holds no object.")
+        return await to_aiohttp_response(await self._app.async_dispatch(asked))
+
+
+async def not_here(_: web.Request) -> web.StreamResponse:
+    """The answer where Socket Mode is used."""
+    return refused(404, "This assistant listens over Socket Mode; SLACK_SIGNING_SECRET would turn this address on.")
+
+
+async def _body(request: web.Request) -> bytes | None:
+    """The body, or None when it is too large; never more than the limit is held."""
+    if (request.content_length or 0) > LARGEST:
+        return None
+    parts = bytearray()
+    async for chunk in request.content.iter_chunked(64 * 1024):
+        parts += chunk
+        if len(parts) > LARGEST:
+            return None
+    return bytes(parts)
