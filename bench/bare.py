@@ -32,7 +32,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     app = AsyncApp(signing_secret=sys.argv[2], authorize=authorize)
     app.action("approve")(approve)
-    app.options("service")(suggest)
+    app.options("pick_service")(suggest)
     app.server(port=int(sys.argv[1]), path="/slack/events", host="127.0.0.1").start()
 
 
