@@ -1,10 +1,13 @@
-"""Which view shows which kind of post: loads what it is about, in the messenger's own transaction."""
+"""Which kind of post is rendered by which view, from the state at the moment of sending."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 from approvals import store
 from approvals.request import Request
 from chatops.kernel.ports import Clock, Post, Tx
+from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
 from chatops.slack.views.answer import answer_from
 from chatops.slack.views.approvers import approvers_reply
@@ -14,30 +17,24 @@ from chatops.slack.views.note import note
 from chatops.slack.views.notice import end, notice
 
 
-def renderers(clock: Clock) -> dict[str, Renderer]:
-    """A renderer for each kind: request, approvers, notice, end, note, answer."""
+def renderers(clock: Clock) -> Mapping[str, Renderer]:
+    """By kind of post; a request that is gone renders as nothing."""
 
-    def about(tx: Tx, post: Post) -> Request:
-        return store.load(tx, int(post.subject))
+    def of_request(view: Callable[[Request, Post], Message | None]) -> Renderer:
+        def render(tx: Tx, post: Post) -> Message | None:
+            request = store.find(tx, int(post.subject))
+            return view(request, post) if request is not None else None
 
-    def of_card(tx: Tx, post: Post) -> Message | None:
-        return card(about(tx, post), clock.now())
-
-    def of_approvers(tx: Tx, post: Post) -> Message | None:
-        digest = str(post.content.get("digest") or post.id.rpartition("/")[2])
-        return approvers_reply(about(tx, post), clock.now(), digest)
-
-    def of_notice(tx: Tx, post: Post) -> Message | None:
-        return notice(about(tx, post))
-
-    def of_end(tx: Tx, post: Post) -> Message | None:
-        return end(about(tx, post), clock.now())
+        return render
 
     return {
-        "request": of_card,
-        "approvers": of_approvers,
-        "notice": of_notice,
-        "end": of_end,
+        "request": of_request(lambda request, post: card(request, clock.now())),
+        "approvers": of_request(
+            lambda request, post: approvers_reply(request, clock.now(), str(post.content.get("digest", "")))
+        ),
+        "notice": of_request(lambda request, post: notice(request)),
+        "end": of_request(lambda request, post: end(request, clock.now())),
         "note": lambda tx, post: note(post.content),
         "answer": lambda tx, post: answer_from(post.content),
+        "asked": render_asked,
     }
