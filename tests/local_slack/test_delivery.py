@@ -276,7 +276,11 @@ async def test_faults_strike_the_named_method_as_often_as_asked(acme: Acme) -> N
     client = web_client(acme.slack, retry_handlers=[])
     await acme.sandbox.fault("ratelimit", method="chat.postMessage", retry_after=7, times=2)
     await acme.sandbox.fault("error", method="chat.update", status=503)
+    await acme.sandbox.fault("error", method="usergroups.list", error="plan_upgrade_required")
     await client.auth_test()
+    with pytest.raises(SlackApiError, match="plan_upgrade_required"):
+        await client.usergroups_list()
+    await client.usergroups_list()
     for _ in range(2):
         with pytest.raises(SlackApiError) as caught:
             await client.chat_postMessage(channel=REQUESTS, text="x")

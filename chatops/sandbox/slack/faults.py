@@ -1,7 +1,7 @@
 """Misfortune on demand: what the next calls, events or connections meet instead of an answer.
 
     ratelimit         429 with Retry-After: `retry_after`
-    error             HTTP `status` without a JSON body
+    error             HTTP `status` without a JSON body; or with `error` a refusal such as token_revoked
     timeout           no answer, ever
     drop              the connection is cut before anything happened
     drop_after_store  the call is carried out, and the connection cut instead of the answer
@@ -42,13 +42,14 @@ class Fault:
     left: int | None = 1
     retry_after: int = 1
     status: int = 500
+    error: str = ""
     delay: float = 1.0
     copies: int = 3
     until: float | None = None
     hits: int = 0
 
     def shown(self) -> Json:
-        names = ("id", "kind", "method", "channel", "retry_after", "status", "delay", "copies", "hits")
+        names = ("id", "kind", "method", "channel", "retry_after", "status", "error", "delay", "copies", "hits")
         return {name: getattr(self, name) for name in names} | {"times": self.left or 0}
 
 
@@ -70,7 +71,7 @@ class Faults:
         self._n += 1
         times = int(given.get("times", 0 if kind == "away" else 1))
         fault = Fault(self._n, kind, given.get("method"), given.get("channel"), times or None)
-        for name in ("retry_after", "status", "delay", "copies"):
+        for name in ("retry_after", "status", "error", "delay", "copies"):
             if name in given:
                 setattr(fault, name, given[name])
         if kind == "away" and "delay" in given:

@@ -154,6 +154,8 @@ class WebApi:
         """What the app gets instead of an answer; None when the call goes on, late."""
         if fault.kind == "ratelimit":
             return _ratelimited(fault.retry_after)
+        if fault.kind == "error" and fault.error:
+            return web.json_response({"ok": False, "error": fault.error})
         if fault.kind == "error":
             return web.Response(status=fault.status, text="Internal Server Error")
         if fault.kind == "timeout":
