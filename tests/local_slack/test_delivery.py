@@ -319,6 +319,14 @@ async def test_call_that_is_never_answered_ends_with_the_clients_patience(acme: 
         with pytest.raises(TimeoutError):
             await client.chat_postMessage(channel=REQUESTS, text="x")
     await acme.dana.never_sees("platform-requests", "x")
+    await acme.sandbox.fault("timeout_after_store", method="chat.postMessage")
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.1)) as session:
+        client = web_client(acme.slack, session=session, retry_handlers=[])
+        with pytest.raises(SlackApiError, match="no_text"):
+            await client.chat_postMessage(channel=REQUESTS, text="")  # nothing is stored: the fault waits
+        with pytest.raises(TimeoutError):
+            await client.chat_postMessage(channel=REQUESTS, text="y")
+    await acme.dana.sees("platform-requests", "y")
 
 
 async def test_slow_answer_comes_when_its_time_has_come(acme: Acme) -> None:

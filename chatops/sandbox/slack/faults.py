@@ -5,6 +5,7 @@
     timeout           no answer, ever
     drop              the connection is cut before anything happened
     drop_after_store  the call is carried out, and the connection cut instead of the answer
+    timeout_after_store  likewise carried out, and never answered
     slow              carried out `delay` seconds later, by Slack's clock
     redeliver         an event is delivered `copies` times, with one event_id; `method` is the event's type
     away              every call and connection is cut, events wait: until cleared, or for `delay` seconds
@@ -27,7 +28,7 @@ from chatops.sandbox.slack.tally import Tally
 Json = dict[str, Any]
 
 BEFORE = ("ratelimit", "error", "timeout", "drop", "slow")
-AFTER = ("drop_after_store",)
+AFTER = ("drop_after_store", "timeout_after_store")
 KINDS = (*BEFORE, *AFTER, "redeliver", "away", "disconnect")
 
 

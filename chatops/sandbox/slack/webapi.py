@@ -114,7 +114,7 @@ class WebApi:
             if fault is not None:
                 cut_short = await self._misfortune(request, fault)
                 if cut_short is not None:
-                    status = cut_short.status
+                    status, answer = cut_short.status, {"fault": fault.kind}
                     return cut_short
             if problem is not None:
                 answer = problem.answer()
@@ -122,10 +122,11 @@ class WebApi:
             else:
                 answer, response = await run(request, method, args)
             status = response.status
-            if self._strike(AFTER, method, args) is not None:
-                status = "cut off after it was stored"
-                return self._cut(request)
-            return response
+            lost = self._strike(AFTER, method, args) if answer["ok"] else None
+            if lost is None:
+                return response
+            status = "done, answer lost"
+            return await self._never(request) if lost.kind == "timeout_after_store" else self._cut(request)
         except RateLimited as limited:
             status, answer = 429, {"ok": False, "error": "ratelimited"}
             return _ratelimited(limited.retry_after)
@@ -159,19 +160,23 @@ class WebApi:
         if fault.kind == "error":
             return web.Response(status=fault.status, text="Internal Server Error")
         if fault.kind == "timeout":
-            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._hanging.add(waiting)
-            self.busy -= 1  # nobody is to wait for this one
-            try:
-                await waiting
-            finally:
-                self.busy += 1
-                self._hanging.discard(waiting)
-            return self._cut(request)
+            return await self._never(request)
         if fault.kind == "drop":
             return self._cut(request)
         await self._on.state.clock.sleep(fault.delay)
         return None
+
+    async def _never(self, request: web.Request) -> web.StreamResponse:
+        """Leave the app without an answer until the server closes."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._hanging.add(waiting)
+        self.busy -= 1  # whoever waits for quiet does not wait for this one
+        try:
+            await waiting
+        finally:
+            self.busy += 1
+            self._hanging.discard(waiting)
+        return self._cut(request)
 
     @staticmethod
     def _cut(request: web.Request) -> web.StreamResponse:
