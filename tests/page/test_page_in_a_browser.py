@@ -316,8 +316,9 @@ async def test_every_control_has_a_name(open_page: Open, platform: Standin) -> N
     await type_line(page, "/platform deploy")
     await page.get_by_role("dialog", name="Deploy").wait_for()
     nameless = await page.evaluate(
-        """() => [...document.querySelectorAll("button, a[href], input, textarea")].filter(one =>
-             one.offsetParent && !one.getAttribute("aria-label") && !one.textContent.trim() && !(one.labels || []).length
-           ).map(one => one.outerHTML)"""
+        """() => [...document.querySelectorAll("button, a[href], input, textarea")]
+             .filter(one => one.offsetParent && !(one.labels || []).length)
+             .filter(one => !one.getAttribute("aria-label") && !one.textContent.trim())
+           .map(one => one.outerHTML)"""
     )
     assert nameless == []

@@ -50,3 +50,8 @@ def test_the_page_allows_no_inline_script_or_style() -> None:
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+=", text) == []
     for name in re.findall(r'(?:src|href)="/static/(.+?)"', text):
         assert (PAGE / name).is_file(), name
+
+
+def test_every_script_is_announced_so_that_none_waits_for_another() -> None:
+    announced = re.findall(r'rel="modulepreload" href="/static/(.+?)"', (PAGE / "index.html").read_text("utf-8"))
+    assert announced == sorted({path.name for path in SCRIPTS} - {"app.js"})

@@ -105,10 +105,10 @@ const told = (change) => {
 };
 
 const EVENTS = {
-  message: (event) => received(event.channel, event.message),
-  ephemeral: (event) => received(event.channel, { ...event.message, is_ephemeral: true }),
-  message_changed: (event) => changed(event.channel, event.message),
-  message_deleted: (event) => deleted(event.channel, event.ts),
+  message: (event) => received(event.channel, event.message, event.n),
+  ephemeral: (event) => received(event.channel, { ...event.message, is_ephemeral: true }, event.n),
+  message_changed: (event) => changed(event.channel, event.message, event.n),
+  message_deleted: (event) => deleted(event.channel, event.ts, event.n),
   view_opened: (event) => modal.opened(event.view),
   view_pushed: (event) => modal.opened(event.view),
   view_updated: (event) => modal.updated(event.view),
@@ -153,8 +153,8 @@ const live = new Live(hear, async (what, failures) => {
 async function start(user) {
   try {
     if (!(await load(user))) return;
-    // The address or the last visit may name a person by name, or one who is gone.
-    if (live.user !== state.me.id) live.connect(state.me.id);
+    // The address may call a person by name, which the live connection understands; one who is gone it does not.
+    if (![state.me.id, state.me.name].includes(live.user)) live.connect(state.me.id);
     await afterLoad();
   } catch (error) {
     fatal(error);

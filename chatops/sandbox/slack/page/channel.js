@@ -47,7 +47,8 @@ function drawHead() {
   const back = iconButton("back", "Back to the list", () => (document.body.dataset.pane = "list"), { class: "icon-button phone-only" });
   if (isApp()) {
     const own = appChannel();
-    const tab = (id, label) => h("button", { type: "button", role: "tab", "aria-selected": String(state.channel === id), onclick: () => emit("goto", { channel: id }) }, label);
+    const count = (id) => state.channels.get(id)?.unread || 0;
+    const tab = (id, label) => h("button", { type: "button", role: "tab", "aria-selected": String(state.channel === id), onclick: () => emit("goto", { channel: id }) }, label, (count(id) && h("span", { class: "mentions", "aria-label": `${count(id)} unread` }, String(count(id)))) || "");
     return head.replaceChildren(back, avatar(state.people.get(state.app.bot_user_id), 28), h("div", { class: "pane-title" }, h("h1", null, state.app.name)),
       h("div", { class: "tabs", role: "tablist", "aria-label": state.app.name }, tab(HOME, "Home"), own && tab(own.id, "Messages")));
   }
@@ -96,8 +97,8 @@ export async function loadPlace() {
       if (state.me === me) state.home = view || state.home;
       if (state.channel === HOME) draw();
     } else {
-      const { messages } = await api.messages(channel);
-      if (state.me === me) loaded(channel, messages);
+      const answer = await api.messages(channel);
+      if (state.me === me) loaded(channel, answer);
     }
   } catch (error) {
     toast(error.message);

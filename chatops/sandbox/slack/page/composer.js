@@ -3,7 +3,7 @@ import { h, icon, iconButton, uid } from "./dom.js";
 import { api } from "./api.js";
 import { Listbox } from "./listbox.js";
 import { openMenu } from "./menu.js";
-import { emit, received, state } from "./state.js";
+import { state } from "./state.js";
 import { suggestions } from "./suggest.js";
 import { toast } from "./toast.js";
 
@@ -138,7 +138,7 @@ export class Composer {
     this.list.close();
     try {
       if (text.startsWith("/")) await api.command(channel, text);
-      else await this.#say(channel, text, thread);
+      else await api.say(channel, text, thread || undefined);
     } catch (error) {
       // Slackbot has told the person already; anything else was not sent and goes back into the box.
       if (["operation_timeout", "dispatch_failed", "unknown_command"].includes(error.code)) return;
@@ -146,12 +146,6 @@ export class Composer {
       toast(error.message);
     }
     return undefined;
-  }
-
-  async #say(channel, text, thread) {
-    const { message } = await api.say(channel, text, thread || undefined);
-    if (message && !state.messages.get(channel)?.has(message.ts)) received(channel, message);
-    emit("said", { channel, thread });
   }
 }
 

@@ -27,7 +27,11 @@ export function channelMention(id, label) {
 }
 
 export const broadcast = (word) => h("span", { class: "mention mine" }, `@${word}`);
-export const groupMention = (id, label) => h("span", { class: "mention" }, label || `@${id}`);
+export function groupMention(id, label) {
+  const group = state.usergroups.get(id);
+  const mine = group?.members?.includes(state.me?.id);
+  return h("span", { class: `mention${mine ? " mine" : ""}`, title: group?.name || "" }, group ? `@${group.handle}` : label || `@${id}`);
+}
 
 // What stands between < and >.
 function entity(inner) {

@@ -7,12 +7,12 @@ export const state = {
   me: null,
   people: new Map(),
   channels: new Map(),
+  usergroups: new Map(),
   app: {},
   commands: [],
   shortcuts: [],
   tour: [],
   messages: new Map(), // channel id -> Map(ts -> message), replies among them
-  threads: new Set(), // "channel ts" of the threads whose replies were loaded
   channel: "", // the open channel, or HOME
   thread: "", // ts of the open thread's parent
   home: null,
@@ -36,13 +36,14 @@ export function emit(name, detail = {}) {
 export function take(boot) {
   Object.assign(state, { team: boot.team, app: boot.app || {}, commands: boot.commands || [], shortcuts: boot.shortcuts || [], tour: boot.tour || [] });
   state.people = new Map(boot.people.map((one) => [one.id, one]));
-  state.me = state.people.get(boot.me?.id || boot.me);
+  state.usergroups = new Map((boot.usergroups || []).map((one) => [one.id, one]));
+  state.me = state.people.get(boot.me.id);
   state.channels = new Map(boot.channels.map((one) => [one.id, one]));
 }
 
 export const forget = () => {
   state.messages.clear();
-  state.threads.clear();
+  heardAt.clear();
   state.home = null;
 };
 
@@ -99,19 +100,25 @@ export function inThread(channel, ts) {
   return [...(state.messages.get(channel)?.values() || [])].filter((one) => one.ts === ts || one.thread_ts === ts).sort(byTs);
 }
 
-export function loaded(channel, messages, thread) {
+// The server numbers everything that happens: an answer that was on its way may be older than what the live connection said.
+const heardAt = new Map(); // "channel ts" -> number
+const note = (channel, ts, n) => heardAt.set(`${channel} ${ts}`, n || 0);
+const isNewer = (channel, ts, n) => (heardAt.get(`${channel} ${ts}`) || 0) > n;
+
+/** The messages of a channel, or of a thread in it, as the server had them at its number `n`. */
+export function loaded(channel, { messages, n = Infinity }, thread) {
   const kept = keep(channel);
   const fresh = new Set(messages.map((one) => one.ts));
   for (const old of [...kept.values()]) {
     const inScope = thread ? old.thread_ts === thread && old.ts !== thread : !isReply(old);
-    if (inScope && !fresh.has(old.ts)) kept.delete(old.ts);
+    if (inScope && !fresh.has(old.ts) && !isNewer(channel, old.ts, n)) kept.delete(old.ts);
   }
-  for (const message of messages) kept.set(message.ts, message);
-  if (thread) state.threads.add(`${channel} ${thread}`);
+  for (const message of messages) if (!isNewer(channel, message.ts, n)) kept.set(message.ts, message);
   emit("messages", { channel });
 }
 
-export function received(channel, message) {
+export function received(channel, message, n) {
+  note(channel, message.ts, n);
   const kept = keep(channel);
   const known = kept.has(message.ts);
   kept.set(message.ts, message);
@@ -127,12 +134,14 @@ function count(kept, reply) {
   kept.set(parent.ts, { ...parent, reply_count: (parent.reply_count || 0) + 1, latest_reply: reply.ts, reply_users });
 }
 
-export function changed(channel, message) {
+export function changed(channel, message, n) {
+  note(channel, message.ts, n);
   keep(channel).set(message.ts, message);
   emit("message", { channel, message, kind: "changed" });
 }
 
-export function deleted(channel, ts) {
+export function deleted(channel, ts, n) {
+  note(channel, ts, n);
   const message = state.messages.get(channel)?.get(ts);
   if (!message) return;
   state.messages.get(channel).delete(ts);

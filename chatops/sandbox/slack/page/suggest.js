@@ -35,9 +35,12 @@ function usage(command, rest) {
 function mentions(word, start, end) {
   const people = [...state.people.values()].filter((one) => !one.deleted && (one.name.toLowerCase().startsWith(word) || displayName(one).toLowerCase().includes(word)));
   const bots = (one) => (one.id === state.app.bot_user_id ? 0 : one.is_bot ? 2 : 1);
-  return people.sort((one, other) => bots(one) - bots(other)).slice(0, MOST).map((one) => ({
-    text: displayName(one), side: `@${one.name}`, description: one.title, node: avatar(one, 22), from: start, to: end, fill: `@${one.name} `,
+  const groups = [...state.usergroups.values()].filter((one) => one.handle.toLowerCase().startsWith(word)).map((one) => ({
+    text: `@${one.handle}`, description: one.name, node: icon("people", 20), from: start, to: end, fill: `@${one.handle} `,
   }));
+  return [...people.sort((one, other) => bots(one) - bots(other)).slice(0, MOST).map((one) => ({
+    text: displayName(one), side: `@${one.name}`, description: one.title, node: avatar(one, 22), from: start, to: end, fill: `@${one.name} `,
+  })), ...groups];
 }
 
 function channels(word, start, end) {

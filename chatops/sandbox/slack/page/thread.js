@@ -38,7 +38,7 @@ export async function openThread(ts, { focus = true } = {}) {
   draw();
   if (focus) composer.focus();
   try {
-    loaded(channel, (await api.messages(channel, ts)).messages, ts);
+    loaded(channel, await api.messages(channel, ts), ts);
   } catch (error) {
     toast(error.message);
   }
