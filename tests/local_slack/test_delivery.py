@@ -322,8 +322,8 @@ async def test_call_that_is_never_answered_ends_with_the_clients_patience(acme: 
     await acme.sandbox.fault("timeout_after_store", method="chat.postMessage")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.1)) as session:
         client = web_client(acme.slack, session=session, retry_handlers=[])
-        with pytest.raises(SlackApiError, match="no_text"):
-            await client.chat_postMessage(channel=REQUESTS, text="")  # nothing is stored: the fault waits
+        with pytest.raises(SlackApiError, match="channel_not_found"):
+            await client.chat_postMessage(channel="C404", text="y")  # nothing is stored: the fault waits
         with pytest.raises(TimeoutError):
             await client.chat_postMessage(channel=REQUESTS, text="y")
     await acme.dana.sees("platform-requests", "y")
