@@ -133,7 +133,9 @@ class Kube:
         try:
             return await asyncio.wait_for(look(), self.deadline)
         except TimeoutError:
-            raise AssertionError(f"waited {self.deadline} s for {why}; last seen: {json.dumps(seen[0])[:3000]}") from None
+            raise AssertionError(
+                f"waited {self.deadline} s for {why}; last seen: {json.dumps(seen[0])[:3000]}"
+            ) from None
 
     async def eventually(self, ask: Callable[[], Awaitable[Answer]], fits: Callable[[Answer], bool]) -> Answer:
         """Ask again until the answer fits, for what cannot be watched; returns the last answer after the deadline."""

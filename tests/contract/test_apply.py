@@ -68,7 +68,7 @@ async def test_a_conflict_with_an_edit_names_editor_version_and_path(kube: Kube)
 async def test_several_conflicts_are_all_named(kube: Kube) -> None:
     await kube.apply("configmaps", config_map("settings", a="1", b="1"), "one")
     answer = await kube.apply("configmaps", config_map("settings", a="2", b="2"), "two")
-    assert answer.message.startswith("Apply failed with 2 conflicts: conflicts with \"one\":\n- .data.")
+    assert answer.message.startswith('Apply failed with 2 conflicts: conflicts with "one":\n- .data.')
     assert sorted(cause["field"] for cause in answer.causes) == [".data.a", ".data.b"]
 
 
@@ -207,7 +207,9 @@ async def test_an_atomic_list_is_one_field(kube: Kube) -> None:
 # "Transferring ownership between managers": one manager per concern, the autoscaler's replicas are left alone.
 async def test_leaving_replicas_out_leaves_them_to_whoever_scales(kube: Kube) -> None:
     await kube.apply("deployments", deployment("web", kube.images.first, replicas=2), "chatops-scale")
-    deploy = (await kube.apply("deployments", deployment("web", kube.images.first, replicas=None), "chatops-deploy")).ok()
+    deploy = (
+        await kube.apply("deployments", deployment("web", kube.images.first, replicas=None), "chatops-deploy")
+    ).ok()
     assert deploy["spec"]["replicas"] == 2
     assert "f:replicas" not in owners(deploy)["chatops-deploy/Apply"]["f:spec"]
     newer = deployment("web", kube.images.second, replicas=None)
@@ -267,7 +269,7 @@ async def test_status_in_an_applied_deployment_is_ignored(kube: Kube) -> None:
 async def test_applying_the_status_subresource_has_an_owner_of_its_own(kube: Kube) -> None:
     await kube.apply("deployments", deployment("web", kube.images.first, replicas=0), "one")
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-            "status": {"conditions": [{"type": "Frozen", "status": "True", "reason": "Test", "message": "for a test"}]}}  # fmt: skip
+            "status": {"conditions": [{"type": "Frozen", "status": "True", "reason": "Test"}]}}  # fmt: skip
     path = kube.path("deployments", "web", "status")
     answer = (await kube.patch(path, body, APPLY, fieldManager="reporter")).ok()
     assert "f:status" in owners(answer)["reporter/Apply/status"]

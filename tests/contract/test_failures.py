@@ -1,4 +1,4 @@
-"""How workloads that fail look. Shapes: Kubernetes documentation, "Pod Lifecycle", "Images", "Debug Pods", "Resource Quotas"."""
+"""How workloads that fail look. Shapes: Kubernetes documentation, "Pod Lifecycle", "Images", "Resource Quotas"."""
 
 from __future__ import annotations
 
@@ -87,8 +87,9 @@ async def test_a_quota_stops_pods_and_says_so_on_the_deployment(kube: Kube) -> N
         "deployments", "web", lambda d: bool(condition(d, "ReplicaFailure")), "the ReplicaFailure condition"
     )
     assert condition(failed, "ReplicaFailure")["reason"] == "FailedCreate"
-    assert "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1" in (
-        condition(failed, "ReplicaFailure")["message"]
+    assert (
+        "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1"
+        in (condition(failed, "ReplicaFailure")["message"])
     )
     events = await kube.until(
         kube.path("events"), lambda all_: any(e["reason"] == "FailedCreate" for e in all_), "a FailedCreate event"

@@ -71,7 +71,9 @@ async def test_an_update_from_a_stale_version_conflicts(kube: Kube) -> None:
     assert int(newer["metadata"]["resourceVersion"]) > int(created["metadata"]["resourceVersion"])
     answer = await kube.call("PUT", path, {**created, "data": {"a": "3"}})
     assert (answer.status, answer.reason) == (409, "Conflict")
-    assert answer.message.startswith('Operation cannot be fulfilled on configmaps "settings": the object has been modified')
+    assert answer.message.startswith(
+        'Operation cannot be fulfilled on configmaps "settings": the object has been modified'
+    )
     unconditional = config_map("settings", a="4")
     assert (await kube.call("PUT", path, unconditional)).ok()["data"] == {"a": "4"}
 
@@ -145,7 +147,11 @@ async def test_dry_run_takes_no_other_value(kube: Kube) -> None:
 async def test_deleting_with_the_wrong_uid_or_version_conflicts(kube: Kube) -> None:
     created = await kube.create("configmaps", config_map("settings", a="1"))
     path = kube.path("configmaps", "settings")
-    wrong = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "00000000-0000-0000-0000-000000000000"}}
+    wrong = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": "00000000-0000-0000-0000-000000000000"},
+    }
     assert (await kube.call("DELETE", path, wrong)).status == 409
     wrong["preconditions"] = {"resourceVersion": "1"}
     answer = await kube.call("DELETE", path, wrong)

@@ -21,10 +21,15 @@ async def run(kube: Kube, image: str = "", replicas: int = 2, **spec: object) ->
     return await kube.until_one("deployments", "web", rolled_out, "the first rollout")
 
 
+async def reached(kube: Kube, revision: str) -> Obj:
+    """Wait until this revision of the Deployment is rolled out."""
+    return await kube.until_one(
+        "deployments", "web", lambda d: rolled_out(d) and d["metadata"]["annotations"][REVISION] == revision, revision
+    )
+
+
 async def set_image(kube: Kube, image: str, **annotations: str) -> None:
-    operations: list[Obj] = [
-        {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}
-    ]
+    operations: list[Obj] = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]
     (await kube.patch(kube.path("deployments", "web"), operations, JSON_PATCH)).ok()
     if annotations:
         (await kube.patch(kube.path("deployments", "web"), {"metadata": {"annotations": annotations}}, MERGE)).ok()
@@ -87,7 +92,7 @@ async def test_a_rolling_update_keeps_within_surge_and_unavailable(kube: Kube) -
 async def test_a_new_template_makes_a_new_revision_and_keeps_the_old_set(kube: Kube) -> None:
     await run(kube)
     await set_image(kube, kube.images.second, **{CAUSE: "deploy 2"})
-    await kube.until_one("deployments", "web", lambda d: rolled_out(d) and d["metadata"]["annotations"][REVISION] == "2", "it")
+    await reached(kube, "2")
     old, new = await kube_sets(kube, 2)
     assert (old["spec"]["replicas"], new["spec"]["replicas"]) == (0, 2)
     assert new["metadata"]["annotations"][CAUSE] == "deploy 2"
@@ -95,10 +100,14 @@ async def test_a_new_template_makes_a_new_revision_and_keeps_the_old_set(kube: K
     assert old["spec"]["template"]["spec"]["containers"][0]["image"] == kube.images.first
 
 
+def is_settled(rs: Obj) -> bool:
+    return (rs.get("status") or {}).get("replicas", 0) == rs["spec"]["replicas"]
+
+
 async def kube_sets(kube: Kube, count: int) -> list[Obj]:
     await kube.until(
         kube.path("replicasets"),
-        lambda found: len(found) == count and all((rs.get("status") or {}).get("replicas", 0) == rs["spec"]["replicas"] for rs in found),
+        lambda found: len(found) == count and all(map(is_settled, found)),
         f"{count} settled ReplicaSets",
     )  # fmt: skip
     return await sets(kube)
@@ -109,9 +118,9 @@ async def test_going_back_uses_the_old_set_under_a_new_revision(kube: Kube) -> N
     await run(kube)
     [first] = await sets(kube)
     await set_image(kube, kube.images.second)
-    await kube.until_one("deployments", "web", lambda d: rolled_out(d) and d["metadata"]["annotations"][REVISION] == "2", "2")
+    await reached(kube, "2")
     await set_image(kube, kube.images.first)
-    await kube.until_one("deployments", "web", lambda d: rolled_out(d) and d["metadata"]["annotations"][REVISION] == "3", "3")
+    await reached(kube, "3")
     second, third = await kube_sets(kube, 2)
     assert third["metadata"]["uid"] == first["metadata"]["uid"]
     assert third["metadata"]["annotations"][REVISION] == "3"
@@ -125,8 +134,7 @@ async def test_old_sets_beyond_the_history_limit_go(kube: Kube) -> None:
     for number in ("2", "3"):
         env = {"spec": {"template": {"metadata": {"annotations": {"step": number}}}}}
         (await kube.patch(kube.path("deployments", "web"), env, MERGE)).ok()
-        await kube.until_one("deployments", "web",
-                             lambda d, n=number: rolled_out(d) and d["metadata"]["annotations"][REVISION] == n, number)  # fmt: skip
+        await reached(kube, number)
     left = await kube_sets(kube, 2)
     assert [rs["metadata"]["annotations"][REVISION] for rs in left] == ["2", "3"]
 
@@ -135,7 +143,9 @@ async def test_scaling_changes_the_number_without_a_new_revision(kube: Kube) -> 
     await run(kube)
     path = kube.path("deployments", "web", "scale")
     (await kube.patch(path, {"spec": {"replicas": 4}}, MERGE)).ok()
-    grown = await kube.until_one("deployments", "web", lambda d: d["spec"]["replicas"] == 4 and rolled_out(d), "four pods")
+    grown = await kube.until_one(
+        "deployments", "web", lambda d: d["spec"]["replicas"] == 4 and rolled_out(d), "four pods"
+    )
     assert grown["metadata"]["annotations"][REVISION] == "1"
     (await kube.patch(path, {"spec": {"replicas": 1}}, MERGE)).ok()
     await kube.until(kube.path("pods"), lambda pods: len(pods) == 1, "one pod left")
@@ -172,7 +182,7 @@ async def test_a_paused_deployment_waits_until_it_is_resumed(kube: Kube) -> None
     assert condition(paused, "Progressing")["status"] == "Unknown"
     assert len(await sets(kube)) == 1
     (await kube.patch(path, {"spec": {"paused": False}}, MERGE)).ok()
-    await kube.until_one("deployments", "web", lambda d: rolled_out(d) and d["metadata"]["annotations"][REVISION] == "2", "it")
+    await reached(kube, "2")
 
 
 # "Deployment status": the ReplicaSet's events and the Deployment's say what was scaled.
@@ -248,7 +258,7 @@ async def test_a_restart_annotation_rolls_all_pods(kube: Kube) -> None:
     stamp = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
     body = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
     (await kube.patch(kube.path("deployments", "web"), body, MERGE)).ok()
-    await kube.until_one("deployments", "web", lambda d: rolled_out(d) and d["metadata"]["annotations"][REVISION] == "2", "it")
+    await reached(kube, "2")
     await kube.until(
         kube.path("pods"), lambda pods: len(pods) == 2 and not before & {p["metadata"]["uid"] for p in pods}, "new pods"
     )

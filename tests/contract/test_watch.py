@@ -94,7 +94,7 @@ async def test_a_bookmark_carries_a_version_and_nothing_else(kube: Kube) -> None
     events = kube.watch(
         kube.path("configmaps"), resourceVersion=version, timeoutSeconds=3, allowWatchBookmarks=True, **OURS
     )
-    [mark] = [event for event in await collect(events, 1, kube.deadline)]
+    [mark] = await collect(events, 1, kube.deadline)
     assert mark["type"] == "BOOKMARK"
     assert mark["object"]["kind"] == "ConfigMap"
     assert int(mark["object"]["metadata"]["resourceVersion"]) >= int(version)
@@ -146,7 +146,11 @@ async def test_the_clients_own_watch_reads_typed_objects(kube: Kube) -> None:
     core = client.CoreV1Api(kube.api)
     async with watch.Watch() as watching:
         stream = watching.stream(
-            core.list_namespaced_config_map, kube.namespace, resource_version=version, timeout_seconds=30, label_selector="made-by"
+            core.list_namespaced_config_map,
+            kube.namespace,
+            resource_version=version,
+            timeout_seconds=30,
+            label_selector="made-by",
         )
         event = await asyncio.wait_for(anext(stream), kube.deadline)
     assert (event["type"], event["object"].metadata.name) == ("ADDED", "b")
