@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
 from approvals.policy import missing
 from approvals.request import ENDED, Request, State, Vote
+from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person, Standing
 
@@ -104,6 +105,22 @@ def move(request: Request, event: Event, now: float, **changes: Any) -> Request:
         changes.setdefault("ended_at", now)
         changes.setdefault("progress", "")
     return request.model_copy(update={**changes, "state": state, "updated_at": now, "version": request.version + 1})
+
+
+def sources_of(person: Person, sources: Iterable[str], team: str, platform: Platform) -> tuple[str, ...]:
+    """Those of the sources (``group:NAME``, ``team-leads`` of ``team``, ``user:NAME``) that a person belongs to.
+
+    Nobody but a full member of the home workspace belongs to any.
+    """
+    leads = platform.teams[team].leads if team in platform.teams else ()
+
+    def belongs(source: str) -> bool:
+        kind, _, name = source.partition(":")
+        if source == "team-leads":
+            return any(map(person.is_named, leads))
+        return name in person.groups if kind == "group" else kind == "user" and person.is_named(name)
+
+    return tuple(source for source in dict.fromkeys(sources) if person.is_member and belongs(source))
 
 
 REFUSALS = {

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from approvals import policy
 from approvals.lifecycle import is_requester
 from approvals.request import Approver, Request
-from chatops.kernel.action import Action, Context, InputKind, Questions, inputs_of
+from chatops.kernel.action import Action, Context, Questions
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Decision, Plan, digest
@@ -85,22 +85,17 @@ class Planner:
     ) -> Decision:
         """Policy's word on a plan."""
         facts = self.facts(action, inputs, requester, plan)
-        return await policy.decide(
-            self.configuration.platform, facts, self.evaluate, member=requester.is_member, broke_glass=broke_glass
-        )
+        return await policy.decide(self.configuration.platform, facts, self.evaluate, broke_glass=broke_glass)
 
-    def facts(
-        self, action: Action, inputs: BaseModel | Mapping[str, Any], requester: Person, plan: Plan | None = None
-    ) -> dict[str, Any]:
-        """The CEL variables for one decision; of inputs that are still missing, their blanks."""
+    def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
+        """The CEL variables for one decision."""
         platform = self.configuration.platform
-        values = inputs.model_dump() if isinstance(inputs, BaseModel) else blanks(action) | dict(inputs)
         return policy.facts(
             action,
-            values,
+            inputs,
             requester,
-            environment=platform.environments.get(values.get("environment") or ""),
-            service=platform.services.get(values.get("service") or ""),
+            environment=platform.environments.get(getattr(inputs, "environment", "") or ""),
+            service=platform.services.get(getattr(inputs, "service", "") or ""),
             plan=plan,
             now=datetime.fromtimestamp(self.clock.now(), UTC),
         )
@@ -121,14 +116,6 @@ class Planner:
                 if person.is_member and not is_requester(request, person):
                     found[person.id] = Approver(id=person.id, name=person.name, email=person.email)
         return tuple(sorted(found.values(), key=lambda approver: approver.name))
-
-
-def blanks(action: Action) -> dict[str, Any]:
-    """Every input of an action with its default, or the blank of its type."""
-    empty = {InputKind.INTEGER: 0, InputKind.BOOLEAN: False}
-    return {
-        one.name: empty.get(one.kind, "") if one.default is None else one.default for one in inputs_of(action.inputs)
-    }
 
 
 def team_of(request: Request, configuration: Configuration) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from approvals import policy, store
-from approvals.lifecycle import stands
+from approvals.lifecycle import sources_of, stands
 from approvals.request import Request
 from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, inputs_of
@@ -20,9 +20,19 @@ from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused, set_paused
-from chatops.requests.planning import Planner
+from chatops.requests.planning import Planner, team_of
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """What App Home shows of a person: rows as ``Answers.requests`` gives them."""
+
+    waiting: tuple[Mapping[str, Any], ...]
+    mine: tuple[Mapping[str, Any], ...]
+    buttons: tuple[Button, ...]
+    paused: str = ""
 
 
 @dataclass(slots=True)
@@ -55,12 +65,7 @@ class Answers:
             return is_operator(person, platform)
         if action.risk == "read":
             return True
-        for environment in platform.environments:
-            facts = self.planner.facts(action, {"environment": environment}, person)
-            decision = await policy.decide(platform, facts, self.planner.evaluate, member=True)
-            if decision.outcome != "deny" or decision.break_glass in person.groups:
-                return True
-        return False
+        return await policy.possible(platform, action, person, self.planner.evaluate, self.clock.now())
 
     async def why(self, person: Person, action: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Policy's answer for an action before anyone asks for it; with a real plan when the inputs suffice for one."""
@@ -79,12 +84,13 @@ class Answers:
                 plan = await self.planner.plan(record, inputs, person)
             except (Unavailable, ClusterError, Refused) as away:
                 note = (f"Without looking at the cluster ({away.message}):",)
-        facts = self.planner.facts(record, needed if inputs is None else inputs, person, plan)
-        return note + await self._explain(facts, person)
-
-    async def _explain(self, facts: dict[str, Any], person: Person) -> tuple[str, ...]:
         platform = self.configuration.platform
-        return tuple(await policy.explain(platform, facts, self.planner.evaluate, member=person.is_member))
+        facts = (
+            policy.partial_facts(platform, record, needed, person, self.clock.now())
+            if inputs is None
+            else self.planner.facts(record, inputs, person, plan)
+        )
+        return note + await policy.explain(platform, facts, self.planner.evaluate)
 
     async def requests(
         self, person: Person, whose: Literal["mine", "waiting", "recent"]
@@ -104,7 +110,8 @@ class Answers:
         asks = request.decision.asks if request.decision else ()
         if request.requester_id == person.id or any(vote.person_id == person.id for vote in request.votes):
             return False
-        return bool(policy.sources_of(person, [one for ask in asks for one in ask.sources], platform, request.service))
+        asked = [source for ask in asks for source in ask.sources]
+        return bool(sources_of(person, asked, team_of(request, self.configuration), platform))
 
     async def pause(self, person: Person, paused: bool, reason: str) -> str:
         """Stops or resumes new writes; for the platform team."""
@@ -132,7 +139,8 @@ class Answers:
         if given.get("service") not in platform.services or given.get("environment") not in platform.environments:
             return ()
         lines = [await self._now(person, given)]
-        lines += (await self._explain(self.planner.facts(record, given, person), person))[:4]
+        facts = policy.partial_facts(platform, record, given, person, self.clock.now())
+        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True)
         holder = await self.database.read(store.holder, given["service"], given["environment"])
         if holder is not None:
             lines.append(f"Under way there: {stands(holder)}")
@@ -150,6 +158,16 @@ class Answers:
             return f"What runs there can't be asked now: {away.message}"
         return f"Now: {answer.lines[0]}" if answer.lines else answer.title
 
+    async def home(self, person: Person) -> HomePage:
+        """What App Home shows."""
+        stop = await self.database.read(paused)
+        return HomePage(
+            waiting=await self.requests(person, "waiting"),
+            mine=await self.requests(person, "mine"),
+            buttons=_buttons(await self.allowed(person)),
+            paused=_paused_by(stop),
+        )
+
     async def first_page(self, person: Person) -> Answer:
         """What this person can do, their recent requests, a button per common action."""
         allowed = await self.allowed(person)
@@ -162,18 +180,24 @@ class Answers:
             lines += ["", "*Your recent requests*", *(_line(one) for one in mine[:5])]
         stop = await self.database.read(paused)
         if stop:
-            lines.insert(0, f"⏸ New writes are paused by {stop['by']}: {stop['why'] or 'no reason given'}")
-        buttons = tuple(
-            Button(action.button, action.name, form=bool(inputs_of(action.inputs)))
-            for action in allowed
-            if action.button
-        )
-        return Answer("What you can do", tuple(lines), buttons=buttons, context="Details: /platform help ACTION")
+            lines.insert(0, f"⏸ {_paused_by(stop)}")
+        context = "Details: /platform help ACTION"
+        return Answer("What you can do", tuple(lines), buttons=_buttons(allowed), context=context)
+
+
+def _paused_by(stop: Mapping[str, str]) -> str:
+    return f"New writes are paused by {stop['by']}: {stop['why'] or 'no reason given'}" if stop else ""
+
+
+def _buttons(allowed: Iterable[Action]) -> tuple[Button, ...]:
+    return tuple(
+        Button(action.button, action.name, form=bool(inputs_of(action.inputs))) for action in allowed if action.button
+    )
 
 
 def is_operator(person: Person, platform: Platform) -> bool:
     """Whether this person is on the platform team."""
-    return bool(policy.sources_of(person, platform.operators, platform))
+    return bool(sources_of(person, platform.operators, "", platform))
 
 
 def row(request: Request) -> Mapping[str, Any]:

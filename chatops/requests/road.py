@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from approvals import lifecycle, policy, store
-from approvals.lifecycle import CANCELLABLE, Event, is_requester, stands
+from approvals import lifecycle, store
+from approvals.lifecycle import CANCELLABLE, Event, is_requester, sources_of, stands
 from approvals.request import Request, State, Vote
 from chatops.kernel.action import Action, Answer
 from chatops.kernel.diff import unified
@@ -22,8 +22,8 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
 from chatops.requests.parse import parse
-from chatops.requests.planning import Planner
-from chatops.requests.questions import Answers
+from chatops.requests.planning import Planner, team_of
+from chatops.requests.questions import Answers, HomePage
 from chatops.requests.register import Register, approvers, card
 
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
@@ -119,6 +119,11 @@ class Road:
         self.permit(person)
         return await self.questions.first_page(person)
 
+    async def home(self, *, person: Person) -> HomePage:
+        """What App Home shows."""
+        self.permit(person)
+        return await self.questions.home(person)
+
     async def diff(self, request: int, *, person: Person) -> str:
         """The whole diff of a request's plan."""
         self.permit(person)
@@ -151,7 +156,7 @@ class Road:
         platform = self.configuration.platform
         asks = request.decision.asks if request.decision else ()
         asked = [source for ask in asks for source in ask.sources]
-        sources = policy.sources_of(person, asked, platform, request.service)
+        sources = sources_of(person, asked, team_of(request, self.configuration), platform)
         lifecycle.check_voter(request, person, sources)
         if not request.digest.startswith(digest):
             self._show_again(tx, request)

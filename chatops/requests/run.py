@@ -22,7 +22,7 @@ from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, 
 from chatops.kernel.rollout import Rollout
 from chatops.requests.planning import Planner
 from chatops.requests.register import Register
-from commands.workload import diagnose, watch_rollout
+from commands.watching import diagnose, watch_rollout
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from chatops.kernel.action import Action, Answer, Questions
+from chatops.kernel.action import Action, Answer, Button, Questions
 from chatops.kernel.people import Person
 
 Verdict = Literal["approve", "reject", "withdraw"]
@@ -23,6 +23,19 @@ class Asked(Protocol):
     def channel(self) -> str: ...
     @property
     def fresh(self) -> bool: ...
+
+
+class HomePage(Protocol):
+    """What App Home shows of a person."""
+
+    @property
+    def waiting(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def mine(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def buttons(self) -> Sequence[Button]: ...
+    @property
+    def paused(self) -> str: ...
 
 
 class Road(Protocol):
@@ -62,3 +75,5 @@ class Road(Protocol):
     ) -> str: ...
 
     async def choose(self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "") -> str: ...
+
+    async def home(self, *, person: Person) -> HomePage: ...

@@ -11,10 +11,12 @@ from approvals.lifecycle import (
     check_voter,
     move,
     reject,
+    sources_of,
     stands,
     withdraw,
 )
 from approvals.request import ENDED, Approver, Request, State, Vote
+from chatops.kernel.catalog import Platform, Team
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import Ask, Decision
@@ -29,7 +31,8 @@ def request(state: State = State.WAITING, **changes: object) -> Request:
     return Request(
         id=1042, action="deploy", title="Deploy", inputs={}, service="checkout", environment="production",
         state=state,
-        requester_id="U0DANA", requester_name="Dana", requester_email="dana@acme.test", decision=ONE_LEAD, digest="7f3a",
+        requester_id="U0DANA", requester_name="Dana", requester_email="dana@acme.test", decision=ONE_LEAD,
+        digest="7f3a",
         approvers=(Approver(id="U0LEE", name="Lee"),), **changes,
     )  # fmt: skip
 
@@ -122,3 +125,16 @@ def test_only_full_members_decide(standing: Standing) -> None:
 def test_a_member_nobody_asked_is_told_who_decides() -> None:
     with pytest.raises(Refused, match="Lee"):
         check_voter(request(), LEE, ())
+
+
+def test_sources_are_those_asked_for_that_the_person_belongs_to() -> None:
+    asked = ("group:leads", "team-leads", "user:lee@acme.test", "group:security")
+    platform = Platform(teams={"shop": Team(name="shop", leads=("LEE@acme.test",))})
+    assert sources_of(LEE, asked, "shop", platform) == asked[:3]
+    assert sources_of(DANA, asked, "shop", platform) == ()
+    assert sources_of(LEE, asked, "gone", platform) == ("group:leads", "user:lee@acme.test")
+
+
+def test_a_guest_belongs_to_nothing() -> None:
+    guest = LEE.model_copy(update={"standing": Standing.GUEST})
+    assert sources_of(guest, ("group:leads",), "", Platform()) == ()

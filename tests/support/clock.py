@@ -1,9 +1,11 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks for tests: one that stands still until it is moved, one that runs from a fixed moment on."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import time
+from datetime import UTC, datetime
 from itertools import count
 
 MONDAY = 1_781_510_400.0  # Monday 15 June 2026, 08:00 UTC
@@ -54,3 +56,25 @@ class MovableClock:
         """Lets whoever was woken run until it waits again (a handful of steps of the loop)."""
         for _ in range(8):
             await asyncio.sleep(0)
+
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday, outside of every freeze
+
+
+class ShiftedClock:
+    """Runs like the system's clock, ``offset`` seconds apart from it, and can be moved forward."""
+
+    def __init__(self, offset: float | None = None) -> None:
+        self.offset = START - time.time() if offset is None else offset
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        return time.time() + self.offset
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits, but never long: nothing that uses this clock asserts how long something took."""
+        await asyncio.sleep(min(max(seconds, 0.0), 0.05))
+
+    def advance(self, seconds: float) -> None:
+        """Moves time on for whoever looks next; nobody is woken."""
+        self.offset += seconds

@@ -12,11 +12,9 @@ import asyncio
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +24,12 @@ from chatops.main import Assistant, Settings
 from chatops.kernel import audit
 from chatops.kernel.ports import Tx
 from chatops.sandbox.cluster import PracticeCluster
+from tests.support.clock import ShiftedClock
 from tests.support.people import Acme, acme_slack
 
 ACME = Path(__file__).parents[2] / "examples" / "acme"
 REQUESTS, DEPLOYS = "platform-requests", "deploys"
-START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday, outside of every freeze
 PACE = 0.02
-
-
-class ShiftedClock:
-    """Runs like the system's clock, from a fixed moment on, and can be moved forward."""
-
-    def __init__(self, start: float = START) -> None:
-        self._offset = start - time.time()
-
-    def now(self) -> float:
-        return time.time() + self._offset
-
-    async def sleep(self, seconds: float) -> None:
-        """Waiting for an outside system that is away is shortened; nothing here asserts how long it took."""
-        await asyncio.sleep(min(max(seconds, 0.0), 0.05))
-
-    def advance(self, seconds: float) -> None:
-        self._offset += seconds
 
 
 @dataclass

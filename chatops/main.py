@@ -1,0 +1,249 @@
+"""The composition root, the only module that sees everything: the assistant as one ``async with``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from slack_sdk.errors import SlackApiError
+
+from chatops.adapters.cel import CelEvaluator
+from chatops.adapters.clock import SystemClock
+from chatops.adapters.configuration.live import LiveConfiguration
+from chatops.adapters.configuration.problems import Problem
+from chatops.adapters.kubernetes.clusters import KubernetesClusters
+from chatops.adapters.sqlite import SQLite
+from chatops.http.gauges import Gauges
+from chatops.http.health import Readiness
+from chatops.http.server import HttpServer
+from chatops.kernel import audit
+from chatops.kernel.catalog import Platform
+from chatops.kernel.errors import PlatformError
+from chatops.kernel.metrics import Metrics
+from chatops.kernel.ports import Clock, Lane, Post, Tx
+from chatops.notices.ledger import DeployLedger
+from chatops.points import OnPoint, cluster_points, commit_points, slack_points
+from chatops.requests.deadlines import Deadlines
+from chatops.requests.engine import Engine
+from chatops.requests.planning import Planner
+from chatops.requests.questions import Answers
+from chatops.requests.register import Register
+from chatops.requests.road import Road
+from chatops.requests.run import Runner
+from chatops.slack import front
+from chatops.slack.client import SLACK, SlackClient
+from chatops.slack.directory import Home
+from chatops.slack.homes import Homes
+from chatops.slack.intake import prune
+from chatops.slack.messenger import Messenger
+from chatops.slack.rendering import renderers
+from chatops.slack.socket import Socket
+from commands import registry
+
+log = logging.getLogger("chatops")
+
+LISTEN = "127.0.0.1:8080"
+LOOK_EVERY = 5  # seconds between looks for what is due
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; secrets are never shown."""
+
+    config: Path
+    database: str = "chatops.db"
+    bot_token: str = field(default="", repr=False)
+    app_token: str = field(default="", repr=False)  # given: Socket Mode
+    signing_secret: str = field(default="", repr=False)  # given: HTTP at POST /slack/events
+    slack_api_url: str = SLACK
+    public_url: str = ""
+    listen: str = LISTEN
+    kubeconfig: str | Mapping[str, Any] = ""
+
+    @classmethod
+    def from_environment(cls, config: Path, environ: Mapping[str, str]) -> Settings:
+        """Reads the environment; raises ``PlatformError`` with all that is missing."""
+        missing = [] if environ.get("SLACK_BOT_TOKEN") else ["SLACK_BOT_TOKEN is not set (the bot token, xoxb-…)"]
+        if not environ.get("SLACK_APP_TOKEN") and not environ.get("SLACK_SIGNING_SECRET"):
+            missing.append("SLACK_APP_TOKEN (for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP) is needed")
+        database = environ.get("CHATOPS_DATABASE", "chatops.db")
+        if "://" in database:
+            missing.append("CHATOPS_DATABASE: this version keeps its state in SQLite; give the path of a file")
+        if missing:
+            raise PlatformError("\n".join(missing))
+        return cls(
+            config=config,
+            database=database,
+            bot_token=environ["SLACK_BOT_TOKEN"],
+            app_token=environ.get("SLACK_APP_TOKEN", ""),
+            signing_secret=environ.get("SLACK_SIGNING_SECRET", ""),
+            slack_api_url=environ.get("SLACK_API_URL", SLACK).rstrip("/") + "/",
+            public_url=environ.get("CHATOPS_PUBLIC_URL", ""),
+            listen=environ.get("CHATOPS_LISTEN", LISTEN),
+            kubeconfig=environ.get("KUBECONFIG", ""),
+        )
+
+
+class Assistant:
+    """The whole program: everything built and handed to each other on entering, ended in reverse on leaving.
+
+    ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
+    the process.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self._on_point = on_point
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._build()
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    # building ------------------------------------------------------------------------------------------------------
+
+    async def _build(self) -> None:
+        enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
+        self.actions = registry.load()
+        self.configuration = LiveConfiguration(settings.config, self.actions, self.clock)
+        self.database = await enter(SQLite(settings.database, on_commit_point=hook and commit_points(hook)))
+        self.clusters = await enter(KubernetesClusters(settings.kubeconfig, on_call=hook and cluster_points(hook)))
+        evaluator = CelEvaluator()
+        self._stack.push_async_callback(evaluator.close)
+        session = await enter(aiohttp.ClientSession())
+        self.client = SlackClient(settings.bot_token, settings.slack_api_url, session, self.metrics)
+        self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
+        self.messenger = Messenger(
+            self.database, self.client, self.clock, renderers(self.clock), on_call=hook and slack_points(hook)
+        )
+        self._build_road(evaluator)
+        self.front = front.Front(
+            road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
+            outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
+            show_home=Homes(self.client, self.road, self.directory, self.clock).show,
+        )  # fmt: skip
+
+    def _build_road(self, evaluator: CelEvaluator) -> None:
+        database, configuration, clock = self.database, self.configuration, self.clock
+        ledger = DeployLedger(database, self.messenger, configuration)
+        register = Register(self.messenger, configuration, clock, ledger.ended)
+        planner = Planner(
+            self.actions, configuration, self.clusters, self.directory, evaluator.evaluate_all, ledger, clock
+        )
+        questions = Answers(self.actions, database, planner, configuration, clock)
+        planner.questions = questions
+        runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock)
+        self.engine = Engine(database, register, planner, runner, clock)
+        register.wake = self.engine.wake
+        self.register = register
+        self.deadlines = Deadlines(database, register, clock)
+        self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
+
+    # starting ------------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        settings = self.settings
+        self._background(self.configuration.watch(self._changed, self._refused), "configuration")
+        self._background(self.messenger.run(), "messenger")
+        self._stack.push_async_callback(self.messenger.close)
+        self._stack.push_async_callback(self.engine.close)
+        self._stack.push_async_callback(self.front.close)
+        await self.engine.start()
+        await self.messenger.audit_cards()
+        readiness = Readiness(self.database)
+        readiness.came_up("database")
+        self.http = await self._stack.enter_async_context(
+            HttpServer(
+                settings.listen, self.front.app, settings.signing_secret, self.metrics, readiness.missing,
+                count=Gauges(self.database, self.metrics).count, now=self.clock.now,
+            )
+        )  # fmt: skip
+        if settings.app_token:
+            up = partial(readiness.came_up, "slack")
+            socket = Socket(self.front.app, self.client, settings.app_token, self.metrics, up=up)
+            await socket.open()
+            self._stack.push_async_callback(socket.close)
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self._prune, "interval", hours=1, max_instances=1, coalesce=True)
+        scheduler.start()
+        readiness.came_up("scheduler")
+        self._stack.callback(scheduler.shutdown, wait=False)
+        self._background(self._meet_slack(readiness), "meet Slack")
+
+    async def _meet_slack(self, readiness: Readiness) -> None:
+        """Learns who we are, however long Slack is away; then works off what an earlier run left."""
+        home, delay = self.directory.home, 0.5
+        while not home.team_id:
+            try:
+                await home.learn(self.client)
+            except (SlackApiError, OSError, TimeoutError, aiohttp.ClientError) as away:
+                log.warning("Slack does not say who we are (%s); trying again in %g s", away, delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 30.0)
+        if not self.settings.app_token:  # with Socket Mode the connection says so
+            readiness.came_up("slack")
+        await self.front.open()
+
+    def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Runs beside until the end; a failure of its own ends up in the log."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_log_failure)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+
+    async def _prune(self) -> None:
+        await self.database.write(prune, self.clock.now())
+
+    async def _changed(self, platform: Platform) -> None:
+        log.info("the configuration changed, its digest is %s", platform.digest[:12])
+        self.front.picking.index()
+
+    async def _refused(self, problems: Sequence[Problem]) -> None:
+        """The last good configuration stays; the platform team is told."""
+        await self.database.write(self._tell_refused, problems, await self._operators())
+
+    async def _operators(self) -> list[str]:
+        found = [await self.directory.members(source) for source in self.configuration.platform.operators]
+        return list(dict.fromkeys(person.id for people in found for person in people))
+
+    def _tell_refused(self, tx: Tx, problems: Sequence[Problem], operators: list[str]) -> None:
+        platform, shown = self.configuration.platform, [str(problem) for problem in problems[:20]]
+        audit.append(
+            tx, chain="platform", who="assistant", what="configuration_refused", data={"problems": shown},
+            at=self.clock.now(), configuration=platform.digest,
+        )  # fmt: skip
+        lines = ["The configuration was changed into something invalid; the last good one stays.", *shown]
+        post = Post(
+            f"configuration/{int(self.clock.now() * 1000)}", Lane.APPROVAL, "note", channel=platform.channels.requests,
+            content={"lines": lines, "mention": operators},
+        )  # fmt: skip
+        self.messenger.show(tx, post)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s ended with a failure", task.get_name(), exc_info=error)

@@ -1,0 +1,58 @@
+"""The assistant as a process that kills itself at one named point: ``python -m tests.fire.victim SETTINGS.json``.
+
+A point is (site, object, occurrence): "before commit _vote #1", "after slack chat.postMessage R-1001/notice #1". Every
+point that is reached is appended to a file, so that the points of a whole run can be listed, and a point that was aimed
+at and not reached is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from chatops.main import Assistant, Settings
+from tests.support.clock import ShiftedClock
+
+
+class Points:
+    """Counts the points that are reached, writes each down, and dies at ``target``. Called from any thread."""
+
+    def __init__(self, file: Path, target: str) -> None:
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._target = target
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def hit(self, site: str, thing: str) -> None:
+        with self._lock:
+            key = f"{site} {thing}"
+            self._seen[key] += 1
+            name = f"{key} #{self._seen[key]}"
+            os.write(self._file, f"{name}\n".encode())
+            if name == self._target:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def main(given: dict[str, Any]) -> None:
+    points = Points(Path(given["points"]), given["target"])
+    settings = Settings(
+        config=Path(given["config"]), database=given["database"], bot_token=given["bot_token"],
+        app_token=given["app_token"], slack_api_url=given["slack_api_url"], kubeconfig=given["kubeconfig"],
+        listen="127.0.0.1:0",
+    )  # fmt: skip
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    async with Assistant(settings, clock=ShiftedClock(given["offset"]), on_point=points.hit):
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text())))
