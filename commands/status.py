@@ -100,7 +100,7 @@ def _in_words(one: Standing) -> Answer:
     if one.seen.state != "healthy" and one.seen.sentence:
         lines.append(one.seen.sentence)
     who = f"deployed by {one.by}" if one.by else "not deployed through the platform"
-    lines.append(f"Since {one.since or 'a time nobody noted'}, {who}")
+    lines.append(f"Since {one.since.removeprefix('on ') or 'a time nobody noted'}, {who}")
     if one.owner:
         return Answer(title, (*lines, f"Belongs to {one.owner}"))
     place = f"{one.service} {one.environment}"

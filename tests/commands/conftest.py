@@ -1,0 +1,32 @@
+"""A practice cluster with Acme's checkout on it, and the adapter that talks to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chatops.adapters.kubernetes import KubernetesClusters, Patience
+from chatops.sandbox.cluster import PracticeCluster
+from tests.support.acme_cluster import hurried, manifests
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[PracticeCluster]:
+    async with PracticeCluster(manifests("checkout"), pace=0.02) as practice:
+        yield practice
+
+
+@pytest.fixture
+def calls() -> list[tuple[str, str]]:
+    """What the adapter says it sends and receives."""
+    return []
+
+
+@pytest.fixture
+async def clusters(cluster: PracticeCluster, calls: list[tuple[str, str]]) -> AsyncIterator[KubernetesClusters]:
+    patience = Patience(connect=0.5, total=0.5)
+    async with KubernetesClusters(
+        cluster.kubeconfig(), patience=patience, sleep=hurried, on_call=lambda verb, thing: calls.append((verb, thing))
+    ) as adapter:
+        yield adapter

@@ -1,0 +1,102 @@
+"""What runs where."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chatops.adapters.kubernetes import KubernetesClusters
+from chatops.kernel.action import Answer
+from chatops.sandbox.cluster import PracticeCluster
+from commands import status
+from tests.support.acme_cluster import ACME, PRODUCTION, Line, Lines, context
+from tests.support.workloads import by_hand, container, deployed
+
+SMALL = ACME.model_copy(update={"services": {name: ACME.services[name] for name in ("checkout", "cart")}})
+
+
+async def answer(clusters: KubernetesClusters, service: str = "", environment: str = "", **more: Any) -> Answer:
+    asked = status.Status(service=service, environment=environment)
+    return await status.answer(asked, context(clusters, service, environment, platform=SMALL, **more))
+
+
+async def test_one_service_in_one_place_is_told_in_words(clusters: KubernetesClusters) -> None:
+    at = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+    ledger = Lines({("checkout", "production"): [Line("5", "Lee", 2.0), Line("1.4.1", "Dana", at.timestamp())]})
+    said = await answer(clusters, "checkout", "production", ledger=ledger, now=at.replace(month=6))
+    assert said.title == "checkout in production"
+    assert said.lines[0] == "1.4.1 healthy, 3 pods ready"
+    assert said.lines[1] == "Since 3 March, deployed by Dana"
+    assert [button.label for button in said.buttons] == ["Deploy", "Roll back"]
+
+
+async def test_what_was_changed_past_the_platform_has_no_deployer(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    await by_hand(cluster, container(image="registry.acme.test/shop/checkout:1.4.9"), "kubectl-set")
+    said = await answer(
+        clusters, "checkout", "production", ledger=Lines({("checkout", "production"): [Line("1.4.1", "Dana", 1.0)]})
+    )
+    assert said.lines[0].startswith("1.4.9")
+    assert said.lines[-1] == "Since today, not deployed through the platform"
+
+
+async def test_a_failing_service_says_why(clusters: KubernetesClusters) -> None:
+    await deployed(clusters, "1.5.0-missing")
+    said = await answer(clusters, "checkout", "production")
+    assert said.lines[0].startswith("1.5.0-missing failing, 0 of 3 pods ready")
+    assert said.lines[1].startswith("The image registry.acme.test/shop/checkout:1.5.0-missing can't be pulled")
+
+
+async def test_without_an_environment_there_is_a_row_for_each(clusters: KubernetesClusters) -> None:
+    said = await answer(clusters, "checkout")
+    assert said.table[0] == ("Environment", "Version", "State", "Since", "By")
+    assert [(row[0], row[1], row[2]) for row in said.table[1:]] == [
+        ("production", "1.4.1", "healthy"),
+        ("staging", "1.4.2", "healthy"),
+    ]
+
+
+async def test_an_environment_lists_its_services_the_unwell_first(clusters: KubernetesClusters) -> None:
+    said = await answer(clusters, environment="production")
+    assert [row[:3] for row in said.table] == [
+        ("Service", "Version", "State"),
+        ("cart", "–", "not there"),
+        ("checkout", "1.4.1", "healthy"),
+    ]
+    assert said.lines == ("1 of 2 services are healthy",)
+
+
+async def test_everything_is_one_table(clusters: KubernetesClusters) -> None:
+    said = await answer(clusters)
+    assert said.table == (
+        ("Service", "production", "staging"), ("checkout", "1.4.1", "1.4.2"), ("cart", "not there", "not there"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [403, 500, "drop", "hang"])
+async def test_an_environment_that_does_not_answer_costs_only_its_row(
+    cluster: PracticeCluster, clusters: KubernetesClusters, fault: int | str
+) -> None:
+    cluster.fault(fault, namespace="shop", times=None)
+    said = await answer(clusters, "checkout")
+    assert said.table[1][2].startswith("the cluster production")
+    assert said.table[2][1:3] == ("1.4.2", "healthy")
+
+
+async def test_a_service_that_is_not_there_is_said(clusters: KubernetesClusters) -> None:
+    assert (await answer(clusters, "cart", "production")).lines == ("Not there.",)
+
+
+async def test_long_tables_are_cut_and_say_so(clusters: KubernetesClusters) -> None:
+    many = {f"s{number}": ACME.services["cart"].model_copy(update={"name": f"s{number}"}) for number in range(50)}
+    platform = ACME.model_copy(update={"services": many, "environments": {"production": PRODUCTION}})
+    for environment, more in (
+        ("production", "10 more are not shown; name a service."),
+        ("", "10 more services are not shown; name one."),
+    ):
+        asked = status.Status(environment=environment)
+        said = await status.answer(asked, context(clusters, "", environment, platform=platform))
+        assert (len(said.table), said.context) == (41, more)
