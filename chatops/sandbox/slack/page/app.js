@@ -47,7 +47,7 @@ function write() {
 function placeFor(word) {
   if (word === HOME) return HOME;
   const channels = [...state.channels.values()];
-  return (findChannel(word) || channels.find((one) => !one.is_im && one.unread) || channels.find((one) => !one.is_im) || {}).id || HOME;
+  return (findChannel(word) || findChannel(state.tour[0]?.do?.channel) || channels.find((one) => !one.is_im && one.unread) || channels.find((one) => !one.is_im) || {}).id || HOME;
 }
 
 const arrival = wanted(); // before the address is written anew
@@ -231,7 +231,10 @@ on("boot", () => {
 
 window.addEventListener("popstate", async () => {
   const place = wanted();
-  if (place.as && place.as !== state.me.id) return void emit("switch", { user: place.as });
+  if (state.people.has(place.as) && place.as !== state.me.id) {
+    state.channel = place.channel || state.channel;
+    await new Promise((ready) => emit("switch", { user: place.as, ready }));
+  }
   await goTo(placeFor(place.channel));
   if (place.thread && place.thread !== state.thread) await openThread(place.thread, { focus: false });
   await reveal(state.channel, place.reveal);

@@ -38,7 +38,7 @@ export async function refreshFaults() {
 
 function items() {
   const limits = { text: "Slack's rate limits", description: "one post a second and channel", checked: Boolean(limited), run: () => attempt(() => api.settings({ rate_limits: !limited }), limited ? "Rate limits are off" : "Rate limits are on") };
-  const next = NEXT.map(([text, description, fault]) => ({ text, description, run: () => attempt(() => api.addFault(fault), `Armed: ${text.toLowerCase()}`) }));
+  const next = NEXT.map(([text, description, fault]) => ({ text, description, run: () => attempt(() => api.addFault(fault), `Armed: ${text}`) }));
   const clear = { text: "Clear all faults", run: () => attempt(() => api.clearFaults(), "All faults are cleared") };
   return [{ title: "Limits" }, limits, { title: "Make trouble" }, ...next, clear];
 }

@@ -34,6 +34,7 @@ export function emit(name, detail = {}) {
 // ---- people and channels
 
 export function take(boot) {
+  heardAt.clear(); // a server that was started anew counts from the beginning
   Object.assign(state, { team: boot.team, app: boot.app || {}, commands: boot.commands || [], shortcuts: boot.shortcuts || [], tour: boot.tour || [] });
   state.people = new Map(boot.people.map((one) => [one.id, one]));
   state.usergroups = new Map((boot.usergroups || []).map((one) => [one.id, one]));
@@ -43,7 +44,6 @@ export function take(boot) {
 
 export const forget = () => {
   state.messages.clear();
-  heardAt.clear();
   state.home = null;
 };
 
