@@ -1,0 +1,215 @@
+"""The line people type, understood kindly."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chatops.slack.line import Line, Misread, parse, unescape, without_mention, write
+from tests.slack.desk import ACTIONS, platform
+
+ACME = platform()
+CHECKOUT = {"service": "checkout", "version": "1.4.2", "environment": "production"}
+
+
+def read(text: str) -> Line:
+    return parse(text, ACTIONS, ACME)
+
+
+def misread(text: str) -> Misread:
+    with pytest.raises(Misread) as caught:
+        read(text)
+    return caught.value
+
+
+def test_the_declared_order_is_understood_with_the_reason_verbatim() -> None:
+    line = read('deploy checkout 1.4.2 production because  fixes "the cart"  & more  ')
+    assert line == Line("deploy", CHECKOUT, 'fixes "the cart"  & more')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deploy checkout production 1.4.2",
+        "deploy production checkout 1.4.2",
+        "deploy 1.4.2 checkout production",
+        "Deploy Checkout 1.4.2 PRODUCTION",
+        "deploy environment=production checkout 1.4.2",
+        "deploy checkout version=1.4.2 production",
+        "deploy \"checkout\" '1.4.2' production",
+        "deploy “checkout” version=“1.4.2” production",
+        "deploy\u00a0checkout\t1.4.2\nproduction",
+    ],
+)
+def test_words_that_fit_one_way_only_are_understood_in_any_order(text: str) -> None:
+    assert read(text) == Line("deploy", CHECKOUT)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("deploy", {}),
+        ("deploy checkout", {"service": "checkout"}),
+        ("deploy production", {"environment": "production"}),
+        ("deploy checkout production", {"service": "checkout", "environment": "production"}),
+        ("deploy checkout 1.4.2", {"service": "checkout", "version": "1.4.2"}),
+        ("scale checkout production replicas=5", {"service": "checkout", "environment": "production", "replicas": "5"}),
+        ("scale checkout production Replicas=5", {"service": "checkout", "environment": "production", "replicas": "5"}),
+        ("requests waiting", {"whose": "waiting"}),
+    ],
+)
+def test_a_part_of_a_line_is_understood_as_far_as_it_goes(text: str, values: dict[str, str]) -> None:
+    assert read(text).values == values
+
+
+def test_an_action_of_two_words_is_the_one_with_a_dot() -> None:
+    assert read("database create checkout").action == read("database.create checkout").action == "database.create"
+
+
+def test_nothing_typed_is_no_action() -> None:
+    assert read("  ") == Line("")
+
+
+def test_missing_inputs_are_named_by_their_labels() -> None:
+    line = read("deploy checkout")
+    assert line.missing(ACTIONS["deploy"]) == ("Version", "Environment")
+
+
+def test_the_reason_is_an_input_where_the_action_takes_one() -> None:
+    assert read("deploy checkout 1.4.2 production because x").inputs(ACTIONS["deploy"]) == {**CHECKOUT, "reason": "x"}
+    assert read("status checkout because x").inputs(ACTIONS["status"]) == {"service": "checkout"}
+
+
+def test_because_in_quotation_marks_is_a_word() -> None:
+    assert misread('deploy "because" 1.4.2 production').field == "service"
+
+
+@pytest.mark.parametrize(("word", "lifted"), [("yes", True), ("true", True), ("no", False)])
+def test_breaking_the_glass_is_said_with_a_key(word: str, lifted: bool) -> None:
+    assert read(f"deploy checkout 1.4.2 production break_glass={word} because fire").break_glass is lifted
+    assert read(f"deploy checkout 1.4.2 production break-glass={word} because fire").break_glass is lifted
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "suggestion", "corrected"),
+    [
+        ("deplyo checkout 1.4.2 production", "action", "deploy", "deploy checkout 1.4.2 production"),
+        ("databse create checkout", "action", "database.create", "database.create checkout"),
+        (
+            "deploy chekout 1.4.2 production because x",
+            "service",
+            "checkout",
+            "deploy checkout 1.4.2 production because x",
+        ),
+        ("deploy checkout 1.4.2 prodction", "environment", "production", "deploy checkout 1.4.2 production"),
+        ("deploy checkout prodction 1.4.2", "environment", "production", "deploy checkout 1.4.2 production"),
+        ("deploy service=chekout 1.4.2 production", "service", "checkout", "deploy checkout 1.4.2 production"),
+        ("scale checkout production replcas=5", "replcas", "replicas", "scale checkout production replicas=5"),
+        ("requests mein", "whose", "mine", "requests mine"),
+    ],
+)
+def test_a_wrong_word_gets_a_suggestion_and_the_corrected_line(
+    text: str, field: str, suggestion: str, corrected: str
+) -> None:
+    wrong = misread(text)
+    assert (wrong.field, wrong.suggestion) == (field, suggestion)
+    # What is positional after a wrong key was not read yet: the corrected line says the rest the same way.
+    assert read(wrong.corrected).action == read(corrected).action
+    if "=" not in text:
+        assert wrong.corrected == corrected
+
+
+def test_what_was_understood_beside_a_wrong_word_is_kept_for_the_form() -> None:
+    assert misread("deploy chekout 1.4.2 production because x").line == Line(
+        "deploy", {"version": "1.4.2", "environment": "production"}, "x"
+    )
+
+
+def test_a_word_like_no_other_names_what_there_is() -> None:
+    wrong = misread("deploy checkout 1.4.2 mars")
+    assert wrong.suggestion == ""
+    assert "staging, production" in wrong.hint
+
+
+def test_words_too_many_are_taken_for_a_forgotten_because() -> None:
+    wrong = misread("deploy checkout 1.4.2 production fixes the cart")
+    assert wrong.corrected == "deploy checkout 1.4.2 production because fixes the cart"
+
+
+def test_a_version_that_is_none_is_left_to_the_form_of_the_error() -> None:
+    """The road says what a version looks like; the line only says where it goes."""
+    assert read(f"deploy checkout {'9' * 300} production").values["version"] == "9" * 300
+
+
+def test_a_version_named_like_an_environment_is_taken_when_nothing_else_fits() -> None:
+    values = read("deploy checkout version=staging production").values
+    assert values == {"service": "checkout", "version": "staging", "environment": "production"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "typed"),
+    [
+        ("a &amp;&amp; b &lt;c&gt;", "a && b <c>"),
+        ("&amp;lt;", "&lt;"),
+        ("<@U0LEE|lee> and <@U0SAM>", "@lee and @U0SAM"),
+        ("<#C0DEPLOYS|deploys>", "#deploys"),
+        ("<!subteam^S0LEADS|@platform-leads>", "@platform-leads"),
+        ("<!channel> <!here|here>", "@channel @here"),
+        ("<https://a.test/x?a=1&amp;b=2>", "https://a.test/x?a=1&b=2"),
+        ("<http://checkout.io|checkout.io>", "checkout.io"),
+        ("<mailto:dana@acme.test|dana@acme.test>", "dana@acme.test"),
+        ("<mailto:dana@acme.test>", "dana@acme.test"),
+    ],
+)
+def test_slacks_wrapping_is_undone(sent: str, typed: str) -> None:
+    assert unescape(sent) == typed
+
+
+@pytest.mark.parametrize("text", ["<@U0PLATFORM> deploy checkout", "hey <@U0PLATFORM>, deploy checkout"])
+def test_a_mention_is_read_without_our_own_name(text: str) -> None:
+    assert without_mention(text, "U0PLATFORM").split()[-2:] == ["deploy", "checkout"]
+
+
+word = st.text(min_size=1, max_size=12)
+
+
+@given(st.text(max_size=300) | st.lists(st.sampled_from(["deploy", "scale", "checkout", "production", "1.4.2", "because", "x=", "=", '"', "'", "replicas=3", "break_glass=yes", "“"]) | word, max_size=9).map(" ".join))  # fmt: skip
+@example("deploy because because")
+@example('deploy "')
+@example("deploy =")
+def test_any_text_is_understood_or_misread_and_nothing_else(text: str) -> None:
+    try:
+        line = parse(unescape(text), ACTIONS, ACME)
+    except Misread as wrong:
+        assert wrong.message
+        assert not wrong.line.action or wrong.line.action in ACTIONS
+        return
+    assert line.action == "" or line.action in ACTIONS
+
+
+versions = st.from_regex(r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}\Z")
+reasons = st.text(min_size=1, max_size=40).map(str.strip)
+
+
+@given(
+    action=st.sampled_from(["deploy", "scale", "database.create"]),
+    values=st.fixed_dictionaries(
+        {},
+        optional={
+            "service": st.sampled_from(sorted(ACME.services)),
+            "environment": st.sampled_from(sorted(ACME.environments)),
+            "version": versions | word.filter(lambda text: "'" not in text and '"' not in text),
+            "replicas": st.integers(0, 99).map(str),
+        },
+    ),
+    reason=reasons,
+    lifted=st.booleans(),
+)
+def test_a_written_line_reads_back_as_the_same(action: str, values: dict[str, str], reason: str, lifted: bool) -> None:
+    record = ACTIONS[action]
+    takes = {"service", "environment", "replicas" if action == "scale" else "version"}
+    line = Line(action, {name: value for name, value in values.items() if name in takes}, reason, lifted)
+    again = parse(write(record, line), ACTIONS, ACME)
+    assert dict(again.values) == dict(line.values)
+    assert (again.reason, again.break_glass) == (line.reason, line.break_glass)
