@@ -1,64 +1,99 @@
-"""``python -m bench``: one table."""
+"""``python -m bench``: one table, about two minutes.
+
+Rates move with the machine and with whatever else it does; the ratios are of turns taken in the same run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import tempfile
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from bench import store
-from bench.harness import SECRET, Target, answers, compare, free_port, running
+from bench.assistant import LEE, TEAM, Assistant, assistant, keys, warm
+from bench.harness import SECRET, Result, Target, answers, compare, free_port, memory, running
 from bench.payloads import click
 
 ROUNDS = 3
-LOADS = ((1, 100), (16, 1500), (64, 3000))
+LOADS = ((1, 60), (16, 800), (64, 2000))
+CLICKS = ROUNDS * sum(count for _, count in LOADS) + 100
+Rows = list[tuple[str, ...]]
 
 
-async def bare(stack: AsyncExitStack) -> Target:
-    """The server everything is compared with."""
-    port = free_port()
-    command = [sys.executable, "-m", "bench.bare", str(port), SECRET]
-    process = await stack.enter_async_context(running(command))
-    await answers(port, process=process)
-    return Target(
-        "bare bolt", port, lambda n: [click("approve", {"r": 1, "d": "c0ffee"}, user="U01") for _ in range(n)]
-    )
-
-
-def show(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """A table as wide as its words."""
+def show(title: str, heads: tuple[str, ...], rows: Rows) -> None:
+    """A table as wide as its words; the first column to the left, figures to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    print(f"\n{title}")
-    for row in (heads, *rows):
-        print(
-            "  "
-            + "  ".join(
-                cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))
-            )
-        )
+    print(f"\n{title}", flush=True)
+    for first, *rest in (heads, *rows):
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+        print("  " + "  ".join(cells).rstrip(), flush=True)
+
+
+async def in_turns(what: str, bare: Target, ours: Target, loads: tuple[tuple[int, int], ...]) -> Rows:
+    """One row for each number at once: both rates, their ratio, both latencies."""
+    rows: Rows = []
+    for at_once, count in loads:
+        theirs, mine = await compare((bare, ours), count, at_once, ROUNDS)
+        rates = (f"{theirs.rate:,.0f}/s", f"{mine.rate:,.0f}/s", f"{mine.rate / theirs.rate:.2f}")
+        rows.append((f"{what}, {at_once} at once", *rates, _latency(theirs), _latency(mine)))
+    return rows
+
+
+def _latency(result: Result) -> str:
+    return f"{result.median:.1f} / {result.p99:.1f}"
+
+
+def _megabytes(pid: int) -> str:
+    return f"{memory(pid):.0f} MB"
+
+
+async def demo_ready() -> float:
+    """Seconds from the start of ``chatops demo`` to a 200 from /readyz."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        environ = {**os.environ, "CHATOPS_LISTEN": f"127.0.0.1:{port}", "CHATOPS_DATABASE": f"{folder}/chatops.db"}
+        command = [sys.executable, "-c", "from chatops.main import cli; cli()", "demo"]
+        async with running(command, environ=environ, log=Path(folder) / "log") as process:
+            return await answers(port, "/readyz", process=process)
+
+
+async def clicks_and_keys(ours: Assistant, bare_port: int) -> None:
+    """The tables about the running assistant; fails when a click was acknowledged that is not on disk."""
+    bare = Target("bare", bare_port, lambda n: [click("approve", {"r": 1}, user=LEE, team=TEAM) for _ in range(n)])
+    await warm(ours)
+    heads = ("", "bare bolt", "assistant", "ratio", "bare ms (median / p99)", "assistant ms")
+    rows = await in_turns("Approve", bare, ours.clicks, LOADS)
+    sent, kept = 20 + ROUNDS * sum(count for _, count in LOADS), ours.votes()
+    if sent != kept:
+        raise SystemExit(f"{sent} clicks were acknowledged, {kept} votes are on disk")
+    empty = Target("bare", bare_port, keys())
+    rows += await in_turns("a letter typed, of 5,000 services", empty, ours.keys, ((16, 800),))
+    show("From a press in Slack to its 200 (each acknowledged vote is on disk)", heads, rows)
 
 
 async def main() -> None:
     begun = time.perf_counter()
-    show("The store (one commit each | shared)", ("", "each", "shared", "ratio"), await store.rows(ROUNDS))
+    shared = await store.rows(ROUNDS)
+    show("Durable writes: a commit for each, and shared", ("", "each", "shared", "ratio"), shared)
     async with AsyncExitStack() as stack:
-        targets = [await bare(stack)]
-        rows: list[tuple[str, ...]] = []
-        for at_once, count in LOADS:
-            results = await compare(targets, count, at_once, ROUNDS)
-            for target, result in zip(targets, results, strict=True):
-                ratio = result.rate / results[0].rate
-                rows.append(
-                    (
-                        f"{target.name}, {at_once} at once",
-                        f"{result.rate:,.0f}/s",
-                        f"{result.median:.2f} ms",
-                        f"{result.p99:.2f} ms",
-                        f"{ratio:.2f}",
-                    )
-                )
-        show("A click on Approve until its 200", ("", "rate", "median", "p99", "ratio"), rows)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        bare_port = free_port()
+        command = [sys.executable, "-m", "bench.bare", str(bare_port), SECRET]
+        bare = await stack.enter_async_context(running(command))
+        await answers(bare_port, process=bare)
+        ours = await stack.enter_async_context(assistant(folder, CLICKS))
+        await asyncio.sleep(2)  # idle: what it does once at its start is over
+        sizes: Rows = [("bare bolt", _megabytes(bare.pid)), ("assistant, 5,000 services", _megabytes(ours.pid))]
+        await clicks_and_keys(ours, bare_port)
+        sizes.append(("assistant, after the clicks", _megabytes(ours.pid)))
+    show("Resident memory, with child processes", ("", ""), sizes)
+    starts: Rows = [("assistant, 5,000 services", f"{ours.ready:.2f} s")]
+    starts.append(("chatops demo", f"{await demo_ready():.2f} s"))
+    show("From start to ready", ("", ""), starts)
     print(f"\n{time.perf_counter() - begun:.0f} s in all")
 
 

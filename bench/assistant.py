@@ -24,6 +24,7 @@ from chatops.kernel.ports import Tx
 
 ACME = Path(__file__).parents[1] / "examples" / "acme"
 TEAM, LEE, DANA = "T0ACME", "U0LEE", "U0DANA"
+RUN = [sys.executable, "-c", "from chatops.main import cli; cli()", "run"]
 WORDS = ("cart", "checkout", "search", "invoice", "ledger", "stock", "media", "review", "parcel", "price")
 SERVICES = [f"{one}-{other}-{number}" for number in range(50) for one in WORDS for other in WORDS]
 PLACES = [(service, environment) for environment in ("production", "staging") for service in SERVICES]
@@ -126,8 +127,9 @@ async def assistant(folder: Path, count: int) -> AsyncIterator[Assistant]:
             "SLACK_API_URL": f"http://127.0.0.1:{slack}/api/", "CHATOPS_DATABASE": str(database),
             "CHATOPS_LISTEN": f"127.0.0.1:{port}", "KUBECONFIG": str(folder / "kubeconfig"),
         }  # fmt: skip
-        run = [sys.executable, "-c", "from chatops.main import cli; cli()", "run", "--config", str(config)]
-        process = await stack.enter_async_context(running(run, environ=environ, log=folder / "assistant.log"))
+        process = await stack.enter_async_context(
+            running([*RUN, "--config", str(config)], environ=environ, log=folder / "assistant.log")
+        )
         ready = await answers(port, "/readyz", process=process)
         yield Assistant(
             process.pid, ready, Target("assistant", port, _clicks(waiting)), Target("assistant", port, keys()), database
