@@ -117,6 +117,7 @@ class SlackDirectory:
 
     async def person(self, user_id: str, team_id: str = "") -> Person:
         """The person, asked for when need be; UNKNOWN after two seconds without an answer."""
+        await self._know_home()
         if self._is_outside(team_id):
             return self._outsider(user_id)
         account = self._fresh(user_id, FRESH)
@@ -207,6 +208,15 @@ class SlackDirectory:
             log.warning("%s failed", method, exc_info=True)
             return None
         return told.data if isinstance(told.data, dict) else None
+
+    async def _know_home(self) -> None:
+        """Without the home workspace nobody's standing can be told; in the first moments it is asked for here."""
+        if self.home.team_id:
+            return
+        try:
+            await asyncio.wait_for(self.home.learn(self.client), ASK_WITHIN)
+        except Exception as error:  # whoever asked is told that we don't know them; the start goes on asking
+            log.warning("auth.test: %s", type(error).__name__)
 
     async def _usergroups_in_time(self) -> None:
         try:

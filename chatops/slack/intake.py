@@ -92,10 +92,13 @@ class Intake:
         self._metrics = metrics
         self._slots = asyncio.Semaphore(most)
         self._background = background
+        self._at_work: set[str] = set()
 
     async def open(self) -> None:
         """Starts on what an earlier run left over."""
         for row in await self._database.read(_waiting):
+            if row["key"] in self._at_work:  # came in since we started
+                continue
             item = Item(row["key"], row["kind"], json.loads(row["body"]), row["received_at"], again=True)
             if row["tries"] >= MOST_TRIES:
                 log.error("given up after %d tries: %s %s", row["tries"], item.kind, item.key)
@@ -111,19 +114,27 @@ class Intake:
         now = self._clock.now()
         fresh = await self._database.write(_add, key, kind, json.dumps(body, ensure_ascii=False), now)
         if fresh:
+            self._at_work.add(key)
             self._background.spawn(self._do(Item(key, kind, body, now)))
         else:
             self._metrics.repeated.labels(kind).inc()
         return fresh
 
     async def _do(self, item: Item) -> None:
-        async with self._slots:
-            try:
-                await self._work[item.kind](item)
-            except Exception as error:
-                await self._give_up(item, error)
-                return
-            await self._database.write(done, item.key, self._clock.now())
+        self._at_work.add(item.key)
+        try:
+            async with self._slots:
+                await self._done(item)
+        finally:
+            self._at_work.discard(item.key)
+
+    async def _done(self, item: Item) -> None:
+        try:
+            await self._work[item.kind](item)
+        except Exception as error:
+            await self._give_up(item, error)
+            return
+        await self._database.write(done, item.key, self._clock.now())
         self._metrics.intake.labels(item.kind).observe(max(0.0, self._clock.now() - item.received_at))
 
     async def _give_up(self, item: Item, error: BaseException) -> None:

@@ -196,17 +196,21 @@ class Desk(Acme):
         post = Post(f"R-{request}", 1, "request", str(request), channel="platform-requests")  # type: ignore[arg-type]
         await self.database.write(lambda tx: self.messenger.show(tx, post))
 
+    async def quiet(self) -> None:
+        """Returns once everything that came in is worked off and everything there is to say was said."""
+        await self.front.background.idle()
+        await self.messenger.idle()
+
+    async def joins(self, channel: str = "C0REQUESTS") -> None:
+        """The app joins a channel, without which it hears no mention there."""
+        await self.client.conversations_join(channel=channel)
+
     async def asked(self, number: int = 1042) -> Asked:
         await self.card(number)
         return Asked(number, f"R-{number}", "platform-requests", True)
 
     async def rows(self, sql: str) -> list[dict[str, Any]]:
         return await self.database.read(lambda tx: [dict(row) for row in tx.all(sql)])
-
-    async def calls_of(self, method: str) -> list[dict[str, Any]]:
-        """Calls of a Slack method that went out."""
-        entries = (await self.sandbox.get("traffic"))["entries"]
-        return [one for one in entries if one.get("name") == method or one.get("what") == method]
 
 
 @asynccontextmanager
@@ -237,6 +241,7 @@ async def desk(
 
         async def show_home(user: str) -> None:
             homes.append(user)
+            await client.views_publish(user_id=user, view={"type": "home", "blocks": [section("home of " + user)]})
 
         listening = Front(
             road=road, directory=people, configuration=configuration, database=database, outbox=messenger,
