@@ -12,7 +12,8 @@ const MOST_HEARD = 500;
 const root = $("#tour");
 const wide = window.matchMedia("(min-width: 1100px)");
 const heard = []; // messages since the page was loaded, in the order in which they came or changed
-let progress = { done: [], at: 0, since: "", folded: false };
+// A step listens from `since`: when the step before it began, for its news may overtake the end of that one. `began` is its own start.
+let progress = { done: [], at: 0, since: "", began: "", ticked: "", folded: false };
 let doing = false;
 
 function restore() {
@@ -40,21 +41,30 @@ function meets({ channel, message }, when) {
   return (when.text_contains || []).every((part) => text.includes(String(part).toLowerCase()));
 }
 
-// A step is done by something that came after what did the step before it.
+const isDone = (step) => progress.done.includes(step.id);
+const newest = () => heard.reduce((last, one) => (one.stamp > last ? one.stamp : last), progress.began);
+
+// Tick the step off when its message is there; go on once the person stands where it can be seen.
 function check() {
-  if (!progress.since) return;
-  for (let step = current(); step?.done_when; step = current()) {
-    const by = heard.find((one) => one.stamp > progress.since && meets(one, step.done_when));
-    if (!by) return;
-    tick(step, by.stamp);
+  const step = current();
+  if (!progress.since || !step?.done_when) return;
+  if (!isDone(step)) {
+    if (!heard.some((one) => one.stamp > progress.since && meets(one, step.done_when))) return;
+    progress.done = [...progress.done, step.id];
+    progress.ticked = step.id;
+    save();
   }
+  // Somebody who came back to an old step stays there.
+  if (progress.ticked === step.id && isMine(step) && state.channel === findChannel(step.done_when.channel)?.id) next(step);
 }
 
-function tick(step, since = progress.since) {
-  progress.done = [...new Set([...progress.done, step.id])];
+function next(step) {
+  progress.done = [...new Set([...progress.done, ...(step.done_when ? [] : [step.id])])];
   progress.at = Math.min(steps().length, steps().indexOf(step) + 1);
-  progress.since = since;
+  progress.since = progress.began;
+  progress.began = newest();
   save();
+  check();
 }
 
 function hear(channel, message) {
@@ -68,12 +78,14 @@ async function catchUp() {
   if (!channel) return;
   const { messages } = await api.messages(channel.id);
   if (!progress.since) {
-    progress.since = messages.map(stamp).sort().at(-1) || "0"; // a first visit: what stands there already was not its doing
+    // A first visit: what stands there already was not its doing.
+    progress.since = progress.began = messages.map(stamp).sort().at(-1) || "0";
     return save();
   }
   messages.forEach((message) => hear(channel.id, message));
-  heard.sort((one, other) => (one.stamp < other.stamp ? -1 : 1));
-  return check();
+  const { at } = progress;
+  check();
+  return progress.at === at ? undefined : catchUp();
 }
 
 // ---- doing it
@@ -81,6 +93,7 @@ async function catchUp() {
 const isMine = (step) => !step.as || !actor(step) || actor(step).id === state.me.id;
 
 function offer(step) {
+  if (isDone(step) && step.do?.type) return "";
   if (step.do?.type) return isMine(step) ? "Do it for me" : `Do it for me, as ${firstName(actor(step))}`;
   if (!isMine(step)) return `Switch to ${firstName(actor(step))}`;
   const channel = findChannel(step.do?.channel);
@@ -111,10 +124,10 @@ const look = (change) => () => {
 
 function dots() {
   return h("ol", { class: "dots", "aria-label": "Steps" }, steps().map((step, index) => {
-    const done = progress.done.includes(step.id);
+    const done = isDone(step);
     // No title in the name: a step called "Approve" would be found where the button Approve is looked for.
     const label = `Step ${index + 1}${done ? ", done" : ""}`;
-    return h("li", null, h("button", { type: "button", class: `dot${done ? " done" : ""}${index === progress.at ? " current" : ""}`, "aria-label": label, "aria-current": index === progress.at ? "step" : undefined, title: step.title, onclick: look(() => ({ at: index })) }));
+    return h("li", null, h("button", { type: "button", class: `dot${done ? " done" : ""}${index === progress.at ? " current" : ""}`, "aria-label": label, "aria-current": index === progress.at ? "step" : undefined, title: step.title, onclick: look(() => ({ at: index, ticked: "" })) }));
   }));
 }
 
@@ -130,16 +143,16 @@ function paragraphs(text) {
 function body(step) {
   if (!step) return ended();
   const label = offer(step);
-  const done = progress.done.includes(step.id);
+  const done = isDone(step);
   return [h("h2", null, done && icon("check", 18), step.title), ...paragraphs(step.text),
     h("div", { class: "tour-buttons" },
-      label && h("button", { type: "button", class: `button${done ? "" : " primary"}`, disabled: doing, onclick: () => doIt(step) }, label),
-      h("button", { type: "button", class: "text-button", onclick: () => (step.done_when ? look(() => ({ at: progress.at + 1 }))() : tick(step)) }, step.done_when && !done ? "Skip" : "Next"))];
+      label && h("button", { type: "button", class: "button primary", disabled: doing, onclick: () => doIt(step) }, label),
+      h("button", { type: "button", class: done && !label ? "button primary" : "text-button", onclick: () => next(step) }, step.done_when && !done ? "Skip" : "Next"))];
 }
 
 function restart() {
-  const newest = [...state.messages.values()].flatMap((all) => [...all.values()].map(stamp)).sort().at(-1);
-  progress = { done: [], at: 0, since: newest || String(Date.now() / 1000), folded: false };
+  const last = [...state.messages.values()].flatMap((all) => [...all.values()].map(stamp)).sort().at(-1) || newest();
+  progress = { done: [], at: 0, since: last, began: last, ticked: "", folded: false };
   heard.length = 0;
   save();
 }
@@ -175,14 +188,14 @@ window.addEventListener("storage", (event) => {
   restore();
   draw();
 });
-let caughtUp = "";
 on("boot", () => {
   draw();
-  if (caughtUp === state.me.id) return;
-  caughtUp = state.me.id;
   catchUp().catch((error) => console.warn(error.message));
 });
-on("route", draw);
+on("route", () => {
+  draw();
+  check();
+});
 on("message", ({ channel, message, kind }) => {
   if (kind === "deleted") return;
   hear(channel, message);
