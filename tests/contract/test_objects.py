@@ -9,7 +9,7 @@ import copy
 
 import pytest
 
-from .kube import MERGE, Kube, config_map, deployment, owners
+from .kube import APPLY, MERGE, Kube, config_map, deployment, owners
 
 pytestmark = pytest.mark.api
 
@@ -116,6 +116,19 @@ async def test_the_scale_subresource_reads_and_writes_replicas(kube: Kube) -> No
     workload = await kube.get(kube.path("deployments", "web"))
     assert workload["spec"]["replicas"] == 1
     assert owners(workload)["kubectl-scale/Update/scale"] == {"f:spec": {"f:replicas": {}}}
+
+
+async def test_replicas_can_be_applied_through_scale(kube: Kube) -> None:
+    """ "Server-Side Apply: Transferring ownership": the scale subresource is a way to own replicas alone."""
+    await kube.create("deployments", deployment("web", kube.images.first, replicas=0), fieldManager="kubectl-create")
+    path = kube.path("deployments", "web", "scale")
+    body = {"apiVersion": "autoscaling/v1", "kind": "Scale",
+            "metadata": {"name": "web", "namespace": kube.namespace}, "spec": {"replicas": 1}}  # fmt: skip
+    refused = await kube.patch(path, body, APPLY, fieldManager="scaler", dryRun="All")
+    assert (refused.status, refused.causes[0]["field"]) == (409, ".spec.replicas")
+    taken = (await kube.patch(path, body, APPLY, fieldManager="scaler", force=True, dryRun="All")).ok()
+    assert (taken["kind"], taken["spec"]["replicas"]) == ("Scale", 1)
+    assert (await kube.get(path))["spec"]["replicas"] == 0
 
 
 async def test_a_stale_scale_conflicts(kube: Kube) -> None:

@@ -1,4 +1,4 @@
-"""`python -m chatops.sandbox.cluster --listen 127.0.0.1:7071 --pace 1 --kubeconfig-out FILE [MANIFEST.yml …]`."""
+"""`python -m chatops.sandbox.cluster --listen 127.0.0.1:7071 --kubeconfig-out FILE [--open] [MANIFEST.yml …]`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import click
 import yaml
 
 from .errors import ApiError
-from .server import PracticeCluster
+from .server import ADMIN_TOKEN, DEFAULT_TOKENS, PracticeCluster
 
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:7071", help="Address and port; port 0 takes a free one.")
 @click.option("--pace", default=1.0, help="1 is natural, 0.05 twenty times as fast.")
 @click.option("--kubeconfig-out", type=click.Path(dir_okay=False, path_type=Path), help="Write a kubeconfig here.")
+@click.option("--open", "is_open", is_flag=True, help="No token needed: kubectl sends none over plain HTTP.")
 @click.argument("manifests", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(listen: str, pace: float, kubeconfig_out: Path | None, manifests: tuple[Path, ...]) -> None:
+def main(listen: str, pace: float, kubeconfig_out: Path | None, is_open: bool, manifests: tuple[Path, ...]) -> None:
     """Run a practice cluster until it is interrupted; prints one line with its address when it is ready."""
     host, _, port = listen.rpartition(":")
     if not port.isdigit():
@@ -29,7 +30,9 @@ def main(listen: str, pace: float, kubeconfig_out: Path | None, manifests: tuple
             objects += [document for document in yaml.safe_load_all(path.read_text()) if document]
         except yaml.YAMLError as error:
             raise click.ClickException(f"{path}: {error}") from error
-    asyncio.run(_serve(PracticeCluster(objects, host=host, port=int(port), pace=pace), kubeconfig_out))
+    tokens = {**DEFAULT_TOKENS, **({"": DEFAULT_TOKENS[ADMIN_TOKEN]} if is_open else {})}
+    cluster = PracticeCluster(objects, host=host, port=int(port), pace=pace, tokens=tokens)
+    asyncio.run(_serve(cluster, kubeconfig_out))
 
 
 async def _serve(cluster: PracticeCluster, kubeconfig_out: Path | None) -> None:

@@ -53,10 +53,13 @@ class Access:
         self.tokens = dict(tokens)
 
     def authenticate(self, headers: Mapping[str, str]) -> User:
-        """The user of the bearer token; without one the anonymous user; raises ApiError 401 for a wrong token."""
+        """The user of the bearer token; raises ApiError 401 for a wrong one.
+
+        Without a token it is the user of the token "", if there is one, else the anonymous user.
+        """
         value = headers.get("Authorization", "")
         if not value:
-            return ANONYMOUS
+            return self.tokens.get("", ANONYMOUS)
         scheme, _, token = value.partition(" ")
         user = self.tokens.get(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:

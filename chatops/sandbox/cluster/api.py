@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from . import admission, defaults, errors, managers, schema, validate
 from .errors import ApiError, bad_request
-from .fields import Path, duplicate_keys
+from .fields import duplicate_keys
 from .managers import Manager
 from .names import suffix
-from .patch import json_patch, merge_patch, strategic_merge
 from .resources import Registry, Resource
-from .schema import Node
+from .rules import (
+    APPLY,
+    bumps_generation,
+    ignored,
+    only_finalizers_held,
+    patch_object,
+    read_json,
+    read_yaml,
+    without_times,
+)
 from .store import Store
 from .values import Obj, copy, dig, dump, meta, stamp
-
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-STRATEGIC = "application/strategic-merge-patch+json"
-APPLY = "application/apply-patch+yaml"
 
 
 @dataclass
@@ -157,9 +157,9 @@ class Api:
 
     def _commit(self, resource: Resource, live: Obj, obj: Obj, ask: Ask, sub: str) -> Obj:
         validate.check(resource, obj, live)
-        if sub != "status" and resource.bumps and _bumped(resource, live, obj):
+        if sub != "status" and resource.bumps and bumps_generation(resource, live, obj):
             obj["metadata"]["generation"] = live["metadata"].get("generation", 1) + 1
-        if _without_times(obj) == _without_times(live):
+        if without_times(obj) == without_times(live):
             return live
         if ask.dry_run:
             return obj
@@ -168,7 +168,7 @@ class Api:
         if (
             metadata.get("deletionTimestamp")
             and not metadata.get("finalizers")
-            and _held_by_finalizers(resource, stored)
+            and only_finalizers_held(resource, stored)
         ):
             return self.store.delete(resource.key, metadata.get("namespace", ""), metadata["name"])
         return stored
@@ -180,10 +180,10 @@ class Api:
     ) -> tuple[Obj, bool]:
         """The patched object, and whether it was created (server-side apply of something new)."""
         if media == APPLY:
-            return self._apply(resource, namespace, name, _parsed(raw), ask, sub)
+            return self._apply(resource, namespace, name, read_yaml(raw), ask, sub)
         live = self.get(resource, namespace, name)
         try:
-            body = _json(raw)
+            body = read_json(raw)
             patched = patch_object(resource.type, live, media, body, custom=resource.custom)
         except ApiError as error:
             if error.reason == "Invalid":
@@ -238,6 +238,17 @@ class Api:
             text = broken[0] if len(broken) == 1 else "errors:\n  " + "\n  ".join(broken)
             raise ApiError(500, "", f"failed to create typed patch object {title}: {text}")
         return wanted
+
+    def apply_replicas(self, resource: Resource, namespace: str, name: str, replicas: int, ask: Ask) -> Obj:
+        """Server-side apply on the scale subresource: only `spec.replicas`, owned with subresource "scale"."""
+        live = self.get(resource, namespace, name)
+        wanted = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name},
+                  "spec": {"replicas": replicas}}  # fmt: skip
+        who = Manager("Apply", ask.manager, resource.api_version, "scale")
+        merged = managers.apply(resource.type, live, wanted, who, force=bool(ask.force), ignored=ignored(resource))
+        if merged is live:
+            return live
+        return self._commit(resource, live, self._settled(resource, live, merged, ""), ask, "")
 
     # Deleting
 
@@ -337,62 +348,3 @@ class Api:
         if uid and uid != live["metadata"]["uid"]:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {live['metadata']['uid']}"
             raise errors.conflict(resource.plural, resource.group, name, why)
-
-
-def ignored(resource: Resource, sub: str = "") -> tuple[Path, ...]:
-    """The parts an endpoint resets, so that writing there makes nobody their owner."""
-    if sub == "status":
-        return (("f:spec",), ("f:metadata", "f:labels"))
-    return (("f:status",),) if "status" in resource.subresources else ()
-
-
-def patch_object(node: Node, live: Obj, media: str, body: Any, *, custom: bool) -> Any:
-    """Raises ApiError 415 for a media type that this resource does not take."""
-    accepted = [JSON_PATCH, MERGE_PATCH, *([] if custom else [STRATEGIC]), APPLY]
-    if media not in accepted:
-        raise errors.unsupported_media(accepted)
-    if media == JSON_PATCH:
-        return json_patch(live, body)
-    if not isinstance(body, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
-    return merge_patch(live, body) if media == MERGE_PATCH else strategic_merge(node, live, body)
-
-
-def _bumped(resource: Resource, live: Obj, obj: Obj) -> bool:
-    if resource.bumps == "custom":
-        skipped = {"metadata"} | ({"status"} if "status" in resource.subresources else set())
-        return {k: v for k, v in live.items() if k not in skipped} != {k: v for k, v in obj.items() if k not in skipped}
-    if live.get("spec") != obj.get("spec"):
-        return True
-    return "annotations" in resource.bumps and meta(live).get("annotations") != meta(obj).get("annotations")
-
-
-def _without_times(obj: Obj) -> Obj:
-    entries = [{k: v for k, v in entry.items() if k != "time"} for entry in obj["metadata"].get("managedFields", [])]
-    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
-
-
-def _held_by_finalizers(resource: Resource, obj: Obj) -> bool:
-    """Whether only finalizers kept the object; pods wait for their kubelet, namespaces for their content."""
-    if resource.key == admission.PODS:
-        return not obj["metadata"].get("deletionGracePeriodSeconds")
-    return resource.key != admission.NAMESPACES or not dig(obj, "spec", "finalizers")
-
-
-def _json(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except ValueError as error:
-        raise bad_request(f"error decoding patch: {error}") from error
-
-
-def _parsed(raw: bytes) -> Any:
-    if raw.lstrip()[:1] == b"{":
-        return _json(raw)
-    try:
-        return yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except yaml.YAMLError as error:
-        raise bad_request(f"error decoding YAML: {error}") from error
-
-
-__all__ = ["APPLY", "JSON_PATCH", "MERGE_PATCH", "STRATEGIC", "Api", "Ask", "ignored", "patch_object"]

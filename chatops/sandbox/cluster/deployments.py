@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import rollouts
-from .machinery import Controller, Name
+from .machinery import Clockwork, Controller, Name
 from .names import template_hash
 from .rollouts import HASH, HISTORY, REVISION, replicas, revision, status
 from .store import Change
@@ -17,11 +17,16 @@ WHO = "deployment-controller"
 
 class Deployments(Controller):
     key = DEPLOYMENTS
-    _progress: dict[str, float]
+
+    def __init__(self, work: Clockwork) -> None:
+        super().__init__(work)
+        self._progress: dict[str, float] = {}
 
     def on_change(self, change: Change) -> None:
         if change.key in (DEPLOYMENTS, SETS):
             super().on_change(change)
+            if change.key == DEPLOYMENTS and change.type == "DELETED":
+                self._progress.pop(change.obj["metadata"]["uid"], None)
         elif change.key == PODS and change.type == "DELETED":
             self._on_pod_gone(change.obj)
 
@@ -251,8 +256,6 @@ class Deployments(Controller):
         self.work.write(self.work.resource(*DEPLOYMENTS), self._fresh(deployment), change, "status")
 
     def _progressed(self, deployment: Obj) -> None:
-        if not hasattr(self, "_progress"):
-            self._progress = {}
         self._progress[deployment["metadata"]["uid"]] = self.work.pace.clock()
 
     def _sync_status(self, deployment: Obj, new: Obj | None, sets: list[Obj]) -> None:
@@ -299,7 +302,7 @@ class Deployments(Controller):
             return ("True", "ReplicaSetUpdated", f"{title} is progressing.")
         if current is None or settled:
             return None
-        since = getattr(self, "_progress", {}).get(deployment["metadata"]["uid"], self.work.pace.clock())
+        since = self._progress.get(deployment["metadata"]["uid"], self.work.pace.clock())
         left = self.work.pace.left(since, deadline)
         if current.get("reason") == "ProgressDeadlineExceeded" or left <= 0:
             return ("False", "ProgressDeadlineExceeded", f"{title} has timed out progressing.")

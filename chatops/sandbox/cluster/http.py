@@ -12,13 +12,14 @@ from aiohttp import web
 
 from . import errors, validate
 from .access import Access, User, Wish
-from .api import APPLY, Api, Ask
+from .api import Api, Ask
 from .errors import ApiError, bad_request
 from .faults import Fault, Faults, RequestLog
 from .lists import answer_list
 from .logs import answer_log
 from .resources import REVIEWS, Registry, Resource
 from .reviews import answer_review
+from .rules import APPLY
 from .subresources import answer_scale, evict, finalize_namespace, to_events_v1
 from .values import Obj, dump
 from .watches import Watches

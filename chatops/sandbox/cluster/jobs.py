@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .machinery import Name
+from .machinery import Clockwork, Name
 from .replicasets import PODS, PodKeeper, is_active, is_ready
 from .values import Obj, dig, meta, set_condition, stamp
 
@@ -12,6 +12,11 @@ JOBS = ("batch", "jobs")
 class Jobs(PodKeeper):
     key = JOBS
     component = "job-controller"
+
+    def __init__(self, work: Clockwork) -> None:
+        super().__init__(work)
+        self._began: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
 
     def reconcile(self, name: Name) -> None:
         job = self.work.find(JOBS, name)
@@ -62,7 +67,6 @@ class Jobs(PodKeeper):
         seconds = job["spec"].get("activeDeadlineSeconds")
         if seconds is None:
             return False
-        self._began = getattr(self, "_began", {})
         since = self._began.setdefault(job["metadata"]["uid"], self.work.pace.clock())
         left = self.work.pace.left(since, seconds)
         if left > 0:
@@ -74,16 +78,12 @@ class Jobs(PodKeeper):
         seconds = job["spec"].get("ttlSecondsAfterFinished")
         if seconds is None:
             return
-        self._ended = getattr(self, "_ended", {})
         since = self._ended.setdefault(job["metadata"]["uid"], self.work.pace.clock())
         left = self.work.pace.left(since, seconds)
         if left <= 0:
             self.work.delete(self.work.resource(*JOBS), job)
         else:
             self.look_again(name, left + 0.01)
-
-    _began: dict[str, float]
-    _ended: dict[str, float]
 
     def _write(self, job: Obj, active: int, succeeded: int, failed: int, pods: list[Obj], end: Obj | None) -> None:
         old = dig(job, "status", default={})

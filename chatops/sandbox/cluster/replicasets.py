@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import ApiError
-from .machinery import Controller, Name
+from .machinery import Clockwork, Controller, Name
 from .names import template_hash
 from .rollouts import replicas
 from .store import Change
@@ -44,6 +44,10 @@ class PodKeeper(Controller):
 
     component = ""
 
+    def __init__(self, work: Clockwork) -> None:
+        super().__init__(work)
+        self._since: dict[str, float] = {}
+
     def make_pod(self, owner: Obj, name: str = "", template: Obj | None = None) -> Obj:
         """Create a pod; a refusal (quota) becomes a FailedCreate event and is raised again."""
         body = pod_from(template or owner["spec"]["template"], owner, name)
@@ -77,15 +81,11 @@ class PodKeeper(Controller):
             self.look_again(name, soonest + 0.01)
         return count
 
-    _since: dict[str, float]
-
     def _ready_since(self, pod: Obj) -> float:
-        if not hasattr(self, "_since"):
-            self._since = {}
         return self._since.setdefault(pod["metadata"]["uid"], self.work.pace.clock())
 
     def on_change(self, change: Change) -> None:
-        if change.key == PODS and hasattr(self, "_since") and (change.type == "DELETED" or not is_ready(change.obj)):
+        if change.key == PODS and (change.type == "DELETED" or not is_ready(change.obj)):
             self._since.pop(change.obj["metadata"]["uid"], None)
         super().on_change(change)
 

@@ -13,7 +13,7 @@ import yaml
 from aiohttp import web
 
 from .access import MASTERS, Access, User, default_roles
-from .api import APPLY, Api, Ask
+from .api import Api, Ask
 from .control import Control
 from .deployments import Deployments
 from .faults import Fault, Faults, RequestLog
@@ -26,6 +26,7 @@ from .machinery import Clockwork, Controller
 from .pace import Pace
 from .replicasets import ReplicaSets, StatefulSets
 from .resources import Registry
+from .rules import APPLY
 from .store import Change, Store
 from .upkeep import Definitions, Garbage, Namespaces, Quotas
 from .values import Obj, dig, dump, meta
@@ -207,7 +208,7 @@ class PracticeCluster:
 
     def kubeconfig(self, token: str = "", namespace: str = "default", name: str = "practice") -> Obj:
         """A kubeconfig as a dict, for `new_client_from_config_dict`; the token defaults to the first one known."""
-        token = token or next(iter(self.access.tokens))
+        token = token or next(word for word in self.access.tokens if word)
         return {
             "apiVersion": "v1",
             "kind": "Config",

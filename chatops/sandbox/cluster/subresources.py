@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from . import errors
 from .admission import NAMESPACES, PODS
-from .api import MERGE_PATCH, STRATEGIC, Api, Ask, patch_object
+from .api import Api, Ask
 from .errors import bad_request
 from .resources import Resource
+from .rules import APPLY, MERGE_PATCH, STRATEGIC, patch_object, read_yaml
 from .schema import Node, type_named
 from .selectors import matches
 from .values import Obj, copy, dig, meta
@@ -41,11 +41,8 @@ def answer_scale(
     scale = scale_of(live)
     if verb == "get":
         return scale
-    try:
-        body: Any = json.loads(raw)
-    except ValueError as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
-    if verb == "patch":
+    body: Any = read_yaml(raw)
+    if verb == "patch" and media != APPLY:
         node: Node = type_named("V1Scale")
         body = patch_object(node, scale, MERGE_PATCH if media == STRATEGIC else media, body, custom=False)
     if not isinstance(body, dict):
@@ -59,6 +56,8 @@ def answer_scale(
     sent = meta(body).get("resourceVersion")
     if sent and sent != live["metadata"]["resourceVersion"]:
         raise errors.conflict(resource.plural, resource.group, name)
+    if media == APPLY and verb == "patch":
+        return scale_of(api.apply_replicas(resource, namespace, name, wanted, ask))
     obj = copy(live)
     obj["spec"]["replicas"] = wanted
     return scale_of(api.store_update(resource, live, obj, ask, owner="scale"))

@@ -82,19 +82,19 @@ class Watches:
         # The API server sends a last bookmark about 2 s before it ends the watch, so that the next one starts close by.
         due = min(loop.time() + BOOKMARK_EVERY, max(end - 2, loop.time() + seconds / 2)) if bookmarks else end
         closed = asyncio.ensure_future(closing.wait())
+        pending = asyncio.ensure_future(stream.queue.get())
         try:
             while loop.time() < end and not closing.is_set():
-                pending = asyncio.ensure_future(stream.queue.get())
-                await asyncio.wait({pending, closed}, timeout=min(end, due) - loop.time(),
-                                   return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+                wait = min(end, due) - loop.time()
+                await asyncio.wait({pending, closed}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if pending.done():
                     await _send(response, [pending.result(), *stream.waiting()])
-                else:
-                    pending.cancel()
+                    pending = asyncio.ensure_future(stream.queue.get())
                 if bookmarks and loop.time() >= due:
                     await _send(response, [*stream.waiting(), stream.bookmark()])
                     due = loop.time() + BOOKMARK_EVERY
         finally:
+            pending.cancel()
             closed.cancel()
             self._closing.discard(closing)
 
@@ -148,8 +148,10 @@ class _Stream:
         after = change.type != "DELETED" and self._wanted(change.obj)
         if after:
             yield self._event("MODIFIED" if before else "ADDED", change.obj)
-        elif before:
-            yield self._event("DELETED", change.obj)
+        elif before and change.old is not None:
+            # Whoever watches a selection gets the last state that was in it, with the version at which it left.
+            metadata = {**change.old["metadata"], "resourceVersion": str(change.version)}
+            yield self._event("DELETED", {**change.old, "metadata": metadata})
 
     def _event(self, kind: str, obj: Obj) -> Obj:
         return {"type": kind, "object": to_events_v1(obj) if self._resource.group == "events.k8s.io" else obj}
