@@ -58,6 +58,7 @@ def drift(live: Mapping[str, Any], now: datetime, would: Mapping[str, Any] | Non
     Without an apply of ours the newest declarative apply counts as the base. ``would``: the object after the dry run.
     """
     base, ours = _base(live)
+    born = moment(live["metadata"].get("creationTimestamp"))
     lost = _lost(live, would) if would is not None else {}
     said: list[str] = []
     for entry in _entries(live):
@@ -66,12 +67,11 @@ def drift(live: Mapping[str, Any], now: datetime, would: Mapping[str, Any] | Non
         if manager.startswith(OURS) or not fields:
             continue
         taken = [field for field in fields if field in lost.get(_key(entry), ())]
-        if manager not in CONTROLLERS and not entry.get("subresource") and _is_news(entry, when, base, ours):
+        if _edits(entry) and _is_news(entry, when, base, ours) and not _created(entry, born):
             kept = [field for field in fields if field not in taken]
             said += [_sentence(kept, live, manager, when, now, "it stays", "they stay")] if kept else []
-            said += (
-                [_sentence(taken, live, manager, when, now, "this changes it", "this changes them")] if taken else []
-            )
+            changed = ("this changes it", "this changes them")
+            said += [_sentence(taken, live, manager, when, now, *changed)] if taken else []
         elif taken and _is_declared(entry):  # its owner would set it again; a command typed once would not
             said.append(f"{_names(taken)} {'is' if len(taken) == 1 else 'are'} taken over from {manager}")
     return tuple(dict.fromkeys(said))
@@ -114,6 +114,16 @@ def _base(live: Mapping[str, Any]) -> tuple[datetime, bool]:
 
 def _is_declared(entry: Mapping[str, Any]) -> bool:
     return entry.get("operation") == "Apply" or entry.get("manager") == _DECLARATIVE
+
+
+def _edits(entry: Mapping[str, Any]) -> bool:
+    """Whether it stands for a person or a tool, not for a controller or an autoscaler."""
+    return entry.get("manager") not in CONTROLLERS and not entry.get("subresource")
+
+
+def _created(entry: Mapping[str, Any], born: datetime) -> bool:
+    """Whether it is the entry of who made the object: only then is the selector written."""
+    return _time(entry) <= born and any(field.startswith("spec.selector") for field in fields_of(entry))
 
 
 def _is_news(entry: Mapping[str, Any], when: datetime, base: datetime, ours: bool) -> bool:

@@ -70,6 +70,12 @@ def test_an_edit_in_the_second_of_our_apply_counts() -> None:
     assert drift(workload(OURS, entry("kubectl-edit", "2026-11-20T10:00:00Z", LEVEL)), NOW)
 
 
+def test_creating_is_no_edit_even_in_the_second_of_our_apply() -> None:
+    live = workload(OURS, entry("kubectl-create", "2026-11-20T10:00:00Z", LEVEL, "f:spec f:selector"))
+    live["metadata"]["creationTimestamp"] = "2026-11-20T10:00:00Z"
+    assert drift(live, NOW) == ()
+
+
 def test_an_image_set_by_hand_is_named_and_will_be_changed() -> None:
     live = workload(
         entry("chatops-deploy", "2026-11-20T10:00:00Z", "f:metadata f:annotations", operation="Apply"),

@@ -12,7 +12,7 @@ from chatops.kernel.plan import Plan
 from chatops.sandbox.cluster import PracticeCluster
 from commands import deploy, rollback
 from tests.support.acme_cluster import PRODUCTION, Line, Lines
-from tests.support.workloads import CHECKOUT, by_hand, carry_out, container, deployed, edited, plan, undone
+from tests.support.workloads import CHECKOUT, by_hand, carry_out, container, deployed, edited, follow, plan, undone
 
 
 async def planned(clusters: KubernetesClusters, revision: int | None = None, **more: Any) -> Plan:
@@ -26,6 +26,7 @@ async def test_the_whole_template_goes_back_not_only_its_image(
     await by_hand(
         cluster, container(image="registry.acme.test/shop/checkout:1.4.2", env=[{"name": "NEW", "value": "1"}])
     )
+    assert (await follow(clusters, 2))[-1].state == "healthy"
     made = await planned(clusters)
     at = "spec.template.spec.containers[app]"
     assert [(change.field, change.after) for change in made.changes] == [
