@@ -40,6 +40,7 @@ from chatops.requests.register import Register
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.slack import front
+from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SLACK, SlackClient
 from chatops.slack.directory import Home
 from chatops.slack.homes import Homes
@@ -203,6 +204,7 @@ class Assistant:
         if not self.settings.app_token:  # with Socket Mode the connection says so
             readiness.came_up("slack")
         await self.front.open()
+        await attend(self.client, channels_of(self.configuration.platform))
 
     def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Runs beside until the end; a failure of its own ends up in the log."""
@@ -221,6 +223,7 @@ class Assistant:
     async def _changed(self, platform: Platform) -> None:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])
         self.front.picking.index()
+        await attend(self.client, channels_of(platform))
 
     async def _refused(self, problems: Sequence[Problem]) -> None:
         """The last good configuration stays; the platform team is told."""

@@ -37,13 +37,13 @@ async def test_an_edit_that_leaves_the_plan_as_it_is_leaves_the_approvals(house:
 
 
 async def test_what_was_edited_by_hand_is_said_on_the_card_and_stays(house: House) -> None:
-    await house.dana.types("/platform deploy checkout 1.4.2 staging because first")
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because first")
     await house.dana.sees(REQUESTS, "SUCCEEDED", within=10)
     containers = [{"name": "app", "env": [{"name": "LOG_LEVEL", "value": "debug"}]}]
     house.clock.advance(60)
     await house.edit("checkout", {"spec": {"template": {"spec": {"containers": containers}}}}, "shop-staging")
-    await house.dana.types("/platform deploy checkout 1.4.3 staging because second")
-    await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=10)
+    await house.dana.types("/platform deploy checkout 1.4.4 staging because second")
+    await house.dana.sees(REQUESTS, "→ 1.4.4", "SUCCEEDED", within=10)
     live = await house.deployment("checkout", "shop-staging")
     env = {one["name"]: one["value"] for one in live["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert env["LOG_LEVEL"] == "debug"
@@ -74,20 +74,20 @@ async def test_an_image_that_cannot_be_pulled_fails_early_with_the_clusters_word
 
 
 async def test_the_cluster_is_away_while_a_request_is_planned_and_the_card_says_so(house: House) -> None:
-    await house.cluster_away(True)
+    house.cluster_away(True)
     await house.dana.types(LINE)
     await house.dana.sees(REQUESTS, "PLANNING", "does not answer", within=15)
-    await house.cluster_away(False)
+    house.cluster_away(False)
     await house.lee.sees(REQUESTS, "WAITING", within=15)
 
 
 async def test_the_cluster_is_away_between_approval_and_write_and_the_run_goes_on_when_it_is_back(house: House) -> None:
     await house.dana.types(LINE)
     card = await house.lee.sees(REQUESTS, "WAITING")
-    await house.cluster_away(True)
+    house.cluster_away(True)
     await card.click("Approve")
     await card.becomes("does not answer", within=15)
-    await house.cluster_away(False)
+    house.cluster_away(False)
     await card.becomes("SUCCEEDED", within=15)
     assert (await house.history()).count("written") == 1
 
@@ -145,15 +145,15 @@ async def test_restart_and_scale_take_the_same_road(house: House, line: str, fra
 
 
 async def test_rollback_goes_to_the_version_before(house: House) -> None:
-    await house.dana.types("/platform deploy checkout 1.4.2 staging because try")
-    await house.dana.sees(REQUESTS, "→ 1.4.2", "SUCCEEDED", within=15)
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because try")
+    await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=15)
     await house.dana.types("/platform rollback checkout staging because it is slow")
     await house.dana.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
-    assert await house.image("checkout", "shop-staging") == "1.4.1"
+    assert await house.image("checkout", "shop-staging") == "1.4.2"
 
 
 async def test_status_tells_what_runs_where_and_who_deployed_it(house: House) -> None:
-    await house.dana.types("/platform deploy checkout 1.4.2 staging because try")
-    await house.dana.sees(REQUESTS, "→ 1.4.2", "SUCCEEDED", within=15)
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because try")
+    await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=15)
     await house.dana.types("/platform status checkout staging")
-    await house.dana.sees("general", "checkout", "1.4.2", "healthy", "Dana")
+    await house.dana.sees("general", "checkout", "1.4.3", "healthy", "Dana")

@@ -40,9 +40,9 @@ async def test_the_form_opens_shows_what_runs_there_and_makes_the_same_request(h
 
 
 async def test_staging_is_free_and_needs_nobody(house: House) -> None:
-    await house.dana.types("/platform deploy checkout 1.4.2 staging because trying it")
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because trying it")
     await house.dana.sees(REQUESTS, "Deploy checkout", "STAGING", "SUCCEEDED", within=10)
-    assert await house.image("checkout", "shop-staging") == "1.4.2"
+    assert await house.image("checkout", "shop-staging") == "1.4.3"
 
 
 async def test_lee_rejects_with_a_reason_and_nothing_is_written(house: House) -> None:
@@ -109,11 +109,11 @@ async def test_gus_of_another_company_can_neither_ask_nor_approve(house: House) 
     assert len(await house.rows("SELECT id FROM requests")) == 1
 
 
-@pytest.mark.parametrize("change", [{"deleted": True}, {"is_restricted": True}])
-async def test_a_lead_who_was_deactivated_or_made_a_guest_cannot_approve(house: House, change: dict) -> None:
+@pytest.mark.parametrize("change", [{"is_ultra_restricted": True}, {"is_restricted": True}])
+async def test_a_lead_who_was_made_a_guest_cannot_approve_any_more(house: House, change: dict) -> None:
     await house.dana.types(LINE)
     card = await house.lee.sees(REQUESTS, "WAITING")
-    await house.sandbox.change_person("lee", **change)
+    await house.sandbox.change_person("U0LEE", **change)
     house.clock.advance(600)  # standing is asked anew after five minutes
     await card.click("Approve")
     await house.quiet()
@@ -132,7 +132,8 @@ async def test_a_double_click_makes_one_approval_and_one_run(house: House) -> No
 
 
 async def test_the_same_line_works_as_a_mention_and_the_same_event_three_times_is_one_request(house: House) -> None:
-    await house.sandbox.fault(kind="redeliver", method="event", times=3)
+    await house.sandbox.fault("redeliver", copies=3)
+    await house.attending()
     await house.dana.types("@platform deploy checkout 1.4.2 production because fixes the cart", channel=REQUESTS)
     await house.lee.sees(REQUESTS, "Deploy checkout 1.4.1 → 1.4.2 · PRODUCTION", "WAITING")
     await house.quiet()

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from chatops.main import Assistant, Settings
 
 from chatops.kernel import audit
 from chatops.kernel.ports import Tx
+from chatops.main import Assistant, Settings
 from chatops.sandbox.cluster import PracticeCluster
 from tests.support.clock import ShiftedClock
 from tests.support.people import Acme, acme_slack
@@ -58,6 +58,14 @@ class House(Acme):
         """Moves the clock and lets the assistant look at what is due."""
         self.clock.advance(seconds)
         await self.assistant.deadlines.look()
+
+    def cluster_away(self, away: bool) -> None:
+        """The cluster refuses every connection, or answers again."""
+        self.cluster.go_away() if away else self.cluster.come_back()
+
+    async def attending(self) -> None:
+        """Waits until the assistant is in its channels, where mentions reach it."""
+        await self.sandbox.settled()
 
     async def deployment(self, name: str, namespace: str = "shop") -> dict[str, Any]:
         """The live object, read as kubectl would."""

@@ -1,0 +1,62 @@
+"""The demo: the whole assistant at Acme, on a local Slack and a practice cluster; it leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from chatops.kernel.errors import PlatformError
+from chatops.main import Assistant, Settings
+from chatops.sandbox.cluster import PracticeCluster
+from chatops.sandbox.slack import LocalSlack, Suggestion, Workspace, load_workspace
+from commands import registry
+
+ACME = Path(__file__).parents[1] / "examples" / "acme"
+
+
+async def run_demo(
+    listen: str, pace: float, say: Callable[[str], object], stop_signal: Callable[[], asyncio.Event]
+) -> None:
+    """Runs until told to stop; ``say`` gets the line with the page's address when it can be used."""
+    if not (ACME / "platform.yml").exists():
+        raise PlatformError("The demo's files are not here.", hint="Run it from a checkout, with `make demo`.")
+    stop = stop_signal()
+    host, _, port = listen.rpartition(":")
+    manifests = list(YAML(typ="safe").load_all(ACME / "cluster.yml"))
+    with tempfile.TemporaryDirectory(prefix="chatops-demo-") as folder:
+        slack = LocalSlack(_workspace(), host=host, port=int(port))
+        cluster = PracticeCluster(manifests, pace=pace)
+        async with slack, cluster, Assistant(_settings(slack, cluster, folder)):
+            await slack.connected()
+            say(f"\n  The platform assistant is ready:  {slack.url}/?as=dana&channel=platform-requests\n")
+            say("  A local Slack, a practice cluster and SQLite, all on this machine. Ctrl-C ends it.\n")
+            await stop.wait()
+
+
+def _settings(slack: LocalSlack, cluster: PracticeCluster, folder: str) -> Settings:
+    app = slack.state.workspace.app
+    return Settings(
+        config=ACME,
+        database=str(Path(folder) / "chatops.db"),
+        bot_token=app.bot_token,
+        app_token=app.app_token,
+        slack_api_url=slack.api_url,
+        kubeconfig=cluster.kubeconfig(),
+        listen="127.0.0.1:0",
+    )
+
+
+def _workspace() -> Workspace:
+    """Acme's workspace, whose page suggests the actions there are while somebody types."""
+    workspace = load_workspace(ACME / "slack.yml")
+    suggestions = tuple(
+        Suggestion(text=f"/platform {action.name}", title=action.usage, description=action.summary)
+        for action in registry.load().values()
+    )
+    commands = tuple(replace(command, suggestions=suggestions) for command in workspace.app.commands)
+    return replace(workspace, app=replace(workspace.app, commands=commands))
