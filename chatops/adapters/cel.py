@@ -16,7 +16,7 @@ import chatops
 from chatops.kernel.cel import CelError
 
 LIMIT = 0.5  # seconds for one expression
-START = 10.0  # seconds more for the first answer of a process, which has to be started
+START = 30.0  # seconds that the process may take to come up, on a machine that is very busy
 LARGEST = 1024 * 1024  # bytes of one expression's variables
 _LONGEST_LINE = 512 * 1024  # bytes of one answer; the worker answers with at most half of it
 
@@ -32,7 +32,6 @@ class CelEvaluator:
         self._largest = largest
         self._process: Process | None = None
         self._turn = asyncio.Lock()
-        self._fresh = False
 
     async def start(self) -> None:
         """Starts the process now, so that the first question does not wait for it."""
@@ -63,25 +62,28 @@ class CelEvaluator:
                 waiting.append(place)
         async with self._turn:
             while waiting:
-                answered = await self._ask(batch, [results, waiting])
+                try:
+                    answered = await self._ask(batch, results, waiting)
+                except (CelError, OSError, TimeoutError) as error:  # no process: policy refuses, it does not crash
+                    for place in waiting:
+                        results[place] = CelError(f"nothing evaluates it: {error}")
+                    break
                 batch.drop(answered)
                 del waiting[:answered]
         return results
 
-    async def _ask(self, batch: _Batch, into: list[list[Any]]) -> int:
+    async def _ask(self, batch: _Batch, results: list[Any], waiting: list[int]) -> int:
         """Sends a batch; returns how many were answered, the last one perhaps by the end of the process."""
-        results, waiting = into
+        before = self._process
         process = await self._started()
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the worker was started without pipes")
         process.stdin.write(batch.line())
-        answered, used = 0, not self._fresh
+        answered = 0
         try:
             for place in waiting:
-                patience = self._limit + (START if self._fresh else 0.0)
-                line = await asyncio.wait_for(process.stdout.readline(), patience)
-                self._fresh = False
-                if not line and used and not answered:  # it died since the last question: ask a new one
+                line = await asyncio.wait_for(process.stdout.readline(), self._limit)
+                if not line and process is before and not answered:  # it died since the last question: ask a new one
                     await self._end()
                     break
                 results[place] = _read(line) if line else CelError("its process died, perhaps for lack of memory")
@@ -104,7 +106,7 @@ class CelEvaluator:
         # Only what Python needs: the parent's environment holds tokens
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZDIR") if name in os.environ}
         roots = [str(Path(chatops.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-        self._process = await asyncio.create_subprocess_exec(
+        process = self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
             "-m",
@@ -116,8 +118,15 @@ class CelEvaluator:
             limit=_LONGEST_LINE,
             env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
         )
-        self._fresh = True
-        return self._process
+        try:
+            ready = await asyncio.wait_for(process.stdout.readline(), START) if process.stdout else b""
+        except BaseException:
+            await self._end()
+            raise
+        if not ready:
+            await self._end()
+            raise CelError("the process that evaluates CEL does not start")
+        return process
 
     async def _end(self) -> None:
         process, self._process = self._process, None

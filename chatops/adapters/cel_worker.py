@@ -1,8 +1,8 @@
 """The process that evaluates CEL: reads batches as JSON lines on stdin, answers a line an expression on stdout.
 
 A batch is ``{"variables": [{…}], "times": [[path, …]], "items": [[expression, index of its variables]]}``; an answer is
-``{"ok": value}``, ``{"time": ISO text}`` or ``{"error": sentence}``. Started by ``chatops.adapters.cel``, which kills
-it when an answer takes too long; it ends by itself when its stdin closes.
+``{"ok": value}``, ``{"time": ISO text}`` or ``{"error": sentence}``; ``ready`` comes before them all. Started by
+``chatops.adapters.cel``, which kills it when an answer takes too long; it ends by itself when its stdin closes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ sys.modules["cel.cli"] = types.ModuleType("cel.cli")
 import cel  # noqa: E402
 from cel import stdlib  # noqa: E402
 
-MEMORY = 1024 * 1024 * 1024  # bytes of address space; an expression that wants more ends the process
+MEMORY = 512 * 1024 * 1024  # bytes of address space; an expression that wants more ends the process
 RESULT = 256 * 1024  # bytes of one answer
 COMPILED = 1000  # programs kept
 
@@ -120,6 +120,8 @@ def main() -> None:
     # Killed by the kernel even inside the library: when our parent is gone nobody else would end an endless expression
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes our stdin
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     for line in sys.stdin:
         batch = json.loads(line)
         _become_times(batch["variables"], batch["times"])

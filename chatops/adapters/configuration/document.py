@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -30,20 +29,23 @@ _CONSTANTS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_NO_LINES: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the line (from 1) where it starts.
+    """A value and the line (from 1) where it starts; not a dataclass, for a large file has 100,000 of them.
 
     ``value`` is text, int, float, bool, None, a list of nodes, or a dict of text to node; ``key_lines`` are those of a
     dict's keys; ``text_line`` is the line on which a text's own first line stands.
     """
 
-    value: Any
-    line: int
-    text_line: int = 0
-    key_lines: Mapping[str, int] = field(default_factory=dict)
+    __slots__ = ("key_lines", "line", "text_line", "value")
+
+    def __init__(self, value: Any, line: int, text_line: int = 0, key_lines: Mapping[str, int] = _NO_LINES) -> None:
+        self.value = value
+        self.line = line
+        self.text_line = text_line
+        self.key_lines = key_lines
 
     @property
     def kind(self) -> str:

@@ -9,10 +9,27 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from chatops.kernel.cel.check import CelMistake, check, possible, spoken_of
-from chatops.kernel.cel.types import Type, Vocabulary, list_of, map_of, record, vocabulary
+from chatops.kernel.cel.types import (
+    BOOL,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    Type,
+    Vocabulary,
+    list_of,
+    map_of,
+    record,
+    vocabulary,
+)
 from chatops.kernel.errors import PlatformError
 
 __all__ = [
+    "BOOL",
+    "DYN",
+    "INT",
+    "STRING",
+    "TIMESTAMP",
     "CelError",
     "CelMistake",
     "EvaluateAll",

@@ -289,17 +289,19 @@ class _Checker:
         if right.kind == "string":
             self.wrong(node, "`in` looks into lists and maps, not into text", f"{self._text(node.right)}.contains(…)")
         elif right.kind == "list":
-            if not _comparable(left, right.of[0]):
-                self._mixed(node, left, right.of[0], "can never be equal")
+            self._held(node, left, right.of[0])
             self._known(right.of[0], node.left)
             for item in node.right.items if isinstance(node.right, Items) else ():
                 self._known(left, item)
         elif right.kind in ("map", "object", "inputs"):
-            key = right.of[0] if right.of else t.STRING
-            if not _comparable(left, key):
-                self._mixed(node, left, key, "can never be equal")
+            self._held(node, left, right.of[0] if right.of else t.STRING)
         elif right.kind != "dyn":
             self.wrong(node, f"`in` looks into lists and maps, {self._text(node.right)} is {right}")
+
+    def _held(self, node: Binary, left: Type, held: Type) -> None:
+        if not _comparable(left, held):
+            holder = self._text(node.right)
+            self.wrong(node, f"{self._text(node.left)} is {left}, but {holder} holds {held}: it can never be in there")
 
     def _ordered(self, node: Binary, left: Type, right: Type) -> None:
         kinds = {left.kind, right.kind} - {"dyn"}
@@ -336,7 +338,7 @@ class _Checker:
             return self._macro(node, node.target, scope)
         dotted = path(node.target)
         if node.name not in t.METHODS:
-            whole = f"{dotted}.{node.name}" if dotted and dotted not in scope.variables else node.name
+            whole = f"{dotted}.{node.name}" if dotted and dotted.partition(".")[0] not in scope.variables else node.name
             return self._unknown_function(node, whole, t.METHODS)
         target = self.type(node.target, scope)
         args = [self.type(arg, scope) for arg in node.args]
