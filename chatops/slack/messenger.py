@@ -69,7 +69,7 @@ class Messenger:
         self._group: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._loaded = False
         self._workers: set[asyncio.Task[None]] = set()
         self._last_order = 0.0
 
@@ -89,11 +89,12 @@ class Messenger:
                 self._group = group
                 for stored in await self._database.read(posts.pending):
                     self._want(stored)
-                self._look_idle()
+                self._loaded = True
                 await self._stopping.wait()
                 for queue in self._queues.values():
                     queue.changed.set()
         finally:
+            self._stopping.set()  # also when run() was cancelled: what is wanted from now on waits in the table
             self._stopped.set()
 
     async def close(self, grace: float = 3.0) -> None:
@@ -113,9 +114,10 @@ class Messenger:
         """Wants the messages of all open requests once more and returns how many; those that are right cost nothing."""
         return await self._database.write(self._audit)
 
-    async def idle(self) -> None:
-        """Returns once Slack has everything that is wanted, or never will."""
-        await self._idle.wait()
+    @property
+    def settled(self) -> bool:
+        """Whether Slack has everything that is wanted, or never will; not before the table was read."""
+        return self._loaded and not self._jobs
 
     @property
     def waiting(self) -> int:
@@ -137,7 +139,6 @@ class Messenger:
     def _want(self, stored: Stored) -> None:
         if self._group is None or self._stopping.is_set():
             return  # the row is enough: the next start finds it
-        self._idle.clear()
         job = self._jobs.get(stored.post.id)
         if job is None:
             job = self._jobs[stored.post.id] = _job(stored)
@@ -213,17 +214,12 @@ class Messenger:
         newer = self._wanted.pop(job.id, None)
         if newer is not None:
             self._want(newer)
-        self._look_idle()
 
     async def _check_parent(self, queue: Queue, job: Job, parent: str) -> None:
         """The parent may have come to stand between the look and now: then nobody would wake this job."""
         stored = await self._database.read(posts.load, parent)
         if stored is not None and parent not in self._jobs and (stored.ts or stored.wanted <= stored.sent):
             queue.sooner(job, self._clock.now())
-
-    def _look_idle(self) -> None:
-        if not self._jobs:
-            self._idle.set()
 
     # Failures ------------------------------------------------------------------------------------------------------
 

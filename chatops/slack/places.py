@@ -12,7 +12,7 @@ from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.lanes import Budgets
 
 EVENT_TYPE = "chatops_card"
-CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
+CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,}")  # names have no capitals
 MARGIN = 120.0  # seconds our clock and Slack's may differ
 LIST_AGAIN = 60.0  # seconds before a name that was not there is looked for again
 PAGE = 200

@@ -1,0 +1,131 @@
+"""A process that dies anywhere: the next one finishes, and nothing stands twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from chatops.kernel.ports import Lane
+from tests.messenger.desk import DEPLOYS, REQUESTS, Desk, desk
+
+Point = tuple[str, str, int]
+
+
+async def story(at: Desk) -> None:
+    """A request from its card to its end, by the messages about it."""
+    await at.show("R-1", "waiting", "waiting", channel="platform-requests")
+    await at.show("R-1/approvers", "Lee?", thread_of="R-1", lane=Lane.APPROVAL, channel="platform-requests")
+    await at.quiet()
+    await at.show("R-1", "approved", "approved", channel="platform-requests")
+    await at.show("R-1/notice", "deployed", channel=DEPLOYS, lane=Lane.NOTICE)
+    await at.show("hint", "it is done", person="U0DANA")
+    await at.quiet()
+
+
+def watch(at: Desk, die_at: Point | None, seen: list[Point], died: asyncio.Event) -> None:
+    """Counts every commit and call as (when, what, occurrence), and dies at one."""
+    counts: dict[tuple[str, str], int] = {}
+
+    def reached(when: str, what: str) -> bool:
+        if died.is_set():
+            return False
+        counts[when, what] = counts.get((when, what), 0) + 1
+        point = (when, what, counts[when, what])
+        seen.append(point)
+        if point == die_at:
+            died.set()
+            at.fall()
+            return True
+        return False
+
+    def call(when: str, method: str, subject: str) -> None:
+        if reached(when, f"{method} {subject}"):
+            raise asyncio.CancelledError
+
+    at.database.on_write = reached
+    at.on_call = call
+
+
+async def points(folder: Path) -> list[Point]:
+    seen: list[Point] = []
+    async with desk(folder) as at:
+        watch(at, None, seen, asyncio.Event())
+        await story(at)
+    return seen
+
+
+async def test_dying_at_every_commit_and_call_leaves_one_message_each(tmp_path: Path) -> None:
+    (tmp_path / "count").mkdir()
+    every = await points(tmp_path / "count")
+    assert len(every) > 20
+    for number, point in enumerate(every):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with desk(folder) as at:
+            died = asyncio.Event()
+            watch(at, point, [], died)
+            telling = asyncio.create_task(story(at))
+            await at.until(lambda died=died, telling=telling: died.is_set() or telling.done())  # type: ignore[misc]
+            await at.restart()
+            await telling
+            await at.quiet()
+            assert died.is_set(), f"{point} was not reached"
+            assert at.texts() == ["approved", "Lee?"], point
+            assert at.texts(DEPLOYS) == ["deployed"], point
+            assert at.direct("U0DANA") == ["it is done"], point
+
+
+async def test_what_was_committed_while_nothing_ran_is_sent_by_the_next_start(at: Desk) -> None:
+    await at.die()
+    await at.show("R-1", "waiting")
+    await at.show("R-1/note", "a note", thread_of="R-1")
+    assert at.messages() == []
+    at.start()
+    await at.quiet()
+    assert at.texts() == ["waiting", "a note"]
+
+
+async def test_a_private_answer_that_was_under_way_is_not_repeated_after_a_restart(at: Desk) -> None:
+    at.fault("timeout", method="chat.postEphemeral")
+    await at.show("answer/1", "only for you", channel=REQUESTS, person="U0DANA")
+    await at.until(lambda: at.flying)
+    await at.restart()
+    await at.quiet()
+    assert at.ephemerals("U0DANA") == []
+    assert "not known" in (await at.row("answer/1"))["error"]
+
+
+async def test_closing_lets_the_call_under_way_come_to_its_end(tmp_path: Path) -> None:
+    async with desk(tmp_path, timeout=5) as at:
+        at.fault("slow", method="chat.postMessage", delay=5)
+        await at.show("R-1", "waiting")
+        await at.until(lambda: at.flying and not list(at.slack.faults))
+        closing = asyncio.create_task(at.messenger.close())
+        await asyncio.sleep(0)
+        at.slack.clock.advance(10)
+        await closing
+        assert (await at.row("R-1"))["ts"] == at.messages()[0]["ts"]
+
+
+async def test_closing_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async with desk(tmp_path, timeout=60) as at:
+        at.fault("timeout", method="chat.postMessage")
+        await at.show("R-1", "waiting")
+        await at.until(lambda: at.flying)
+        await at.messenger.close(grace=0.05)
+        assert (await at.row("R-1"))["posting_since"] is not None
+
+
+async def test_looking_for_unsent_posts_does_not_read_the_history(at: Desk) -> None:
+    from chatops.slack import posts
+
+    plan = await at.database.real.read(lambda tx: tx.all(f"EXPLAIN QUERY PLAN {posts.PENDING}"))
+    assert any("posts_unsent" in str(step["detail"]) for step in plan)
+
+
+async def test_a_messenger_runs_once(at: Desk) -> None:
+    await at.all_asleep()
+    with pytest.raises(RuntimeError, match="runs once"):
+        await at.messenger.run()
