@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.page.standin import Standin, standin
@@ -22,7 +22,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WITHIN_MS = 8_000
+WITHIN_MS = 15_000
+expect.set_options(timeout=WITHIN_MS)
 
 Open = Callable[..., Awaitable[Page]]
 

@@ -210,7 +210,7 @@ async def standin(**options: Any) -> AsyncIterator[Standin]:
         app = AsyncApp(client=client)
         _listen(app, running)
         socket = AsyncWebClient(token=SlackApp().app_token, base_url=slack.api_url)
-        handler = AsyncSocketModeHandler(app, SlackApp().app_token, web_client=socket)
+        handler = AsyncSocketModeHandler(app, SlackApp().app_token, web_client=socket, ping_interval=0.2)
         await handler.connect_async()
         await slack.connected()
         for channel in (REQUESTS, DEPLOYS):

@@ -110,10 +110,12 @@ let fetched = false;
 async function load() {
   const { entries: all } = await api.traffic(0);
   fetched = true;
+  // What the live connection said while the answer was on its way is newer than the answer.
+  const end = all.at(-1)?.n || 0;
+  const later = entries.filter((one) => one.n > end);
   last = 0;
   entries = [];
-  waiting = [];
-  all.forEach(add);
+  [...all, ...later].forEach(add);
 }
 
 export async function toggleInspector(open = root.hidden) {
@@ -121,6 +123,7 @@ export async function toggleInspector(open = root.hidden) {
   document.body.classList.toggle("has-inspector", open);
   document.dispatchEvent(new CustomEvent("inspector", { detail: { open } }));
   if (!open) return;
+  filter.focus({ preventScroll: true }); // at once: a focus that comes late takes the keys from whoever types already
   try {
     if (!fetched) await load();
     await refreshFaults();
@@ -128,12 +131,13 @@ export async function toggleInspector(open = root.hidden) {
     toast(error.message);
   }
   drawList();
-  filter.focus({ preventScroll: true });
 }
 
 /** After a lost connection: what was missed is fetched when the list is looked at. */
 export async function reloadTraffic() {
   fetched = false;
+  entries = [];
+  waiting = [];
   if (!root.hidden) await load().then(drawList);
 }
 
