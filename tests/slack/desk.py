@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,7 +199,9 @@ class Desk(Acme):
     async def quiet(self) -> None:
         """Returns once everything that came in is worked off and everything there is to say was said."""
         await self.front.background.idle()
-        await self.messenger.idle()
+        async with asyncio.timeout(10):
+            while await self.rows("SELECT id FROM posts WHERE wanted > sent AND error = ''"):
+                await asyncio.sleep(0.01)
 
     async def joins(self, channel: str = "C0REQUESTS") -> None:
         """The app joins a channel, without which it hears no mention there."""
@@ -219,10 +221,10 @@ async def desk(
     *,
     warm: bool = True,
     clock: Clock | None = None,
-    front: Callable[..., Any] | None = None,
+    start: bool = True,
     **options: Any,
 ) -> AsyncIterator[Desk]:
-    """Everything on a free port; `warm`: everybody at Acme is known to the directory already."""
+    """Everything on a free port; `warm`: the directory knows everybody; `start`: the inbox is worked off."""
     clock, configuration, metrics = clock or SystemClock(), Configured(), Metrics()
     road = FakeRoad(configuration)
     async with AsyncExitStack() as stack:
@@ -249,7 +251,8 @@ async def desk(
         )  # fmt: skip
         await people.open()
         listening.picking.index()
-        await listening.intake.open()
+        if start:
+            await listening.intake.open()
         stack.push_async_callback(listening.close)
         if warm:
             for user in ("U0DANA", "U0LEE", "U0OLU", "U0SAM", "U0GUS"):

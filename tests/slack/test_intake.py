@@ -1,0 +1,231 @@
+"""Nothing acknowledged is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatops.adapters.sqlite import SQLite
+from chatops.kernel.metrics import Metrics
+from chatops.kernel.ports import Tx
+from chatops.slack.background import Background
+from chatops.slack.intake import KEPT, MOST_TRIES, Intake, Item, prune
+from tests.slack.desk import desk
+from tests.support.clock import MovableClock
+
+LINE = "deploy checkout 1.4.2 production because fixes the cart"
+
+
+class Worker:
+    """An intake on a real database, and what it did."""
+
+    def __init__(self, database: SQLite, work: Callable[[Item], Awaitable[None]] | None = None) -> None:
+        self.database, self.clock = database, MovableClock()
+        self.done: list[Item] = []
+        self.failed: list[tuple[str, str]] = []
+        self.background = Background()
+        self.intake = Intake(
+            database, self.clock, {"line": work or self.work}, self.gave_up, Metrics(), self.background, most=2
+        )
+
+    async def work(self, item: Item) -> None:
+        self.done.append(item)
+
+    async def gave_up(self, item: Item, error: BaseException) -> None:
+        self.failed.append((item.key, str(error)))
+
+    async def waiting(self) -> list[str]:
+        def keys(tx: Tx) -> list[str]:
+            return [row["key"] for row in tx.all("SELECT key FROM inbox WHERE done_at IS NULL ORDER BY key")]
+
+        return await self.database.read(keys)
+
+
+async def test_a_fact_is_on_disk_before_accept_returns_and_marked_when_it_is_done(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "a.db") as database:
+        gate = asyncio.Event()
+
+        async def slow(item: Item) -> None:
+            await gate.wait()
+
+        worker = Worker(database, slow)
+        assert await worker.intake.accept("k", "line", {"text": "ä"})
+        assert await worker.waiting() == ["k"]
+        gate.set()
+        await worker.background.idle()
+        assert await worker.waiting() == []
+
+
+async def test_the_same_delivery_three_times_is_worked_off_once(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "a.db") as database:
+        worker = Worker(database)
+        fresh = await asyncio.gather(*(worker.intake.accept("k", "line", {}) for _ in range(3)))
+        await worker.background.idle()
+        assert sorted(fresh) == [False, False, True]
+        assert [item.key for item in worker.done] == ["k"]
+
+
+async def test_what_a_crash_left_is_worked_off_by_the_next_start(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "a.db") as database:
+        worker = Worker(database, lambda item: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+        await worker.intake.accept("k", "line", {"text": "x"})
+        await worker.background.close()
+        again = Worker(database)
+        await again.intake.open()
+        await again.background.idle()
+        assert [(item.key, item.again, item.body) for item in again.done] == [("k", True, {"text": "x"})]
+        assert await again.waiting() == []
+
+
+async def test_what_came_in_while_starting_is_not_done_a_second_time_by_the_start(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "a.db") as database:
+        gate = asyncio.Event()
+        seen: list[str] = []
+
+        async def slow(item: Item) -> None:
+            seen.append(item.key)
+            await gate.wait()
+
+        worker = Worker(database, slow)
+        await worker.intake.accept("k", "line", {})
+        await worker.intake.open()
+        gate.set()
+        await worker.background.idle()
+        assert seen == ["k"]
+
+
+async def test_a_row_that_always_kills_us_is_given_up_after_some_starts(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "a.db") as database:
+        first = Worker(database, lambda item: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+        await first.intake.accept("k", "line", {})
+        await first.background.close()
+        for _ in range(MOST_TRIES - 1):
+            crashed = Worker(database, lambda item: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+            await crashed.intake.open()
+            assert crashed.failed == []
+            await crashed.background.close()
+        last = Worker(database)
+        await last.intake.open()
+        await last.background.idle()
+        assert last.done == []
+        assert [key for key, _ in last.failed] == ["k"]
+        assert await last.waiting() == []
+
+
+async def test_a_failure_is_told_and_closes_the_row(tmp_path: Path) -> None:
+    async def broken(item: Item) -> None:
+        raise ValueError("boom")
+
+    async with SQLite(tmp_path / "a.db") as database:
+        worker = Worker(database, broken)
+        await worker.intake.accept("k", "line", {})
+        await worker.background.idle()
+        assert worker.failed == [("k", "boom")]
+        assert await worker.waiting() == []
+
+
+async def test_when_not_even_the_telling_works_the_row_stays_for_the_next_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(item: Item) -> None:
+        raise ValueError("boom")
+
+    async def mute(item: Item, error: BaseException) -> None:
+        raise OSError("disk full")
+
+    async with SQLite(tmp_path / "a.db") as database:
+        worker = Worker(database, broken)
+        worker.intake._gave_up = mute
+        await worker.intake.accept("k", "line", {})
+        await worker.background.idle()
+        assert await worker.waiting() == ["k"]
+        assert "background work failed" in caplog.text
+
+
+async def test_no_more_than_the_bound_run_at_once(tmp_path: Path) -> None:
+    running, most = 0, 0
+    gate = asyncio.Event()
+
+    async def counted(item: Item) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await gate.wait()
+        running -= 1
+
+    async with SQLite(tmp_path / "a.db") as database:
+        worker = Worker(database, counted)
+        await asyncio.gather(*(worker.intake.accept(str(number), "line", {}) for number in range(10)))
+        gate.set()
+        await worker.background.idle()
+        assert most == 2
+        assert await worker.waiting() == []
+
+
+async def test_done_rows_are_forgotten_after_a_week_and_waiting_ones_never(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "a.db") as database:
+        worker = Worker(database)
+        await worker.intake.accept("done", "line", {})
+        await worker.background.idle()
+        stuck = Worker(database, lambda item: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+        await stuck.intake.accept("waiting", "line", {})
+        await stuck.background.close()
+        assert await database.write(prune, worker.clock.now() + KEPT - 1) == 0
+        assert await database.write(prune, worker.clock.now() + KEPT + 1) == 1
+        assert await worker.waiting() == ["waiting"]
+
+
+async def test_an_event_delivered_three_times_asks_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        await acme.joins()
+        await acme.sandbox.fault("redeliver", method="app_mention", copies=3)
+        acme.road.plan("ask", lambda *_: acme.asked())
+        await acme.dana.types(f"@platform {LINE}", channel="platform-requests")
+        await acme.dana.sees("platform-requests", "card of R-1042")
+        await acme.sandbox.settled()
+        assert len(await acme.sandbox.traffic("app_mention")) == 3
+        assert len(acme.road.called("ask")) == 1
+
+
+def left_over(text: str, key: str = "line:t1") -> Mapping[str, Any]:
+    where = {"user": "U0DANA", "team": "T0ACME", "channel": "C0GENERAL"}
+    body = {"where": {**where, "thread_ts": "", "response_url": "", "visible": False}, "text": text, "trigger": "t1"}
+    return {"key": key, "body": json.dumps({**body, "ask_key": "", "masked": False})}
+
+
+async def start_with(path: Path, *rows: Mapping[str, Any]) -> None:
+    async with SQLite(path / "chatops.db") as database:
+        for row in rows:
+            await database.write(insert, row)
+
+
+def insert(tx: Tx, row: Mapping[str, Any]) -> None:
+    sql = "INSERT INTO inbox (key, kind, body, received_at, tries) VALUES (:key, 'line', :body, 1.0, 1)"
+    tx.run(sql, **row)
+
+
+async def test_a_line_that_a_crash_left_is_asked_for_by_the_next_start(tmp_path: Path) -> None:
+    await start_with(tmp_path, left_over(LINE))
+    asked: list[Any] = []
+    async with desk(tmp_path, start=False) as acme:
+        await acme.client.conversations_join(channel="C0GENERAL")
+        acme.road.plan("ask", lambda *arguments: (asked.append(arguments), acme.asked())[1])
+        await acme.front.intake.open()
+        await acme.dana.sees("general", "R-1042 Deploy")
+        assert [one[3] for one in asked] == ["line:t1"]
+
+
+async def test_a_form_that_a_crash_kept_from_opening_comes_as_a_button(tmp_path: Path) -> None:
+    await start_with(tmp_path, left_over("deploy checkout"))
+    async with desk(tmp_path, start=False) as acme:
+        await acme.client.conversations_join(channel="C0GENERAL")
+        await acme.front.intake.open()
+        seen = await acme.dana.sees("general", "Once more, please")
+        await seen.click("Open the form")
+        form = await acme.dana.modal("Deploy")
+        assert form.values["Service"] == "checkout"
