@@ -106,6 +106,12 @@ class Kube:
         finally:
             response.response.close()
 
+    async def lines(self, path: str, **query: Any) -> AsyncIterator[str]:
+        """The lines of a streamed answer as they come."""
+        response = await self._send("GET", path, None, "application/json", query)
+        async for line in response.response.content:
+            yield line.decode()
+
     async def until(self, path: str, fits: Callable[[list[Obj]], bool], why: str) -> list[Obj]:
         """List and watch a collection until `fits`; fails after the deadline, saying what was waited for."""
         seen: list[list[Obj]] = [[]]

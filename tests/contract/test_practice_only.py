@@ -201,11 +201,13 @@ async def test_logs_have_stamps_tails_and_can_be_followed(kube: Kube) -> None:
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ", line) for line in lines)
     assert (await kube.call("GET", path, tailLines=1)).ok()["text"].count("\n") == 1
     assert (await kube.call("GET", path, container="nope")).status == 400
-    follow = asyncio.create_task(kube.call("GET", path, follow=True))
+    follow = kube.lines(path, follow=True)
+    seen = [await anext(follow)]
     await kube.call("DELETE", kube.path("pods", name))
-    text = (await asyncio.wait_for(follow, 10)).ok()["text"]
-    assert "listening on" in text
-    assert "got SIGTERM" in text
+    async with asyncio.timeout(10):
+        seen += [line async for line in follow]
+    assert "starting checkout 1.4.1" in seen[0]
+    assert seen[-2:] == ["INFO  got SIGTERM, finishing requests\n", "INFO  bye\n"]
 
 
 # Who may

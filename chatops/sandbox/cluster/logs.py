@@ -52,12 +52,13 @@ async def _follow(
     namespace, name, uid = (pod["metadata"][key] for key in ("namespace", "name", "uid"))
     run = book.current(uid, container)
     while run is not None:
+        live = api.store.get(("", "pods"), namespace, name)
+        over = run.ended is not None or live is None or live["metadata"]["uid"] != uid
         fresh = [line for line in run.all() if last is None or line[0] > last]
         if fresh:
             last = fresh[-1][0]
             await response.write("".join(_format(line, stamps) for line in fresh).encode())
-        live = api.store.get(("", "pods"), namespace, name)
-        if run.ended is not None or live is None or live["metadata"]["uid"] != uid:
+        if over:
             return
         await asyncio.sleep(FOLLOW_EVERY)
 
