@@ -88,7 +88,7 @@ class Listeners:
         where = payloads.of_interaction(body)
         thread = str((body.get("message") or {}).get("thread_ts") or body.get("message_ts") or "")
         view = forms.line_view(Origin(where.channel, thread))
-        self.background.spawn(self._open(str(body["trigger_id"]), view, where))
+        self.background.spawn(self._open(str(body.get("trigger_id") or ""), view, where))
 
     async def line_submitted(self, ack: AsyncAck, body: Body) -> None:
         """The small form of the shortcuts: mistakes at the field, what is missing as the action's own form."""

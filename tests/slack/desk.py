@@ -13,6 +13,8 @@ from pydantic import Field
 
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.sqlite import SQLite
+from chatops.http.health import Readiness
+from chatops.http.server import HttpServer
 from chatops.kernel.action import Action, Answer, ChangeInputs, EnvironmentName, Inputs, ServiceName, Version
 from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
 from chatops.kernel.errors import Refused
@@ -222,11 +224,17 @@ async def desk(
     warm: bool = True,
     clock: Clock | None = None,
     start: bool = True,
+    http_port: int = 0,
     **options: Any,
 ) -> AsyncIterator[Desk]:
-    """Everything on a free port; `warm`: the directory knows everybody; `start`: the inbox is worked off."""
+    """Everything on a free port; `warm`: the directory knows everybody; `start`: the inbox is worked off.
+
+    With `http_port` Slack calls us there instead of over Socket Mode.
+    """
     clock, configuration, metrics = clock or SystemClock(), Configured(), Metrics()
     road = FakeRoad(configuration)
+    if http_port:
+        options["app"] = {"request_url": f"http://127.0.0.1:{http_port}/slack/events"}
     async with AsyncExitStack() as stack:
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, **options))
         shared = await stack.enter_async_context(session())
@@ -257,10 +265,15 @@ async def desk(
         if warm:
             for user in ("U0DANA", "U0LEE", "U0OLU", "U0SAM", "U0GUS"):
                 await people.person(user)
-        socket = Socket(listening.app, client, "xapp-local-app", metrics, connections=1, look=0.05)
-        await socket.open()
-        stack.push_async_callback(socket.close)
-        await acme.slack.connected()
+        if http_port:
+            missing = Readiness(database).missing
+            server = HttpServer(f"127.0.0.1:{http_port}", listening.app, "local-signing-secret", metrics, missing)
+            await stack.enter_async_context(server)
+        else:
+            socket = Socket(listening.app, client, "xapp-local-app", metrics, connections=1, look=0.05)
+            await socket.open()
+            stack.push_async_callback(socket.close)
+            await acme.slack.connected()
         yield Desk(
             acme.slack, acme.sandbox, acme.dana, acme.lee, acme.olu, acme.sam, acme.gus, road, listening, database,
             messenger, configuration, client, metrics, path, homes,
