@@ -14,17 +14,23 @@ import pytest
 import yaml
 from kubernetes.aio import client, config
 
-from chatops.sandbox.cluster import APPLIED_BY, PracticeCluster, User
+from chatops.sandbox.cluster import APPLIED_BY, PracticeCluster, Resource
 
 from .conftest import REAL
-from .kube import MERGE, Images, Kube, Obj, condition, config_map, containers, deployment, owners, rolled_out
+from .kube import (
+    APPLY,
+    MERGE,
+    STRATEGIC,
+    Kube,
+    Obj,
+    condition,
+    containers,
+    owners,
+    rolled_out,
+)
+from .practice import BASE, TOKENS, opened, web
 
 pytestmark = pytest.mark.skipif(bool(REAL), reason="faults and pace exist only on the practice cluster")
-BASE = "registry.acme.test/shop/checkout:"
-TOKENS = {
-    "admin": User("practice-admin", ("system:masters",)),
-    "assistant": User("system:serviceaccount:platform:chatops", ("system:serviceaccounts",)),
-}
 RBAC = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -52,12 +58,6 @@ subjects: [{kind: Group, name: leads}]
 """
 
 
-def web(tag: str, replicas: int = 1, name: str = "web") -> Obj:
-    body = deployment(name, BASE + tag, replicas)
-    body["metadata"]["namespace"] = "shop"
-    return body
-
-
 @pytest.fixture
 async def cluster() -> AsyncIterator[PracticeCluster]:
     async with PracticeCluster([web("1.4.1", 2)], pace=0.02, tokens=TOKENS) as running:
@@ -68,22 +68,6 @@ async def cluster() -> AsyncIterator[PracticeCluster]:
 async def kube(cluster: PracticeCluster) -> AsyncIterator[Kube]:
     async with opened(cluster) as found:
         yield found
-
-
-class opened:
-    def __init__(self, cluster: PracticeCluster, token: str = "admin", acting_as: str = "", group: str = "") -> None:
-        self._cluster, self._token, self._name, self._group = cluster, token, acting_as, group
-
-    async def __aenter__(self) -> Kube:
-        self._api = await config.new_client_from_config_dict(self._cluster.kubeconfig(self._token))
-        if self._name:
-            self._api.set_default_header("Impersonate-User", self._name)
-        if self._group:
-            self._api.set_default_header("Impersonate-Group", self._group)
-        return Kube(self._api, "shop", Images(BASE + "1.4.1", BASE + "1.4.2", BASE + "missing"), deadline=10)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._api.close()
 
 
 async def pod_where(kube: Kube, fits: object, why: str) -> Obj:
@@ -251,119 +235,43 @@ async def test_only_who_may_impersonate_acts_for_others(cluster: PracticeCluster
         )
 
 
-# Faults
+# Custom resources
 
 
-@pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (409, "Conflict"), (422, "Invalid"),
-                                              (500, "InternalError"), (503, "ServiceUnavailable")])  # fmt: skip
-async def test_a_fault_answers_as_often_as_asked(cluster: PracticeCluster, kube: Kube, code: int, reason: str) -> None:
-    cluster.fault(code, verb="patch", resource="deployments", name="web")
-    path = kube.path("deployments", "web")
-    assert (await kube.call("GET", path)).status == 200
-    answer = await kube.patch(path, {"spec": {"paused": True}}, MERGE)
-    assert (answer.status, answer.reason) == (code, reason)
-    assert (await kube.patch(path, {"spec": {"paused": True}}, MERGE)).status == 200
+async def test_a_further_kind_is_one_line(cluster: PracticeCluster, kube: Kube) -> None:
+    cluster.registry.add(Resource("acme.test", "v1", "widgets", "Widget"))
+    path = "/apis/acme.test/v1/namespaces/shop/widgets"
+    body = {"apiVersion": "acme.test/v1", "kind": "Widget", "metadata": {"name": "one"}, "spec": {"size": 1}}
+    made = await kube.patch(f"{path}/one", body, APPLY, fieldManager="chatops-deploy")
+    assert (made.status, owners(made.body)) == (201, {"chatops-deploy/Apply": {"f:spec": {"f:size": {}}}})
+    assert [item["kind"] for item in (await kube.get(path))["items"]] == ["Widget"]
 
 
-async def test_too_many_requests_come_with_a_time_to_wait(cluster: PracticeCluster) -> None:
-    cluster.fault(429, verb="list", resource="pods", retry_after=3)
-    headers = {"Authorization": "Bearer admin"}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{cluster.url}/api/v1/pods") as answer:
-        assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
-        assert (await answer.json())["details"]["retryAfterSeconds"] == 3
-
-
-async def test_a_connection_dropped_after_the_write_leaves_it_stored(cluster: PracticeCluster, kube: Kube) -> None:
-    cluster.fault("drop-after", verb="create", resource="configmaps")
-    with pytest.raises(aiohttp.ClientError):
-        await kube.create("configmaps", config_map("settings", a="1"))
-    assert (await kube.get(kube.path("configmaps", "settings")))["data"] == {"a": "1"}
-    cluster.fault("drop", verb="create", resource="configmaps")
-    with pytest.raises(aiohttp.ClientError):
-        await kube.create("configmaps", config_map("other", a="1"))
-    assert (await kube.call("GET", kube.path("configmaps", "other"))).status == 404
-
-
-async def test_a_fault_can_meet_the_real_write_and_spare_the_dry_run(cluster: PracticeCluster, kube: Kube) -> None:
-    cluster.fault(409, verb="create", dry_run=False)
-    assert (await kube.call("POST", kube.path("configmaps"), config_map("a"), dryRun="All")).status == 201
-    assert (await kube.call("POST", kube.path("configmaps"), config_map("a"))).status == 409
-
-
-async def test_a_hanging_request_is_cut_when_faults_are_cleared(cluster: PracticeCluster, kube: Kube) -> None:
-    fault = cluster.fault("hang", resource="configmaps")
-    # aiohttp itself asks again for a GET whose kept-alive connection died, so a write it is.
-    waiting = asyncio.create_task(kube.create("configmaps", config_map("settings")))
-    while not fault.hits:
-        await asyncio.sleep(0)
-    assert not waiting.done()
-    cluster.faults.clear()
-    with pytest.raises(aiohttp.ClientError):
-        await asyncio.wait_for(waiting, 10)
-
-
-async def test_a_cluster_that_is_away_refuses_everything_until_it_is_back(cluster: PracticeCluster, kube: Kube) -> None:
-    version = (await kube.get(kube.path("pods")))["metadata"]["resourceVersion"]
-    events = kube.watch(kube.path("pods"), resourceVersion=version)
-    ended = asyncio.create_task(anext(events, None))
-    while not cluster.watches.open:
-        await asyncio.sleep(0)
-    async with aiohttp.ClientSession() as session:
-        async with session.post(f"{cluster.url}/sandbox/away", json={"away": True}) as answer:
-            assert (await answer.json())["away"] is True
-        assert await asyncio.wait_for(ended, 10) is None
-        with pytest.raises(aiohttp.ClientError):
-            await kube.get(kube.path("pods"))
-        async with session.post(f"{cluster.url}/sandbox/away", json={"away": False}) as answer:
-            assert answer.status == 200
-    assert (await kube.get(kube.path("pods")))["items"]
-
-
-async def test_a_compacted_history_ends_watches_from_before_with_410(cluster: PracticeCluster, kube: Kube) -> None:
-    version = (await kube.get(kube.path("pods")))["metadata"]["resourceVersion"]
-    cluster.store.compact()
-    event = await asyncio.wait_for(anext(kube.watch(kube.path("pods"), resourceVersion=version)), 10)
-    assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
-
-
-async def test_the_history_is_bounded() -> None:
-    async with PracticeCluster(pace=0.02, history=50) as cluster, opened(cluster, "practice-admin") as kube:
-        cluster.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}])
-        first = await kube.create("configmaps", config_map("settings", a="0"))
-        for i in range(60):
-            await kube.patch(kube.path("configmaps", "settings"), {"data": {"a": f"{i}x"}}, MERGE)
-        events = kube.watch(kube.path("configmaps"), resourceVersion=first["metadata"]["resourceVersion"])
-        assert (await asyncio.wait_for(anext(events), 10))["type"] == "ERROR"
-
-
-async def test_the_request_log_names_verbs_and_managers_but_no_secrets(cluster: PracticeCluster, kube: Kube) -> None:
-    last = cluster.log.count
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"a": "hush-hush"}}
-    await kube.create("secrets", secret, fieldManager="chatops-deploy", dryRun="All")
-    headers = {"Authorization": "Bearer admin"}
-    url = f"{cluster.url}/sandbox/requests?after={last}"
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
-        text = await answer.text()
-        [entry] = (await answer.json())["requests"]
-    assert (entry["verb"], entry["resource"], entry["status"]) == ("create", "secrets", 201)
-    assert (entry["fieldManager"], entry["dryRun"]) == ("chatops-deploy", True)
-    assert "hush-hush" not in text
-    assert "admin" not in entry["path"]
-
-
-async def test_the_control_side_sets_faults_and_pace_over_http(cluster: PracticeCluster, kube: Kube) -> None:
-    async with aiohttp.ClientSession(f"{cluster.url}/sandbox/") as session:
-        async with session.post("faults", json={"answer": 500, "verb": "get"}) as answer:
-            assert (await answer.json())["times"] == 1
-        assert (await kube.call("GET", kube.path("pods", "x"))).status == 500
-        async with session.post("faults", json={"answer": 99}) as answer:
-            assert answer.status == 400
-        async with session.post("faults", json={"anwser": 500}) as answer:
-            assert "unknown fields: anwser" in (await answer.json())["message"]
-        async with session.post("pace", json={"factor": 0.5}) as answer:
-            assert (await answer.json())["pace"] == cluster.pace.factor == 0.5
-        async with session.get("nothing") as answer:
-            assert answer.status == 404
+async def test_a_custom_resource_has_a_status_of_its_own_and_no_strategic_patch(
+    cluster: PracticeCluster, kube: Kube
+) -> None:
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    spec = {"type": "object", "properties": {"size": {"type": "integer"}}}
+    schema = {"type": "object", "properties": {"spec": spec, "status": anything}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema},
+               "subresources": {"status": {}}}  # fmt: skip
+    cluster.load([{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                   "metadata": {"name": "widgets.acme.test"},
+                   "spec": {"group": "acme.test", "scope": "Namespaced", "versions": [version],
+                            "names": {"plural": "widgets", "kind": "Widget"}}}])  # fmt: skip
+    path = "/apis/acme.test/v1/namespaces/shop/widgets"
+    body = {
+        "apiVersion": "acme.test/v1",
+        "kind": "Widget",
+        "metadata": {"name": "one"},
+        "spec": {"size": 1, "colour": "red"},
+    }
+    created = (await kube.call("POST", path, body)).ok()
+    assert created["spec"] == {"size": 1}
+    assert (await kube.patch(f"{path}/one", {"spec": {"size": 2}}, STRATEGIC)).status == 415
+    done = (await kube.patch(f"{path}/one/status", {"status": {"ready": True}}, MERGE)).ok()
+    assert (done["status"], done["metadata"]["generation"]) == ({"ready": True}, 1)
+    assert (await kube.patch(f"{path}/one", {"spec": {"size": 2}}, MERGE)).ok()["metadata"]["generation"] == 2
 
 
 # Autoscaling

@@ -239,3 +239,17 @@ async def test_a_review_answers_what_one_may(kube: Kube) -> None:
     who = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     answer = await kube.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", who)
     assert answer.ok()["status"]["userInfo"]["username"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "many"},
+        {"watch": True, "timeoutSeconds": "soon"},
+        {"labelSelector": "a in b"},
+        {"continue": "nonsense"},
+    ],
+)
+async def test_a_parameter_that_cannot_be_read_is_a_bad_request(kube: Kube, query: Obj) -> None:
+    answer = await kube.call("GET", kube.path("configmaps"), **query)
+    assert (answer.status, answer.reason) == (400, "BadRequest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from .subresources import answer_scale, evict, finalize_namespace, to_events_v1
 from .values import Obj, dump
 from .watches import Watches
 
+log = logging.getLogger(__name__)
 VERSION = {
     "major": "1", "minor": "34", "gitVersion": "v1.34.0", "gitCommit": "practice", "gitTreeState": "clean",
     "buildDate": "2026-01-01T00:00:00Z", "goVersion": "none", "compiler": "none", "platform": "practice",
@@ -88,9 +90,16 @@ class Front:
         except ApiError as error:
             entry["status"] = error.code
             response = as_json(error.body(), error.code, error.headers)
-        except (ConnectionError, asyncio.CancelledError):
+        except ValueError as error:
+            entry["status"] = 400
+            response = as_json(bad_request(str(error)).body(), 400)
+        except (ConnectionError, asyncio.CancelledError, web.HTTPException):
             entry["status"] = 499
             raise
+        except Exception:
+            log.exception("the practice cluster failed on %s %s", request.method, request.path)
+            entry["status"] = 500
+            response = as_json(errors.internal("Internal error occurred: see the practice cluster's log").body(), 500)
         finally:
             self.log.add(**entry)
         return response

@@ -18,6 +18,8 @@ from .values import Obj, controller_of, copy, meta, stamp
 
 log = logging.getLogger(__name__)
 MANAGER = "kube-controller-manager"
+# Kubernetes forgets events after an hour; here the oldest go, so that a demo that runs for days stays small.
+MOST_EVENTS = 500
 Name = tuple[str, str]
 
 
@@ -76,12 +78,16 @@ class Clockwork:
             target["fieldPath"] = field
         target = {key: value for key, value in target.items() if value is not None}
         time = stamp()
-        for old in self.store.objects(events.key, namespace):
+        known = self.store.objects(events.key, namespace)
+        for old in known:
             same = old["involvedObject"].get("uid") == target["uid"] and old.get("reason") == reason
             if same and old.get("message") == message:
                 counted = {**old, "count": old.get("count", 1) + 1, "lastTimestamp": time}
                 self.store.put(events.key, counted)
                 return
+        if len(known) >= MOST_EVENTS:
+            oldest = min(known, key=self.store.born)
+            self.store.delete(events.key, namespace, oldest["metadata"]["name"])
         source = {"component": component, **({"host": host} if host else {})}
         name = f"{about['metadata']['name'][:230]}.{suffix(16)}"
         body = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": namespace},

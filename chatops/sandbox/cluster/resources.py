@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import no_such_resource, qualified
-from .schema import ANY, Node, from_json_schema, type_named
+from .schema import Node, from_json_schema, type_named
 from .values import Obj
 
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -26,7 +26,7 @@ class Resource:
     bumps: str = ""
     short: tuple[str, ...] = ()
     model: str = ""
-    node: Node = field(default=ANY, compare=False, repr=False)
+    node: Node = field(default_factory=lambda: from_json_schema(None), compare=False, repr=False)
     custom: bool = False
 
     @property

@@ -199,7 +199,7 @@ def _root(fields: dict[str, Node], *, keep: bool) -> Node:
     if keep:
         named.setdefault("spec", ANY)
         named.setdefault("status", ANY)
-    return Node("struct", fields=named)
+    return Node("struct", fields=named, element=ANY if keep else None)
 
 
 def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = None) -> Any:
@@ -221,7 +221,7 @@ def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = N
     result: Obj = {}
     for key, item in value.items():
         inner_path = f"{path}.{key}" if path else str(key)
-        child = (node.fields.get(key) if node.shape == "struct" else node.element) or None
+        child = (node.fields.get(key) if node.shape == "struct" else None) or node.element
         if child is None:
             if unknown is not None:
                 unknown.append(inner_path)

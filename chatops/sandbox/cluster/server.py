@@ -229,6 +229,14 @@ class PracticeCluster:
         """Let requests that match fail: see `Fault` for `answer` and the filters; `times=None` until cleared."""
         return self.faults.add(Fault(answer, **match))
 
+    def close_watches(self) -> int:
+        """End all open watches, as an API server does that restarts; returns how many there were."""
+        return self.watches.close_all()
+
+    def compact(self) -> int:
+        """Forget the history: a watch or a page from before gets 410. Returns the oldest version that still works."""
+        return self.store.compact()
+
     def go_away(self) -> None:
         """Cut every connection, also open watches, until `come_back`; `/sandbox` still answers."""
         self.faults.away = True

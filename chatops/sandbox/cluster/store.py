@@ -50,6 +50,9 @@ class Store:
         """The version an object was created with: its age, finer than the seconds of creationTimestamp."""
         return self._born.get(meta(obj).get("uid", ""), 0)
 
+    def lives(self, uid: str) -> bool:
+        return uid in self._born
+
     def kinds(self) -> list[Key]:
         return list(self._objects)
 

@@ -29,7 +29,8 @@ class Garbage(Controller):
                 yield (ref["uid"], "")
         if change.type == "ADDED":
             for ref in metadata.get("ownerReferences") or []:
-                yield (ref["uid"], "")
+                if not self.work.store.lives(ref["uid"]):
+                    yield (ref["uid"], "")
 
     def reconcile(self, name: Name) -> None:
         uid = name[0]
@@ -55,15 +56,15 @@ class Garbage(Controller):
                 self._collect(obj, "Foreground")
         elif owner is None:
             for obj in dependents:
-                others = [ref for ref in meta(obj)["ownerReferences"] if ref["uid"] != uid and self._lives(ref["uid"])]
+                others = [
+                    ref
+                    for ref in meta(obj)["ownerReferences"]
+                    if ref["uid"] != uid and self.work.store.lives(ref["uid"])
+                ]
                 if others:
                     self._let_go(obj, uid)
                 else:
                     self._collect(obj, "Background")
-
-    def _lives(self, uid: str) -> bool:
-        store = self.work.store
-        return any(obj["metadata"].get("uid") == uid for key in store.kinds() for obj in store.objects(key))
 
     def _collect(self, obj: Obj, policy: str) -> None:
         resource = self.work.api.registry.of(obj["apiVersion"], obj["kind"])
