@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from kubernetes.aio import config
 
 from chatops.sandbox.cluster import PracticeCluster, User
@@ -13,6 +16,13 @@ TOKENS = {
     "admin": User("practice-admin", ("system:masters",)),
     "assistant": User("system:serviceaccount:platform:chatops", ("system:serviceaccounts",)),
 }
+
+
+async def until(fits: Callable[[], object]) -> None:
+    """Wait until something inside the running cluster is so; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while not fits():
+            await asyncio.sleep(0.002)
 
 
 def web(tag: str, replicas: int = 1, name: str = "web") -> Obj:

@@ -12,7 +12,7 @@ from chatops.sandbox.cluster import PracticeCluster
 
 from .conftest import REAL
 from .kube import MERGE, Kube, config_map
-from .practice import TOKENS, opened, web
+from .practice import TOKENS, opened, until, web
 
 pytestmark = pytest.mark.skipif(bool(REAL), reason="faults and pace exist only on the practice cluster")
 
@@ -72,8 +72,7 @@ async def test_a_hanging_request_is_cut_when_faults_are_cleared(cluster: Practic
     fault = cluster.fault("hang", resource="configmaps")
     # aiohttp itself asks again for a GET whose kept-alive connection died, so a write it is.
     waiting = asyncio.create_task(kube.create("configmaps", config_map("settings")))
-    while not fault.hits:
-        await asyncio.sleep(0)
+    await until(lambda: fault.hits)
     assert not waiting.done()
     cluster.faults.clear()
     with pytest.raises(aiohttp.ClientError):
@@ -84,8 +83,7 @@ async def test_a_cluster_that_is_away_refuses_everything_until_it_is_back(cluste
     version = (await kube.get(kube.path("pods")))["metadata"]["resourceVersion"]
     events = kube.watch(kube.path("pods"), resourceVersion=version)
     ended = asyncio.create_task(anext(events, None))
-    while not cluster.watches.open:
-        await asyncio.sleep(0)
+    await until(lambda: cluster.watches.open)
     async with aiohttp.ClientSession() as session:
         async with session.post(f"{cluster.url}/sandbox/away", json={"away": True}) as answer:
             assert (await answer.json())["away"] is True
@@ -147,8 +145,7 @@ async def test_the_control_side_sets_faults_and_pace_over_http(cluster: Practice
 async def test_a_closed_watch_can_go_on_where_it_ended(cluster: PracticeCluster, kube: Kube) -> None:
     version = (await kube.get(kube.path("pods")))["metadata"]["resourceVersion"]
     ended = asyncio.create_task(anext(kube.watch(kube.path("pods"), resourceVersion=version), None))
-    while not cluster.watches.open:
-        await asyncio.sleep(0)
+    await until(lambda: cluster.watches.open)
     assert cluster.close_watches() == 1
     assert await asyncio.wait_for(ended, 10) is None
     await kube.call("DELETE", kube.path("pods"), labelSelector="app=web")
