@@ -25,8 +25,15 @@ def calls() -> list[tuple[str, str]]:
 
 @pytest.fixture
 async def clusters(cluster: PracticeCluster, calls: list[tuple[str, str]]) -> AsyncIterator[KubernetesClusters]:
-    patience = Patience(connect=0.5, total=0.5)
     async with KubernetesClusters(
-        cluster.kubeconfig(), patience=patience, sleep=hurried, on_call=lambda verb, thing: calls.append((verb, thing))
+        cluster.kubeconfig(), sleep=hurried, on_call=lambda verb, thing: calls.append((verb, thing))
     ) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+async def hasty(cluster: PracticeCluster) -> AsyncIterator[KubernetesClusters]:
+    """The adapter with little patience, for a cluster that never answers."""
+    patience = Patience(total=0.3)
+    async with KubernetesClusters(cluster.kubeconfig(), patience=patience, sleep=hurried) as adapter:
         yield adapter

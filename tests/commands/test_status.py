@@ -76,7 +76,7 @@ async def test_everything_is_one_table(clusters: KubernetesClusters) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", [403, 500, "drop", "hang"])
+@pytest.mark.parametrize("fault", [403, 500, "drop"])
 async def test_an_environment_that_does_not_answer_costs_only_its_row(
     cluster: PracticeCluster, clusters: KubernetesClusters, fault: int | str
 ) -> None:
@@ -84,6 +84,14 @@ async def test_an_environment_that_does_not_answer_costs_only_its_row(
     said = await answer(clusters, "checkout")
     assert said.table[1][2].startswith("the cluster production")
     assert said.table[2][1:3] == ("1.4.2", "healthy")
+
+
+async def test_an_environment_that_hangs_costs_only_its_row(
+    cluster: PracticeCluster, hasty: KubernetesClusters
+) -> None:
+    cluster.fault("hang", namespace="shop", times=None)
+    said = await answer(hasty, "checkout")
+    assert said.table[1][2] == "the cluster production does not answer"
 
 
 async def test_a_service_that_is_not_there_is_said(clusters: KubernetesClusters) -> None:
