@@ -137,6 +137,8 @@ class Delivery:
 
     async def _update(self, job: Job, stored: Stored, message: Message) -> tuple[Verdict, bool]:
         lane, channel = stored.post.lane, stored.channel_id
+        if (held := self._held("chat.update", channel)) is not None:
+            return held, True
         calm_until = self._calm_until(stored, message)
         if calm_until > self._clock.now():
             return Later(calm_until, calm=True), True
@@ -174,6 +176,8 @@ class Delivery:
 
     async def _post(self, job: Job, stored: Stored) -> tuple[Verdict, bool]:
         channel = await self._channel(stored)
+        if (held := self._held("chat.postMessage", channel)) is not None:
+            return held, True
         await self._budgets.admit("chat.postMessage", channel, stored.post.lane)
         if not await self._database.write(posts.begin, job.id, channel, self._clock.now()):
             return None, False
@@ -256,6 +260,8 @@ class Delivery:
         by_url = bool(post.response_url)
         method = "response_url" if by_url else "chat.postEphemeral"
         channel = post.response_url if by_url else await self._channel(stored)
+        if (held := self._held(method, channel)) is not None:
+            return held, True
         await self._budgets.admit(method, channel, post.lane)
         if not await self._database.write(posts.begin, job.id, "" if by_url else channel, self._clock.now()):
             return None, False
@@ -297,6 +303,11 @@ class Delivery:
             raise refusal
         log.info("%s: %s, so the answer goes another way", job.id, refusal)
         return None, False
+
+    def _held(self, method: str, channel: str) -> Later | None:
+        """A Retry-After puts off this job alone: what else is in its queue may use another method."""
+        until = self._budgets.held(method, channel)
+        return Later(until) if until > self._clock.now() else None
 
     # The table -----------------------------------------------------------------------------------------------------
 

@@ -123,6 +123,10 @@ class Budgets:
             if (method, channel) not in self._held:  # Slack may have said 429 to another call while this one waited
                 return waited
 
+    def held(self, method: str, channel: str) -> float:
+        """Until when Slack wants no such call; a moment in the past when it may be made."""
+        return self._held.get((method, channel), 0.0)
+
     def hold(self, method: str, channel: str, seconds: float) -> None:
         """Slack said 429: no call of this method for this channel before Retry-After is over."""
         key = (method, channel)

@@ -217,7 +217,12 @@ class Messenger:
 
     async def _check_parent(self, queue: Queue, job: Job, parent: str) -> None:
         """The parent may have come to stand between the look and now: then nobody would wake this job."""
-        stored = await self._database.read(posts.load, parent)
+        try:
+            stored = await self._database.read(posts.load, parent)
+        except Unavailable as away:
+            log.error("%s: %s", job.id, away.message)
+            queue.sooner(job, self._clock.now() + 1.0)
+            return
         if stored is not None and parent not in self._jobs and (stored.ts or stored.wanted <= stored.sent):
             queue.sooner(job, self._clock.now())
 
@@ -233,8 +238,8 @@ class Messenger:
         log.log(logging.WARNING if queue.failures in (1, 10) else logging.DEBUG, "%s waits: %s", job.id, why)
         try:
             await self._database.write(posts.put_off, job.id, tries=job.tries, next_at=at, error=why[:500])
-        except Unavailable as away:
-            log.error("%s: %s", job.id, away.message)
+        except Exception as error:  # the row only tells operators about it; the job waits all the same
+            log.error("%s: %s", job.id, error)
         return Later(at)
 
     async def _defect(self, queue: Queue, job: Job) -> Later | None:
@@ -246,8 +251,9 @@ class Messenger:
             return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
         try:
             await self._delivery.give_up(job.id, f"could not be delivered, reference {reference}")
-        except Unavailable as away:
-            return await self._put_off(queue, job, away.message)
+        except Exception as error:  # a worker that ended here would take all messages down with it
+            log.error("%s could not be given up: %s", job.id, error)
+            return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
         return None
 
 

@@ -13,6 +13,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.adapters.sqlite import SQLite
+from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Lane, Post, Tx
 from chatops.sandbox.slack import LocalSlack, SlackApp, load_workspace
 from chatops.slack.messenger import Messenger
@@ -41,11 +42,13 @@ class WatchedDatabase:
         self.busy = 0
         self.on_write: Callable[[str, str], bool] = lambda when, name: False
         self.fail_next = ""
+        self.away = 0
 
     async def write(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         name = getattr(fn, "__name__", "write")
         if self.on_write("before", name):
             await asyncio.Event().wait()
+        self._maybe_away()
         if name == self.fail_next:
             self.fail_next = ""
             raise RuntimeError(f"the disk said no to {name}")
@@ -55,7 +58,13 @@ class WatchedDatabase:
         return result
 
     async def read(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self._maybe_away()
         return await self.counted(self.real.read(fn, *args, **kwargs))
+
+    def _maybe_away(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("The database does not answer.")
 
     async def counted(self, work: Any) -> Any:
         self.busy += 1

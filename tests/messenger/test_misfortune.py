@@ -143,6 +143,30 @@ async def test_a_limited_channel_does_not_delay_another(at: Desk) -> None:
     assert at.clock.now() - before >= 3600
 
 
+async def test_a_limited_method_does_not_delay_another_in_the_same_channel(at: Desk) -> None:
+    await at.show("R-1", "waiting", "waiting")
+    await at.quiet()
+    at.fault("ratelimit", method="chat.postMessage", retry_after=600)
+    await at.show("R-2", "another")
+    await at.until(lambda: len(at.called("chat.postMessage")) == 2)
+    before = at.clock.now()
+    await at.show("R-1", "approved", "approved")
+    await at.all_asleep()
+    assert at.texts() == ["approved"]
+    assert at.clock.now() == before
+    await at.quiet()
+    assert at.texts() == ["approved", "another"]
+
+
+async def test_a_database_that_is_away_is_waited_out(at: Desk) -> None:
+    await at.quiet()
+    at.database.away = 7
+    await at.show("R-1", "waiting")
+    await at.quiet()
+    assert at.texts() == ["waiting"]
+    assert at.database.away == 0
+
+
 async def test_a_hanging_call_does_not_delay_another_channel_or_a_page(at: Desk) -> None:
     at.fault("timeout", method="chat.postMessage", channel="deploys", times=1)
     await at.show("notice", channel=DEPLOYS, lane=Lane.NOTICE)

@@ -89,7 +89,8 @@ def line_buttons(buttons: Iterable[tuple[str, str, bool, str]], first: int = 0) 
     made = []
     for number, (label, line, form, style) in enumerate(list(buttons)[:25], start=first):
         action_id = ids.form_button(number) if form else ids.line_button(number)
-        made.append(button(label, action_id, ids.line_value(line), style=style))
+        sendable = line.encode(errors="replace").decode()  # half a surrogate pair would make the call fail
+        made.append(button(label, action_id, ids.line_value(sendable), style=style))
     return made
 
 

@@ -33,7 +33,7 @@ def card(request: Request, now: float) -> Message:
 
 def title(request: Request) -> str:
     """``Deploy checkout 1.4.1 → 1.4.2 · PRODUCTION`` as plain text; the place is never cut off."""
-    where = f" · {plain(request.environment, 40).upper()}" if request.environment else ""
+    where = f" · {plain(request.environment.upper(), 40)}" if request.environment else ""
     what = (request.plan.summary if request.plan else "") or _asked_for(request)
     return plain(f"{request.title} {what}", 150 - len(where)) + where
 
@@ -61,7 +61,8 @@ def _buttons(request: Request) -> Iterator[Block]:
         yield button("Start", ids.START, value, style="primary")
     if state in (State.SUCCEEDED, State.FAILED) and request.action == "deploy" and request.service:
         line = f"rollback {request.service} {request.environment}"
-        yield button("Roll back", ids.ROLL_BACK, ids.line_value(line), style="danger" * (state is State.FAILED))
+        sendable = line.encode(errors="replace").decode()
+        yield button("Roll back", ids.ROLL_BACK, ids.line_value(sendable), style="danger" * (state is State.FAILED))
     if state is State.DENIED and request.decision is not None and request.decision.break_glass:
         yield button("Break glass", ids.BREAK_GLASS, value, style="danger")
     if request.plan is not None and request.plan.changes:

@@ -19,7 +19,7 @@ def status(request: Request, now: float) -> str:
 
 def place(request: Request) -> str:
     """Where it happens, loud: PRODUCTION."""
-    return escape(request.environment, 60).upper()
+    return escape(request.environment.upper(), 60)
 
 
 def to(request: Request) -> str:
