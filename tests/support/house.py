@@ -112,7 +112,7 @@ class House(Acme):
     async def history(self) -> list[str]:
         """What the audit trail says happened to requests, after checking that it verifies."""
         await self.assistant.deadlines.look()
-        assert await self.assistant.database.read(audit.verify) is not None
+        assert (await self.assistant.database.read(audit.verify)).bad is None
         return [
             row["what"] for row in await self.rows("SELECT what FROM audit WHERE chain LIKE 'R-%' ORDER BY at, seq")
         ]
