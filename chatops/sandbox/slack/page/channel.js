@@ -115,7 +115,7 @@ on("message", ({ channel, message, kind }) => {
   const inPlace = !message.thread_ts || message.thread_ts === message.ts || message.subtype === "thread_broadcast";
   if (!inPlace) return;
   const view = list.views.get(message.ts);
-  if (kind === "changed" && message.edited) view?.flash();
+  if (kind === "changed" && view?.edited) view.flash();
   if (kind === "new") {
     list.arrived(message.user === state.me.id);
     if (message.user !== state.me.id) view?.speak();

@@ -74,7 +74,9 @@ export class MessageView {
     this.message = message;
     if (!old || old.user !== message.user) this.#drawHead();
     const parts = ["text", "blocks", "attachments", "files", "edited"];
-    if (!old || parts.some((name) => !same(old[name], message[name]))) this.#drawContent();
+    const isNew = !old || parts.some((name) => !same(old[name], message[name]));
+    if (isNew) this.#drawContent();
+    if (isNew && old) this.edited = true; // until somebody lets it glow
     if (!old || ["reply_count", "latest_reply", "reactions"].some((name) => !same(old[name], message[name]))) this.drawFoot();
   }
 
@@ -150,6 +152,7 @@ export class MessageView {
 
   /** A short glow that says where something changed. */
   flash() {
+    this.edited = false;
     this.node.classList.remove("flash");
     void this.node.offsetWidth; // restarts the animation
     this.node.classList.add("flash");

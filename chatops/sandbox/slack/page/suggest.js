@@ -20,9 +20,12 @@ function actions(command, rest) {
   const all = command.suggestions || [];
   const starting = all.filter((one) => usageOf(command, one).toLowerCase().startsWith(typed));
   const within = typed.includes(" ") ? [] : all.filter((one) => !starting.includes(one) && `${one.text} ${one.title || ""}`.toLowerCase().includes(typed));
-  return [...starting, ...within].slice(0, MOST).map((one) => ({
-    text: usageOf(command, one), mono: true, title: one.title || one.description, description: one.title ? one.description : "", fill: lineOf(command, one),
-  }));
+  return [...starting, ...within].slice(0, MOST).map((one) => {
+    const word = usageOf(command, one);
+    // A title that repeats the word is the usage: it goes to the side without it.
+    const isUsage = one.title?.startsWith(`${word} `);
+    return { text: word, mono: true, title: isUsage ? one.description : one.title || one.description, description: isUsage || !one.title ? "" : one.description, side: isUsage ? one.title.slice(word.length + 1) : "", fill: lineOf(command, one) };
+  });
 }
 
 // Which word of the action the person is at: its usage stays in view while the inputs are typed.

@@ -56,7 +56,7 @@ on("message", ({ channel, message, kind }) => {
   if (channel !== state.channel || !state.thread || (message.thread_ts || message.ts) !== state.thread) return;
   draw();
   const view = list.views.get(message.ts);
-  if (kind === "changed") view?.flash();
+  if (kind === "changed" && view?.edited) view.flash();
   if (kind === "new") {
     list.arrived(message.user === state.me.id);
     if (message.user !== state.me.id) view?.speak();
