@@ -34,7 +34,10 @@ def check(inputs: Scale, platform: Platform) -> None:
 
 async def plan(inputs: Scale, ctx: Context) -> Plan:
     """Another number of replicas, unless an autoscaler decides on it."""
-    check(inputs, ctx.platform)
+    try:
+        check(inputs, ctx.platform)
+    except InputError as mistake:  # asked before the limit was lowered: the form is long gone
+        raise Refused(mistake.message, rule="replicas limit") from mistake
 
     async def wish(seen: Seen) -> Draft:
         name, before, after = seen.service.name, seen.replicas, inputs.replicas

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chatops.adapters.kubernetes import KubernetesClusters, Patience
+from chatops.adapters.kubernetes.handle import Reader, Writer
 from chatops.sandbox.cluster import PracticeCluster
-from tests.support.acme_cluster import hurried, manifests
+from tests.support.acme_cluster import PRODUCTION, hurried, manifests
 
 
 @pytest.fixture
@@ -37,3 +38,13 @@ async def hasty(cluster: PracticeCluster) -> AsyncIterator[KubernetesClusters]:
     patience = Patience(total=0.3)
     async with KubernetesClusters(cluster.kubeconfig(), patience=patience, sleep=hurried) as adapter:
         yield adapter
+
+
+@pytest.fixture
+def reader(clusters: KubernetesClusters) -> Reader:
+    return clusters.reader(PRODUCTION)
+
+
+@pytest.fixture
+def writer(clusters: KubernetesClusters) -> Writer:
+    return clusters.writer(PRODUCTION)

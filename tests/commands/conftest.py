@@ -1,39 +1,5 @@
-"""A practice cluster with Acme's checkout on it, and the adapter that talks to it."""
+"""The practice cluster and the adapter, as in the tests of the adapter."""
 
-from __future__ import annotations
+from tests.cluster.conftest import calls, cluster, clusters, hasty
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from chatops.adapters.kubernetes import KubernetesClusters, Patience
-from chatops.sandbox.cluster import PracticeCluster
-from tests.support.acme_cluster import hurried, manifests
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[PracticeCluster]:
-    async with PracticeCluster(manifests("checkout"), pace=0.02) as practice:
-        yield practice
-
-
-@pytest.fixture
-def calls() -> list[tuple[str, str]]:
-    """What the adapter says it sends and receives."""
-    return []
-
-
-@pytest.fixture
-async def clusters(cluster: PracticeCluster, calls: list[tuple[str, str]]) -> AsyncIterator[KubernetesClusters]:
-    async with KubernetesClusters(
-        cluster.kubeconfig(), sleep=hurried, on_call=lambda verb, thing: calls.append((verb, thing))
-    ) as adapter:
-        yield adapter
-
-
-@pytest.fixture
-async def hasty(cluster: PracticeCluster) -> AsyncIterator[KubernetesClusters]:
-    """The adapter with little patience, for a cluster that never answers."""
-    patience = Patience(total=0.3)
-    async with KubernetesClusters(cluster.kubeconfig(), patience=patience, sleep=hurried) as adapter:
-        yield adapter
+__all__ = ["calls", "cluster", "clusters", "hasty"]

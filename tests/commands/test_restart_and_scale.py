@@ -102,7 +102,7 @@ async def test_more_than_the_environment_allows_is_a_mistake_at_its_field(
     with pytest.raises(InputError, match="between 0 and 20 in production") as mistake:
         scale.check(inputs, ACME)
     assert mistake.value.field == "replicas"
-    with pytest.raises(InputError):
+    with pytest.raises(Refused, match="between 0 and 20 in production"):
         await scaled(clusters, replicas)
 
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import math
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Literal
 
 import aiohttp
@@ -89,16 +90,17 @@ class Reader:
                     if _version(now) != given:
                         given = _version(now)
                         yield now
-                async for kind, item in self._stream(ref, path, only, since, end):
-                    if kind == "ERROR":  # 410 Gone arrives as an event, too
-                        since = ""
-                        break
-                    since = _version(item)
-                    if kind == "DELETED":
-                        raise NotFound(f"{ref} is gone", status=404)
-                    if kind != "BOOKMARK" and since != given:
-                        given = since
-                        yield item
+                async with aclosing(self._stream(ref, path, only, since, end)) as events:
+                    async for kind, item in events:
+                        if kind == "ERROR":  # 410 Gone arrives as an event, too
+                            since = ""
+                            break
+                        since = _version(item)
+                        if kind == "DELETED":
+                            raise NotFound(f"{ref} is gone", status=404)
+                        if kind != "BOOKMARK" and since != given:
+                            given = since
+                            yield item
             except (Unavailable, aiohttp.ClientError, TimeoutError) as error:
                 since = ""
                 asked = error.retry_after if isinstance(error, Unavailable) else 0.0
@@ -112,7 +114,7 @@ class Reader:
 
     async def _stream(
         self, ref: ObjectRef, path: str, only: Query, since: str, end: float
-    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         left = end - asyncio.get_running_loop().time()
         if left <= 0:
             return
