@@ -53,6 +53,10 @@ async def pause(clock: Clock, changed: asyncio.Event, until: float) -> None:
             wait.cancel()
 
 
+class Closing(Exception):
+    """The messenger stops: whoever waits for a turn does not get it any more."""
+
+
 class Budget:
     """At most ``most`` calls in any ``per`` seconds; who waits is served by lane, then in order of arrival."""
 
@@ -64,24 +68,31 @@ class Budget:
         self._line: list[tuple[int, int]] = []
         self._number = count()
         self._changed = asyncio.Event()
+        self._closed = False
 
     async def take(self, lane: Lane) -> bool:
-        """Waits for a call's turn; whether it had to wait."""
+        """Waits for a call's turn; whether it had to wait. Raises ``Closing``."""
         ticket = (int(lane), next(self._number))
         heapq.heappush(self._line, ticket)
         waited = False
         try:
-            while True:
+            while not self._closed:
                 at = self._free_at(lane) if self._line[0] == ticket else math.inf
                 if at <= self._clock.now():
                     self._taken.append(self._clock.now())
                     return waited
                 waited = True
                 await pause(self._clock, self._changed, at)
+            raise Closing
         finally:
             self._line.remove(ticket)
             heapq.heapify(self._line)
             self._wake()
+
+    def close(self) -> None:
+        """Sends everybody away who waits."""
+        self._closed = True
+        self._wake()
 
     @property
     def idle(self) -> bool:
@@ -109,14 +120,23 @@ class Budgets:
         self._channels: dict[str, Budget] = {}
         self._methods: dict[str, Budget] = {}
         self._held: dict[tuple[str, str], float] = {}
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Nobody is admitted any more; calls under way are not touched."""
+        self._closing.set()
+        for budget in (*self._channels.values(), *self._methods.values()):
+            budget.close()
 
     async def admit(self, method: str, channel: str, lane: Lane) -> bool:
-        """Waits until ``method`` may be called for ``channel``; whether it had to wait."""
+        """Waits until ``method`` may be called for ``channel``; whether it had to wait. Raises ``Closing``."""
         waited = False
         while True:
-            while (until := self._held.get((method, channel), 0.0)) > self._clock.now():
+            while (until := self.held(method, channel)) > self._clock.now() and not self._closing.is_set():
                 waited = True
-                await self._clock.sleep(until - self._clock.now())
+                await pause(self._clock, self._closing, until)
+            if self._closing.is_set():
+                raise Closing
             self._held.pop((method, channel), None)
             for budget in self._budgets(method, channel):
                 waited |= await budget.take(lane)

@@ -23,7 +23,7 @@ from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Hook
 from chatops.slack.delivery import Behind, Delivery, Later, Renderer, Reposted
-from chatops.slack.lanes import Budgets, Job, Queue, backoff, pause
+from chatops.slack.lanes import Budgets, Closing, Job, Queue, backoff, pause
 from chatops.slack.posts import Stored
 
 __all__ = ["Messenger", "Renderer"]
@@ -60,8 +60,8 @@ class Messenger:
         self._clock = clock
         self._chance = chance
         caller = Caller(client, timeout=timeout, on_call=on_call)
-        budgets = Budgets(clock, burst=burst)
-        self._delivery = Delivery(database, caller, clock, budgets, renderers, settle=settle, calm=calm)
+        self._budgets = Budgets(clock, burst=burst)
+        self._delivery = Delivery(database, caller, clock, self._budgets, renderers, settle=settle, calm=calm)
         self._jobs: dict[str, Job] = {}
         self._wanted: dict[str, Stored] = {}  # wanted anew while being delivered
         self._queues: dict[tuple[Lane, str], Queue] = {}
@@ -100,6 +100,7 @@ class Messenger:
     async def close(self, grace: float = 3.0) -> None:
         """Lets calls under way come to their end for ``grace`` seconds, then gives up on them; rows keep the rest."""
         self._stopping.set()
+        self._budgets.close()
         if self._group is None:
             return
         try:
@@ -184,6 +185,8 @@ class Messenger:
         try:
             verdict = await self._delivery.deliver(job)
             queue.failures = 0
+        except Closing:
+            return  # before its call: the row keeps it for the next start
         except (Away, Unavailable) as away:
             verdict = await self._put_off(queue, job, str(away))
         except Exception:

@@ -56,25 +56,36 @@ async def points(folder: Path) -> list[Point]:
     return seen
 
 
+async def die_at(folder: Path, point: Point) -> None:
+    """Tells the story with a death at one point and a new start, and looks at what stands in Slack."""
+    folder.mkdir()
+    async with desk(folder) as at:
+        died = asyncio.Event()
+        watch(at, point, [], died)
+        telling = asyncio.create_task(story(at))
+        await at.until(lambda: died.is_set() or telling.done())
+        await at.restart()
+        await telling
+        await at.quiet()
+        assert died.is_set(), f"{point} was not reached"
+        assert at.texts() == ["approved", "Lee?"], point
+        assert at.texts(DEPLOYS) == ["deployed"], point
+        assert at.direct("U0DANA") == ["it is done"], point
+
+
 async def test_dying_at_every_commit_and_call_leaves_one_message_each(tmp_path: Path) -> None:
     (tmp_path / "count").mkdir()
     every = await points(tmp_path / "count")
     assert len(every) > 20
-    for number, point in enumerate(every):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        async with desk(folder) as at:
-            died = asyncio.Event()
-            watch(at, point, [], died)
-            telling = asyncio.create_task(story(at))
-            await at.until(lambda died=died, telling=telling: died.is_set() or telling.done())  # type: ignore[misc]
-            await at.restart()
-            await telling
-            await at.quiet()
-            assert died.is_set(), f"{point} was not reached"
-            assert at.texts() == ["approved", "Lee?"], point
-            assert at.texts(DEPLOYS) == ["deployed"], point
-            assert at.direct("U0DANA") == ["it is done"], point
+    few = asyncio.Semaphore(6)
+
+    async def one(number: int, point: Point) -> None:
+        async with few:
+            await die_at(tmp_path / str(number), point)
+
+    async with asyncio.TaskGroup() as group:
+        for number, point in enumerate(every):
+            group.create_task(one(number, point))
 
 
 async def test_what_was_committed_while_nothing_ran_is_sent_by_the_next_start(at: Desk) -> None:
@@ -107,6 +118,19 @@ async def test_closing_lets_the_call_under_way_come_to_its_end(tmp_path: Path) -
         at.slack.clock.advance(10)
         await closing
         assert (await at.row("R-1"))["ts"] == at.messages()[0]["ts"]
+
+
+async def test_closing_does_not_wait_for_turns_and_the_next_start_takes_them(at: Desk) -> None:
+    await at.show("R-1", "waiting", "waiting")
+    await at.show("R-2", "another")  # a second later
+    await at.show("R-3", "a third", channel="platform-requests")
+    await at.all_asleep()
+    before = at.clock.now()
+    await at.messenger.close(grace=30)
+    assert at.clock.now() == before
+    at.start()
+    await at.quiet()
+    assert sorted(at.texts()) == ["a third", "another", "waiting"]
 
 
 async def test_closing_does_not_wait_for_ever(tmp_path: Path) -> None:
