@@ -24,7 +24,7 @@ from chatops.kernel.ports import Tx
 
 ACME = Path(__file__).parents[1] / "examples" / "acme"
 TEAM, LEE, DANA = "T0ACME", "U0LEE", "U0DANA"
-RUN = [sys.executable, "-c", "from chatops.main import cli; cli()", "run"]
+CLI = [sys.executable, "-c", "from chatops.cli import cli; cli()"]
 WORDS = ("cart", "checkout", "search", "invoice", "ledger", "stock", "media", "review", "parcel", "price")
 SERVICES = [f"{one}-{other}-{number}" for number in range(50) for one in WORDS for other in WORDS]
 PLACES = [(service, environment) for environment in ("production", "staging") for service in SERVICES]
@@ -128,12 +128,11 @@ async def assistant(folder: Path, count: int) -> AsyncIterator[Assistant]:
             "CHATOPS_LISTEN": f"127.0.0.1:{port}", "KUBECONFIG": str(folder / "kubeconfig"),
         }  # fmt: skip
         process = await stack.enter_async_context(
-            running([*RUN, "--config", str(config)], environ=environ, log=folder / "assistant.log")
+            running([*CLI, "run", "--config", str(config)], environ=environ, log=folder / "assistant.log")
         )
         ready = await answers(port, "/readyz", process=process)
-        yield Assistant(
-            process.pid, ready, Target("assistant", port, _clicks(waiting)), Target("assistant", port, keys()), database
-        )
+        clicks = Target("assistant", process.pid, port, _clicks(waiting))
+        yield Assistant(process.pid, ready, clicks, Target("assistant", process.pid, port, keys()), database)
 
 
 def _clicks(waiting: Iterator[tuple[int, str]]) -> Callable[[int], list[str]]:
