@@ -87,14 +87,17 @@ class Messenger:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for stored in await self._database.read(posts.pending):
-                    self._want(stored)
-                self._loaded = True
-                await self._stopping.wait()
+                try:
+                    for stored in await self._database.read(posts.pending):
+                        self._want(stored)
+                    self._loaded = True
+                    await self._stopping.wait()
+                finally:
+                    # Before the group ends, also when run() is cancelled: a new worker would keep it from ending.
+                    self._stopping.set()
                 for queue in self._queues.values():
                     queue.changed.set()
         finally:
-            self._stopping.set()  # also when run() was cancelled: what is wanted from now on waits in the table
             self._stopped.set()
 
     async def close(self, grace: float = 3.0) -> None:
