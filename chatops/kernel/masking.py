@@ -47,7 +47,7 @@ _SHAPES = [
 _NAMED = re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.IGNORECASE)
 _KEPT = [f"keep{number}" for number in range(1, 5)]
 
-_LONG = re.compile(r"(?<![A-Za-z0-9+/_=.:@-])[A-Za-z0-9+/_=-]{32,}(?![A-Za-z0-9+/_=-])")
+_LONG = re.compile(r"(?<![A-Za-z0-9+/_.:@-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"^(?:0x)?[0-9a-f]{32,128}$", re.IGNORECASE)  # digests, commits, trace ids
 _PIECES = re.compile(r"[-_/=+]")
 _DIGITS = re.compile(r"[0-9]+")
