@@ -32,6 +32,11 @@ def parse(action: Action, values: Mapping[str, Any], platform: Platform) -> Base
     except ValidationError as wrong:
         known = {error.field for error in errors}
         errors += [error for problem in wrong.errors() if (error := _said(problem, fields)).field not in known]
+    if not errors and action.check is not None:
+        try:
+            action.check(inputs, platform)
+        except InputError as wrong:
+            errors.append(wrong)
     if errors:
         raise InputErrors(errors)
     return inputs

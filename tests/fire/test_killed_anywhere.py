@@ -75,11 +75,12 @@ class Trial:
     async def _start(self, target: str) -> asyncio.subprocess.Process:
         app = self.acme.slack.state.workspace.app
         settings = self.folder / f"settings-{self.starts}.json"
+        points = self.folder / ("points-after" if self.starts else "points")
         self.starts += 1
         given: dict[str, Any] = {
             "config": str(ACME), "database": str(self.database), "bot_token": app.bot_token, "target": target,
             "app_token": app.app_token, "slack_api_url": self.acme.slack.api_url, "offset": self.clock.offset,
-            "kubeconfig": self.cluster.kubeconfig(), "points": str(self.folder / f"points{'-after' * (self.starts > 1)}"),
+            "kubeconfig": self.cluster.kubeconfig(), "points": str(points),
         }  # fmt: skip
         settings.write_text(json.dumps(given))
         return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.fire.victim", str(settings))

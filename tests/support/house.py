@@ -130,8 +130,8 @@ class House(Acme):
 
 @asynccontextmanager
 async def acme_house(
-    *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None, slack: dict[str, Any] | None = None,
-    clock: ShiftedClock | None = None, **options: Any,
+    *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None,
+    slack: dict[str, Any] | None = None, clock: ShiftedClock | None = None, **options: Any,
 ) -> AsyncIterator[House]:  # fmt: skip
     """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack."""
     clock = clock or ShiftedClock()
