@@ -21,7 +21,6 @@ from typing import Any
 from chatops.main import Assistant, Settings
 from tests.support.clock import ShiftedClock
 
-
 _MADE_UP = re.compile(r"(?<=answer/line):\S+")  # Slack's trigger ids differ from run to run
 
 
