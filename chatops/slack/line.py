@@ -131,10 +131,10 @@ def _split(text: str) -> tuple[list[tuple[str, str]], str]:
     found: list[tuple[str, str]] = []
     for match in _WORD.finditer(text.translate(_QUOTES)):
         key = (match["key"] or "")[:-1]
-        plain = match["plain"] if match["plain"] is not None else match["rest"]
-        if not key and plain is not None and plain.casefold() == "because":
+        kind = next(name for name in ("double", "single", "plain", "rest") if match[name] is not None)
+        value = text[match.start(kind) : match.end(kind)]  # as typed: only around a value are quotes alike
+        if not key and kind in ("plain", "rest") and value.casefold() == "because":
             return found, text[match.end() :].strip()
-        value = next((one for one in (match["double"], match["single"], plain) if one is not None), "")
         if key or value:
             found.append((key, value))
     return found, ""
