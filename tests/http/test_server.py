@@ -301,3 +301,23 @@ async def test_slack_over_http_works_like_slack_over_a_socket(tmp_path: Path) ->
         acme.road.plan("vote", "You approved R-1042.")
         await asyncio.wait_for(card.click("Approve"), 5)
         assert len(acme.road.called("vote")) == 1
+
+
+async def test_without_a_database_a_command_is_answered_and_an_event_is_left_for_slack_to_repeat(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path) as here:
+        await here.acme.messenger.close()
+        await here.acme.database.close()
+        status, text = await here.posts(command("deploy checkout 1.4.2 production"))
+        assert status == 200
+        assert "The database is closed" in text
+        event = {
+            "type": "app_mention",
+            "user": "U0DANA",
+            "text": "<@U0PLATFORM> status checkout",
+            "channel": "C0GENERAL",
+        }
+        wrapped = {"type": "event_callback", "event_id": "Ev1", "team_id": "T0ACME", "event": event}
+        status, _ = await here.posts(json.dumps(wrapped).encode(), kind="application/json")
+        assert status == 500
