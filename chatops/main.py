@@ -66,7 +66,6 @@ class Settings:
     app_token: str = field(default="", repr=False)  # given: Socket Mode
     signing_secret: str = field(default="", repr=False)  # given: HTTP at POST /slack/events
     slack_api_url: str = SLACK
-    public_url: str = ""
     listen: str = LISTEN
     kubeconfig: str | Mapping[str, Any] = ""
 
@@ -88,7 +87,6 @@ class Settings:
             app_token=environ.get("SLACK_APP_TOKEN", ""),
             signing_secret=environ.get("SLACK_SIGNING_SECRET", ""),
             slack_api_url=environ.get("SLACK_API_URL", SLACK).rstrip("/") + "/",
-            public_url=environ.get("CHATOPS_PUBLIC_URL", ""),
             listen=environ.get("CHATOPS_LISTEN", LISTEN),
             kubeconfig=environ.get("KUBECONFIG", ""),
         )
@@ -175,7 +173,7 @@ class Assistant:
         self.http = await self._stack.enter_async_context(
             HttpServer(
                 settings.listen, self.front.app, settings.signing_secret, self.metrics, readiness.missing,
-                count=Gauges(self.database, self.metrics).count, now=self.clock.now,
+                count=Gauges(self.database, self.metrics).count,
             )
         )  # fmt: skip
         if settings.app_token:

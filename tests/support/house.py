@@ -131,7 +131,8 @@ class House(Acme):
 @asynccontextmanager
 async def acme_house(
     *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None,
-    slack: dict[str, Any] | None = None, clock: ShiftedClock | None = None, **options: Any,
+    slack: dict[str, Any] | None = None, clock: ShiftedClock | None = None, http_port: int = 0,
+    **options: Any,
 ) -> AsyncIterator[House]:  # fmt: skip
     """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack."""
     clock = clock or ShiftedClock()
@@ -150,12 +151,14 @@ async def acme_house(
         cluster = await outer.enter_async_context(PracticeCluster(manifests, pace=pace))
         app = acme.slack.state.workspace.app
         settings = Settings(
-            config=config, database=str(folder / "chatops.db"), bot_token=app.bot_token, app_token=app.app_token,
-            slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen="127.0.0.1:0",
+            config=config, database=str(folder / "chatops.db"), bot_token=app.bot_token,
+            app_token="" if http_port else app.app_token, signing_secret=app.signing_secret if http_port else "",
+            slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen=f"127.0.0.1:{http_port}",
         )  # fmt: skip
         stack = await outer.enter_async_context(AsyncExitStack())
         assistant = await stack.enter_async_context(Assistant(settings, clock=clock, **options))
-        await acme.slack.connected()
+        if not http_port:
+            await acme.slack.connected()
         house = House(
             acme.slack, acme.sandbox, acme.dana, acme.lee, acme.olu, acme.sam, acme.gus, cluster, clock, settings,
             folder, assistant, stack, options,
