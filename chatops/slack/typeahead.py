@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 MOST = 100  # options that Slack takes: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 _WORDS = re.compile(r"[^a-z0-9]+")
 _NEAR = 0.45  # of the pairs of letters in common (Dice); chekout and checkout share 0.77
+_ENOUGH = 5  # matches
 _LONGEST = 100  # characters of a query that are looked at
 
 
@@ -36,17 +37,14 @@ class Typeahead:
         if not query:
             return list(dict.fromkeys([*first, *self._names]))[:most]
         found: dict[int, None] = {}
-        for at in self._found(query):
-            found[at] = None
-            if len(found) >= most:
-                break
-        return [self._names[at] for at in found]
-
-    def _found(self, query: str) -> Iterator[int]:
-        yield from self._prefix(query)
-        yield from self._word(query)
-        yield from self._inside(query)
-        yield from self._near(query)
+        for kind in (self._prefix, self._word, self._inside):
+            for at in kind(query):
+                found[at] = None
+                if len(found) >= most:
+                    return [self._names[at] for at in found]
+        if len(found) < _ENOUGH:  # likely ones are for typos; below good matches they would only be noise
+            found |= dict.fromkeys(self._near(query))
+        return [self._names[at] for at in found][:most]
 
     def _prefix(self, query: str) -> Iterator[int]:
         at = bisect_left(self._folded, query)
@@ -73,7 +71,9 @@ class Typeahead:
         common: Counter[int] = Counter()
         for pair in wanted:
             common.update(self._pairs.get(pair, ()))
-        scored = [(2 * count / (len(wanted) + self._sizes[at]), at) for at, count in common.items()]
+        least = _NEAR * len(wanted) / 2  # of any name, however short: most fall out before they are scored
+        close = [(at, count) for at, count in common.items() if count > least]
+        scored = [(2 * count / (len(wanted) + self._sizes[at]), at) for at, count in close]
         near = sorted((-score, at) for score, at in scored if score >= _NEAR)
         yield from (at for _, at in near[:20])
 
