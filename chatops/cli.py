@@ -13,6 +13,7 @@ import click
 
 from chatops.adapters.audit_cli import audit
 from chatops.kernel.errors import PlatformError
+from chatops.kernel.masking import LogMask
 
 CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder with platform.yml."
@@ -111,5 +112,7 @@ def _stop_signal() -> asyncio.Event:
 
 def _log_to_stderr(level: int) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogMask())
     for noisy in ("slack_sdk", "slack_bolt", "apscheduler", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

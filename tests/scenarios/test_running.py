@@ -69,7 +69,7 @@ async def test_a_broken_image_is_rolled_back_by_itself_and_everyone_learns_why(h
 async def test_an_image_that_cannot_be_pulled_fails_early_with_the_clusters_words(house: House) -> None:
     await house.dana.types("/platform deploy checkout 1.6.0-missing staging because oops")
     card = await house.dana.sees(REQUESTS, "FAILED", within=15)
-    await card.thread("ImagePullBackOff")
+    await card.thread("ImagePull")
     await house.dana.sees(DEPLOYS, "1.6.0-missing")
 
 
