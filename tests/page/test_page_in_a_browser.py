@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, WebSocketRoute, expect
+from playwright.async_api import APIResponse, Page, Route, WebSocket, WebSocketRoute, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.page.conftest import Open
@@ -243,6 +244,26 @@ async def test_a_lost_connection_comes_back_with_what_was_missed(open_page: Open
     await expect(page.locator("body[data-connection=open]")).to_have_count(1)
     await platform.client.chat_postMessage(channel=REQUESTS, text="after the gap")
     await expect(page.get_by_text("after the gap")).to_be_visible()
+
+
+async def test_what_happens_while_a_channel_is_being_loaded_is_shown(open_page: Open, client: AsyncWebClient) -> None:
+    page = await open_page("dana", "platform-requests")
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))
+    answers: list[APIResponse] = []
+    one_at_a_time = asyncio.Lock()
+
+    async def too_early(route: Route) -> None:
+        async with one_at_a_time:
+            if not answers:
+                answers.append(await route.fetch())
+                async with sockets[-1].expect_event("framereceived", lambda frame: "said in between" in frame):
+                    await client.chat_postMessage(channel=REQUESTS, text="said in between")
+        await route.fulfill(response=answers[0])
+
+    await page.route(re.compile("/sandbox/api/messages"), too_early)
+    await page.reload()
+    await expect(page.get_by_text("said in between")).to_be_visible()
 
 
 async def test_the_tour_does_its_steps_and_ticks_them_off(open_page: Open) -> None:

@@ -70,8 +70,8 @@ async function load(user) {
   emit("boot");
   await loadPlace();
   if (mine !== loading) return false;
+  loading = null; // before the queue is worked off, or everything in it would only be queued again, for ever
   queued.splice(0).forEach(hear);
-  loading = null;
   return true;
 }
 
