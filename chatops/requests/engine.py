@@ -18,7 +18,7 @@ from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request, State
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
-from chatops.requests.pause import is_paused
+from chatops.requests.pause import paused
 from chatops.requests.planning import Made, Planner
 from chatops.requests.register import Register
 from chatops.requests.run import Runner
@@ -154,22 +154,15 @@ class Engine:
     async def _start(self, request: Request) -> None:
         """Plans once more, and begins the run when the plan is the one that was approved."""
         if self.clock.now() - request.approved_at > START_WITHIN:
-            await self.database.write(self._stall, request)
+            await self.database.write(self.register.stall, request)
             return
-        if await self.database.read(is_paused):
-            if request.progress != "paused":
-                await self.database.write(self.register.progress, request, progress="paused")
+        if stop := await self.database.read(paused):
+            said = f"new writes are paused by {stop['by']}: {stop['why']}"
+            if request.progress != said:
+                await self.database.write(self.register.progress, request, progress=said)
             raise _Later(RECHECK)
         made = await self.planner.make(request)
         await self.database.write(self._begin, request, made)
-
-    def _stall(self, tx: Tx, request: Request) -> None:
-        said = "It was approved more than 30 minutes ago and could not start."
-        after = self.register.move(
-            tx, request, Event.STALLED, deadline_at=self.clock.now() + 24 * 3600, outcome=said, progress=""
-        )
-        self.register.say(tx, after, f"stalled-{after.version}", [said, "Start it now, or cancel it, on its card."],
-                          mention=[request.requester_id])  # fmt: skip
 
     def _begin(self, tx: Tx, request: Request, made: Made) -> None:
         if made.digest == request.digest:
@@ -206,13 +199,18 @@ class Engine:
         def give_up(tx: Tx) -> None:
             request = store.load(tx, number)
             under_way = request.state in (State.RUNNING, State.ROLLING_BACK)
-            sentence = f"{why.message} {why.hint}".strip()
-            event = Event.FAILED if under_way else Event.REFUSED
-            after = self.register.move(tx, request, event, outcome=sentence)
-            if not under_way:
-                self.register.say(tx, after, "refused", [sentence], mention=[request.requester_id])
+            said = [why.message, why.hint]
+            if request.state is State.RUNNING and request.step == "writing" and isinstance(why, ClusterError | Refused):
+                said.insert(1, "Nothing was changed.")  # the cluster's no is an answer: the write was not stored
+            event, outcome = Event.FAILED if under_way else Event.REFUSED, " ".join(map(ended, filter(None, said)))
+            self.register.move(tx, request, event, outcome=outcome)
 
         await self.database.write(give_up)
+
+
+def ended(sentence: str) -> str:
+    """The sentence with its full stop; what a cluster says often has none, and more follows."""
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 def _bound(made: Made) -> dict[str, Any]:

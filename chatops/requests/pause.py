@@ -19,11 +19,6 @@ def paused(tx: Tx) -> dict[str, str]:
     return found
 
 
-def is_paused(tx: Tx) -> bool:
-    """Whether new writes are stopped."""
-    return bool(paused(tx))
-
-
 def set_paused(tx: Tx, value: dict[str, str], at: float) -> None:
     """Stops new writes, or lets them go on with an empty ``value``."""
     tx.run(SET, value=json.dumps(value), at=at)

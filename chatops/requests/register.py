@@ -78,6 +78,14 @@ class Register:
         """The stored request, which may have made progress since ``request`` was read."""
         return store.load(tx, request.id)
 
+    def stall(self, tx: Tx, request: Request) -> None:
+        """Asks the requester before anything is written: a change that comes long after its approval surprises."""
+        said = "It was approved more than 30 minutes ago and could not start."
+        deadline = self.clock.now() + 24 * 3600
+        after = self.move(tx, request, Event.STALLED, deadline_at=deadline, outcome=said, progress="", step="")
+        asked = [said, "Start it now, or cancel it, on its card."]
+        self.say(tx, after, f"stalled-{after.version}", asked, mention=[request.requester_id])
+
     def record(self, tx: Tx, request: Request, what: str, data: Mapping[str, Any]) -> None:
         """Puts an effect into the audit trail that is no transition."""
         self._note(tx, request, SYSTEM, what, data)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.lifecycle import Event
+from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request
 from chatops.kernel.action import Action
 from chatops.kernel.diff import changes
@@ -73,12 +73,23 @@ class Runner:
         action, plan = self.actions[request.action], _plan(request)
         if action.apply is None:
             raise TypeError(f"{request.action} has nothing to apply")
+        if self.clock.now() - request.started_at > START_WITHIN:
+            await self._write_late(request)
+            return
         try:
             outcome = await action.apply(plan, self._writer(request))
         except Conflict as conflict:
             await self._after_conflict(request, conflict)
             return
         await self.database.write(self._written, request, dict(outcome.generations))
+
+    async def _write_late(self, request: Request) -> None:
+        """The cluster was away for long: unless the write had arrived after all, the requester is asked anew."""
+        made = await self.planner.make(request)
+        if made.plan.changes:
+            await self.database.write(self.register.stall, request)
+        else:
+            await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
 
     async def _after_conflict(self, request: Request, conflict: Conflict) -> None:
         """Somebody wrote in between, or our write had arrived before the process died: the live object tells."""

@@ -59,7 +59,8 @@ def _buttons(request: Request) -> Iterator[Block]:
         yield button("Replace", ids.REPLACE, value, style="danger", confirm=_confirm_replace(request))
     if state is State.STALLED:
         yield button("Start", ids.START, value, style="primary")
-    if state in (State.SUCCEEDED, State.FAILED) and request.action == "deploy" and request.service:
+    undoable = state is State.SUCCEEDED or (state is State.FAILED and request.step != "writing")  # else: not written
+    if undoable and request.action == "deploy" and request.service:
         line = f"rollback {request.service} {request.environment}"
         sendable = line.encode(errors="replace").decode()
         yield button("Roll back", ids.ROLL_BACK, ids.line_value(sendable), style="danger" * (state is State.FAILED))
@@ -102,7 +103,7 @@ def _body(request: Request, now: float) -> Iterator[str]:
         if ahead and plan.now:
             yield f"Now: {escape(plan.now, 200)}"
         if ahead:
-            yield from _warnings(plan)
+            yield from warnings(plan)
         if plan.on_failure and (ahead or request.state is State.RUNNING):
             yield f"If it fails: {escape(plan.on_failure, 200)}"
     if request.votes and request.state is not State.APPROVED:
@@ -119,7 +120,8 @@ def _glass(request: Request) -> Iterator[str]:
         yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}.{lifted} It will be reviewed."
 
 
-def _warnings(plan: Plan) -> Iterator[str]:
+def warnings(plan: Plan) -> Iterator[str]:
+    """What a lead must have read before deciding, a line each."""
     yield from (f"⚠ {escape(warning, 200)}" for warning in plan.warnings[:WARNINGS])
     if len(plan.warnings) > WARNINGS:
         yield f"⚠ … and {len(plan.warnings) - WARNINGS} more warnings, see the full diff"
