@@ -14,6 +14,7 @@ from approvals.lifecycle import is_requester
 from approvals.request import Approver, Request
 from chatops.kernel.action import Action, Context, Questions
 from chatops.kernel.cel import EvaluateAll
+from chatops.kernel.errors import Refused
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, Configuration, Directory, Ledger
@@ -44,6 +45,7 @@ class Planner:
 
     async def make(self, request: Request) -> Made:
         """Plans a request from the live objects; raises ``Refused``, ``Unavailable`` or a ``ClusterError``."""
+        self._check_still_there(request)
         action = self.actions[request.action]
         inputs = action.inputs.model_validate(request.inputs)
         requester = await self.requester(request)
@@ -52,6 +54,17 @@ class Planner:
         decision = await self.decide(action, inputs, requester, plan, broke_glass=bool(request.broke_glass))
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
         return Made(plan, decision, bound, await self.approvers(request, decision))
+
+    def _check_still_there(self, request: Request) -> None:
+        """The configuration may have changed since it was asked."""
+        platform = self.configuration.platform
+        for kind, name, known in (
+            ("action", request.action, self.actions),
+            ("service", request.service, platform.services),
+            ("environment", request.environment, platform.environments),
+        ):
+            if name and name not in known:
+                raise Refused(f"The {kind} {name} was taken out of the configuration after this was asked for.")
 
     async def plan(
         self, action: Action, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None
