@@ -28,6 +28,7 @@ from chatops.requests.register import Register, approvers, card
 
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
 Verdict = Literal["approve", "reject", "withdraw"]
+SHORTEST_DIGEST = 8  # characters of a plan's digest that a button must name: an empty one would begin every digest
 
 STRANGERS = {
     Standing.GUEST: "Guests can't use the platform from here. Ask somebody of the home team.",
@@ -158,7 +159,7 @@ class Road:
         asked = [source for ask in asks for source in ask.sources]
         sources = sources_of(person, asked, team_of(request, self.configuration), platform)
         lifecycle.check_voter(request, person, sources)
-        if not request.digest.startswith(digest):
+        if len(digest) < SHORTEST_DIGEST or not request.digest.startswith(digest):
             self._show_again(tx, request)
             return f"The plan of {request.name} has changed since that card; look at it again before deciding."
         vote = Vote(
@@ -204,6 +205,8 @@ class Road:
         if choice == "wait":
             self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
             return f"{request.name} waits for R-{request.behind}; it is planned when its turn comes."
+        if choice != "replace":  # a card or form that is not ours
+            raise TooLate(stands(request))
         return self._replace(tx, request, person)
 
     def _replace(self, tx: Tx, request: Request, person: Person) -> str:
@@ -220,11 +223,9 @@ class Road:
             self.register.move(tx, queued, Event.TURN_CAME, who=who, behind=0)
             return f"The way is free: {request.name} is being planned."
         after = lifecycle.move(
-            old, Event.CANCELLED, self.clock.now(), by=person.name, outcome=f"replaced by {queued.name}"
+            old, Event.CANCELLED, self.clock.now(), by=person.name, outcome=f"replaced with {queued.name}"
         )
         self.register.put(tx, old, after, Event.CANCELLED, who=who, successor=queued)
-        said = f"{old.name} was cancelled: {person.name} replaced it with {request.name}."
-        self.register.say(tx, old, f"replaced-by-{request.id}", [said], mention=[old.requester_id])
         return f"{request.name} replaces {old.name}."
 
     def _break_glass(self, tx: Tx, request: Request, person: Person, reason: str) -> str:

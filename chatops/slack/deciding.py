@@ -41,7 +41,7 @@ class Decision:
     def of_click(cls, click: Click) -> Decision:
         """Raises InputError for a button whose value is not ours."""
         number = click.value.get("r")
-        if not isinstance(number, int):
+        if type(number) is not int or not 0 < number < 2**63:
             raise OLD
         return cls(number, click.action_id, str(click.value.get("d") or ""))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
@@ -47,10 +47,11 @@ class Origin:
     def read(cls, packed: str) -> Origin:
         """What `pack` wrote; empty for anything else, for a view may be of an older version."""
         try:
-            found = json.loads(packed)
-            return cls(**found)
+            origin = cls(**json.loads(packed))
         except (TypeError, ValueError):
             return cls()
+        ours = all(type(getattr(origin, one.name)) is type(one.default) for one in fields(cls))
+        return origin if ours else cls()
 
 
 def previews(action: Action) -> bool:

@@ -113,6 +113,8 @@ class Listeners:
         view, where = body["view"], self._where_of_view(body)
         origin, values = Origin.read(view.get("private_metadata") or ""), forms.filled(view)
         try:
+            if origin.action not in self.asking.road.actions:
+                raise PlatformError("This form is from an older version of me.", hint="Open it anew: `/platform`.")
             self.asking.road.parse(origin.action, values)
             known = self.directory.known(where.user, where.team)
             if known is not None:

@@ -200,7 +200,7 @@ async def test_a_second_change_waits_or_replaces_the_first(house: House) -> None
     await third.click("Replace")
     await first.becomes("CANCELLED", "Sam")
     await third.becomes("WAITING", "→ 1.4.4")
-    await first.thread("Sam replaced it")
+    await first.thread("CANCELLED by Sam: replaced with R-1003")
     own = await house.sam.sees(REQUESTS, "→ 1.4.4", "WAITING")
     await own.click("Cancel")
     await second.becomes("WAITING", "→ 1.4.3")
