@@ -10,10 +10,9 @@ from typing import Self
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from slack_bolt.app.async_app import AsyncApp
 
 from chatops.http.refusals import refused
-from chatops.http.slack import SlackEvents, not_here
+from chatops.http.slack import App, SlackEvents, not_here
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.metrics import Metrics
 
@@ -38,7 +37,7 @@ class HttpServer:
     def __init__(
         self,
         listen: str,
-        app: AsyncApp,
+        app: App,
         signing_secret: str,
         metrics: Metrics,
         missing: Missing,

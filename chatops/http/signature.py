@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -21,7 +20,7 @@ def problem(secret: str, headers: Mapping[str, str], body: bytes, now: float) ->
         return "X-Slack-Request-Timestamp is no number of seconds."
     if abs(now - int(stamp)) > WINDOW:
         return "The signature is older than five minutes, or the clocks differ."
-    right = "v0=" + hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    right = "v0=" + hmac.digest(secret.encode(), b"v0:" + stamp.encode() + b":" + body, "sha256").hex()
     if not hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape")):
         return "The signature does not fit the body and the signing secret."
     return ""

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.metrics import Metrics
@@ -35,9 +37,41 @@ ANYTHING = re.compile(".*")
 
 # Bolt reads these by itself: with the first two it becomes an OAuth app, with the third it refuses honest requests.
 _SWITCHES = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_VERIFICATION_TOKEN", "SLACK_BOT_TOKEN")
+_DECIDING = frozenset((*ids.VOTES, *ids.CHOICES))
 
 
-def build(listeners: Listeners, client: AsyncWebClient, home: Home, metrics: Metrics) -> AsyncApp:
+class App(AsyncApp):
+    """Bolt's app, with a way past its dispatch for the clicks that people wait for.
+
+    Bolt would spend more time on finding the listener of a vote than the vote takes; nothing else of what it does
+    applies to a button (whose installation it is, is known; a bot presses no buttons).
+    """
+
+    decide: Listener  # the guarded listener of votes and choices; Bolt knows it too
+
+    async def take_in(self, payload: Body, headers: dict[str, str | Sequence[str]]) -> BoltResponse:
+        """The acknowledgement of one of Slack's deliveries; ``headers`` tell of a repeated one."""
+        if not decides(payload):
+            asked = AsyncBoltRequest(body=payload, headers=headers, mode="socket_mode")
+            return await self.async_dispatch(asked)
+        ack = AsyncAck()  # type: ignore[no-untyped-call]
+        await self.decide(ack, payload)
+        return ack.response or BoltResponse(status=500)
+
+
+def decides(payload: Body) -> bool:
+    """Whether this is a click on a button that decides by itself."""
+    if payload.get("type") != "block_actions":
+        return False
+    actions = payload.get("actions")
+    return isinstance(actions, list) and len(actions) == 1 and _deciding(actions[0])
+
+
+def _deciding(action: Any) -> bool:
+    return isinstance(action, dict) and isinstance(name := action.get("action_id"), str) and name in _DECIDING
+
+
+def build(listeners: Listeners, client: AsyncWebClient, home: Home, metrics: Metrics) -> App:
     """The app with every listener; it never calls Slack to find out who it is (`home` knows)."""
     quiet()
 
@@ -51,7 +85,7 @@ def build(listeners: Listeners, client: AsyncWebClient, home: Home, metrics: Met
         )
 
     with _without(_SWITCHES):
-        app = AsyncApp(
+        app = App(
             name="chatops",
             client=AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[]),
             authorize=authorize,
@@ -73,9 +107,10 @@ def quiet() -> None:
         logger.setLevel(max(logger.level, logging.INFO))
 
 
-def _bind(app: AsyncApp, on: Listeners, guard: Guard) -> None:
-    """Who hears what. Bolt asks in this order; the votes come first because people wait for them most."""
-    app.action(re.compile(rf"^({'|'.join((*ids.VOTES, *ids.CHOICES))})$"))(guard(on.vote, "vote"))
+def _bind(app: App, on: Listeners, guard: Guard) -> None:
+    """Who hears what, in the order in which Bolt asks."""
+    app.decide = guard(on.vote, "vote")
+    app.action(re.compile(rf"^({'|'.join(sorted(_DECIDING))})$"))(app.decide)
     app.command(ids.COMMAND)(guard(on.command, "command"))
     app.options(re.compile(rf"^({'|'.join(ids.PICKED)})$"))(guard(on.options, "options"))
     app.action(re.compile(rf"^({'|'.join(ids.PICKED)})$"))(guard(on.picked, "pick"))

@@ -11,8 +11,8 @@ import random
 import time
 from collections.abc import Callable
 
-from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
-from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
 from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from chatops.kernel.masking import LogMask
 from chatops.kernel.metrics import Metrics
 from chatops.slack import errors
+from chatops.slack.app import App
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Socket:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: App,
         client: AsyncWebClient,
         app_token: str,
         metrics: Metrics,
@@ -121,7 +122,7 @@ class Socket:
     async def _handle(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         """One envelope, through the same listeners as HTTP; acknowledged when they have committed."""
         started = time.time()
-        answer = await run_async_bolt_app(self._app, request)
+        answer = await self._app.take_in(request.payload, build_headers(request) or {})
         await send_async_response(client, request, answer, started)
 
     def _down(self, number: int) -> None:

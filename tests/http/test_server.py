@@ -11,14 +11,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, unquote_plus, urlencode
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
+from chatops.http.payload import read
 from chatops.http.server import HttpServer, parsed
 from chatops.http.signature import problem
 from chatops.http.slack import LARGEST
@@ -34,6 +37,17 @@ NOW = 1_800_000_000
 
 def signed(body: bytes, at: int = NOW, secret: str = SECRET) -> dict[str, str]:
     return signature(secret, body, at)
+
+
+@given(st.text() | st.text(alphabet='%+25DdC", /ä'))
+def test_a_payload_says_what_was_put_into_its_form(words: str) -> None:
+    payload = json.dumps({"type": "block_actions", "actions": [{"value": words}]}, ensure_ascii=False)
+    try:
+        body = b"payload=" + quote_plus(payload).encode()
+    except UnicodeEncodeError:
+        return
+    assert unquote_plus(body.decode()) == "payload=" + payload
+    assert read(body, "application/x-www-form-urlencoded")["actions"] == [{"value": words}]
 
 
 @pytest.mark.parametrize("at", [NOW, NOW - 299, NOW + 299])
