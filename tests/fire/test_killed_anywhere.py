@@ -13,7 +13,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -27,12 +26,13 @@ import yaml
 from chatops.adapters.sqlite import reading
 from chatops.kernel import audit
 from chatops.sandbox.cluster import PracticeCluster
+from tests.fire.nursery import Child, Nursery, nursery
 from tests.support.clock import ShiftedClock
 from tests.support.house import ACME, DEPLOYS, REQUESTS
 from tests.support.people import Acme, Seen, SlackSays, acme_slack
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
-SAMPLE, SEED, SHARDS = 3, 20261123, 4
+SAMPLE, SEED, SHARDS = 4, 20261123, 2
 EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
 ONCE = ("requested", "asked", "satisfied", "begun", "written", "became_healthy")
 
@@ -41,6 +41,7 @@ ONCE = ("requested", "asked", "satisfied", "begun", "written", "became_healthy")
 class Trial:
     """One deploy on a fresh Slack and cluster, with an assistant that is started again whenever it was killed."""
 
+    nursery: Nursery
     acme: Acme
     cluster: PracticeCluster
     folder: Path
@@ -61,18 +62,18 @@ class Trial:
         """Starts the assistant; again, without a target, when it was killed at its target."""
         target = self.target
         while not self.ended.is_set():
-            process = await self._start(target)
+            child = await self._start(target)
             ending = asyncio.create_task(self.ended.wait())
-            dying = asyncio.create_task(process.wait())
+            dying = asyncio.create_task(child.wait())
             await asyncio.wait({ending, dying}, return_when=asyncio.FIRST_COMPLETED)
-            if self.ended.is_set() and process.returncode is None:
-                process.send_signal(signal.SIGTERM)
+            if self.ended.is_set() and child.running:
+                os.kill(child.pid, signal.SIGTERM)
             code = await dying
             ending.cancel()
             assert code in (0, -signal.SIGKILL), f"the assistant ended with {code} at {target or 'the second start'}"
             target = ""
 
-    async def _start(self, target: str) -> asyncio.subprocess.Process:
+    async def _start(self, target: str) -> Child:
         app = self.acme.slack.state.workspace.app
         settings = self.folder / f"settings-{self.starts}.json"
         points = self.folder / ("points-after" if self.starts else "points")
@@ -83,7 +84,7 @@ class Trial:
             "kubeconfig": self.cluster.kubeconfig(), "points": str(points),
         }  # fmt: skip
         settings.write_text(json.dumps(given))
-        return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.fire.victim", str(settings))
+        return await self.nursery.start(settings)
 
     async def play(self) -> None:
         """Dana asks, Lee approves, and both try again when Slack tells them that it did not work."""
@@ -160,7 +161,7 @@ class Trial:
 
 
 @asynccontextmanager
-async def trial(target: str = "") -> AsyncIterator[Trial]:
+async def trial(nursery: Nursery, target: str = "") -> AsyncIterator[Trial]:
     """One whole deploy, killed at ``target``; the checks come after it."""
     clock = ShiftedClock()
     async with AsyncExitStack() as stack:
@@ -169,7 +170,7 @@ async def trial(target: str = "") -> AsyncIterator[Trial]:
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, retry_scale=0.001, clock=clock.now))
         manifests = list(yaml.safe_load_all((ACME / "cluster.yml").read_text()))
         cluster = await stack.enter_async_context(PracticeCluster(manifests, pace=0.02))
-        one = Trial(acme, cluster, folder, target, clock)
+        one = Trial(nursery, acme, cluster, folder, target, clock)
         supervisor = asyncio.create_task(one.supervise())
         try:
             await one.play()
@@ -180,20 +181,20 @@ async def trial(target: str = "") -> AsyncIterator[Trial]:
         yield one
 
 
-async def listed() -> list[str]:
+async def listed(nursery: Nursery) -> list[str]:
     """The points that every undisturbed run reaches, in order."""
     runs = []
     for _ in range(2):
-        async with trial() as one:
+        async with trial(nursery) as one:
             await one.check()
             runs.append(one.points)
     return [point for point in runs[0] if point in set(runs[1])]
 
 
-async def tried(point: str) -> str:
+async def tried(nursery: Nursery, point: str) -> str:
     """What went wrong when the assistant was killed at this point; empty: nothing."""
     try:
-        async with trial(point) as one:
+        async with trial(nursery, point) as one:
             assert one.points[-1] == point, "it was not reached"
             assert one.starts == 2, "the assistant was not killed there"
             await one.check()
@@ -205,10 +206,11 @@ async def tried(point: str) -> str:
 @pytest.mark.fire
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
 async def test_killed_at_any_point_the_next_start_finishes_the_job(shard: int, capsys: pytest.CaptureFixture) -> None:
-    points = await listed()
-    assert len(points) > 40, points
-    chosen = points[shard::SHARDS] if EVERYTHING else sorted(random.Random(SEED).sample(points, SAMPLE))
-    failures = [f"{point}: {failure}" for point in chosen if (failure := await tried(point))]
+    async with nursery() as forking:
+        points = await listed(forking)
+        assert len(points) > 40, points
+        chosen = points[shard::SHARDS] if EVERYTHING else sorted(random.Random(SEED).sample(points, SAMPLE))
+        failures = [f"{point}: {failure}" for point in chosen if (failure := await tried(forking, point))]
     with capsys.disabled():
         print(f"\nkilled at {len(chosen)} of {len(points)} points (shard {shard})")
     assert not failures, "\n".join(failures)

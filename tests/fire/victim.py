@@ -1,4 +1,4 @@
-"""The assistant as a process that kills itself at one named point: ``python -m tests.fire.victim SETTINGS.json``.
+"""The assistant that kills itself at one named point, run in a child of ``tests.fire.nursery``.
 
 A point is (site, object, occurrence): "before commit _vote #1", "after slack chat.postMessage R-1001/notice #1". Every
 point that is reached is appended to a file, so that the points of a whole run can be listed, and a point that was aimed
@@ -8,11 +8,9 @@ at and not reached is noticed.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
-import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -55,7 +53,3 @@ async def main(given: dict[str, Any]) -> None:
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     async with Assistant(settings, clock=ShiftedClock(given["offset"]), on_point=points.hit):
         await stop.wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text())))

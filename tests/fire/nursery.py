@@ -1,0 +1,105 @@
+"""Starts assistants quickly: one process imports everything once and forks a child for each settings file it is given.
+
+python -m tests.fire.nursery        one path a line on stdin; prints "born PID" and, later, "ended PID CODE"
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.fire import victim
+
+
+@dataclass
+class Child:
+    """A forked assistant; ``wait`` gives its exit code, negative for a signal, as subprocess does."""
+
+    pid: int
+    code: asyncio.Future[int]
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self.code)
+
+    @property
+    def running(self) -> bool:
+        return not self.code.done()
+
+
+@dataclass
+class Nursery:
+    """The process that forks, seen from a test."""
+
+    process: asyncio.subprocess.Process
+    born: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
+    codes: dict[int, asyncio.Future[int]] = field(default_factory=dict)
+
+    async def start(self, settings: Path) -> Child:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{settings}\n".encode())
+        pid = await asyncio.wait_for(self.born.get(), 30)
+        return Child(pid, self.codes[pid])
+
+    async def listen(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            what, pid, *code = line.decode().split()
+            if what == "born":
+                self.codes[int(pid)] = asyncio.get_running_loop().create_future()
+                self.born.put_nowait(int(pid))
+            else:
+                self.codes[int(pid)].set_result(int(code[0]))
+
+
+@asynccontextmanager
+async def nursery() -> AsyncIterator[Nursery]:
+    """A nursery that ends with the test."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.fire.nursery",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    one = Nursery(process)
+    listening = asyncio.create_task(one.listen())
+    try:
+        yield one
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+        await listening
+
+
+def main() -> None:
+    lock = threading.Lock()
+
+    def say(*words: object) -> None:
+        with lock:
+            os.write(1, f"{' '.join(map(str, words))}\n".encode())
+
+    def watch(pid: int) -> None:
+        _, status = os.waitpid(pid, 0)
+        say("ended", pid, os.waitstatus_to_exitcode(status))
+
+    for line in sys.stdin:
+        with lock:  # nobody else holds it in the child
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    asyncio.run(victim.main(json.loads(Path(line.strip()).read_text())))
+                    code = 0
+                finally:
+                    os._exit(code)
+        say("born", pid)
+        threading.Thread(target=watch, args=(pid,)).start()
+
+
+if __name__ == "__main__":
+    main()
