@@ -78,7 +78,7 @@ RECORD = Action(
     title="Roll back",
     risk="change",
     inputs=Rollback,
-    usage="rollback SERVICE ENVIRONMENT because REASON",
+    usage="rollback SERVICE ENVIRONMENT [revision=N] because REASON",
     summary="Put back what ran before, or a named revision",
     positionals=("service", "environment"),
     plan=plan,
