@@ -21,8 +21,7 @@ def plain(text: str, limit: int = 3000) -> str:
 
 def one_line(text: str) -> str:
     """Text as one line; a line break in a reason could otherwise pretend to be another line of the card."""
-    shown = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
-    return " ".join(_INVISIBLE.sub("", shown).split())
+    return " ".join(_visible(text).split())
 
 
 def escape(text: str, limit: int = 3000) -> str:
@@ -42,11 +41,7 @@ def code(text: str, limit: int = 3000) -> str:
 
 def preformatted(lines: Iterable[str], limit: int = 2900) -> str:
     """Lines as a code block with their spaces kept; the last ones win when there is not room for all."""
-    shown = [
-        _escaped("".join(" " if unicodedata.category(char) == "Cc" else char for char in _INVISIBLE.sub("", line)))
-        for text in lines
-        for line in text.replace("`", "'").splitlines() or [""]
-    ]
+    shown = [_escaped(_visible(line)) for text in lines for line in text.replace("`", "'").splitlines() or [""]]
     kept: list[str] = []
     room = limit - 10
     for line in reversed(shown):
@@ -112,6 +107,12 @@ def enumerated(items: Iterable[str], last: str = "and") -> str:
     """Lee, Sam and Olu."""
     found = list(items)
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {last} {found[-1]}" if found else ""
+
+
+def _visible(text: str) -> str:
+    """Without what no font shows; half a surrogate pair could not even be sent."""
+    shown = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
+    return _INVISIBLE.sub("", shown)
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from approvals.request import Approver, Request, State, Vote
@@ -161,6 +161,7 @@ def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer)
     code=nasty,
     made=buttons,
 )
+@example(lines="", mention=[], code="a log with half a character: \ud800", made=())
 def test_slack_takes_every_note(lines: Any, mention: list[str], code: str, made: tuple[Button, ...]) -> None:
     content = {"lines": lines, "mention": mention, "code": code, "buttons": [asdict(one) for one in made]}
     assert problems(note(content)) == []
