@@ -14,7 +14,7 @@ import shutil
 import signal
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,14 +205,15 @@ async def tried(nursery: Nursery, point: str) -> str:
 
 @pytest.mark.fire
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
-async def test_killed_at_any_point_the_next_start_finishes_the_job(shard: int, capsys: pytest.CaptureFixture) -> None:
+async def test_killed_at_any_point_the_next_start_finishes_the_job(
+    shard: int, record_property: Callable[[str, object], None]
+) -> None:
     async with nursery() as forking:
         points = await listed(forking)
         assert len(points) > 40, points
         chosen = points[shard::SHARDS] if EVERYTHING else sorted(random.Random(SEED).sample(points, SAMPLE))
         failures = [f"{point}: {failure}" for point in chosen if (failure := await tried(forking, point))]
-    with capsys.disabled():
-        print(f"\nkilled at {len(chosen)} of {len(points)} points (shard {shard})")
+    record_property("said", f"killed at {len(chosen)} of {len(points)} points (shard {shard})")
     assert not failures, "\n".join(failures)
 
 
