@@ -97,9 +97,13 @@ class Decision(Record):
         return min((ask.expires for ask in self.asks), default=86400.0)
 
 
+# Made once: json.dumps with options makes an encoder at each call.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode
+
+
 def canonical(value: Any) -> str:
     """JSON with one spelling for each value: sorted keys, no spaces, UTF-8 kept."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _canonical(value)
 
 
 def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decision) -> str:

@@ -14,6 +14,7 @@ from chatops.kernel import audit
 from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
 
 SYSTEM = "assistant"
+UNDER_WAY = frozenset({State.PLANNING, State.APPROVED, State.RUNNING, State.ROLLING_BACK})  # what the engine moves
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Register:
         data: Mapping[str, Any] | None = None, successor: Request | None = None,
     ) -> Request:  # fmt: skip
         """Stores ``after``, which came out of ``before``; a place it gives up goes to ``successor`` or the next."""
-        store.save(tx, after)
+        store.save(tx, after, before)
         self._note(tx, after, who, event.value, {"state": after.state.value, **(data or {})})
         self._show(tx, after, before)
         if after.ended:
@@ -142,7 +143,8 @@ class Register:
             self.outbox.show(tx, approvers(before, channel))
         if request.digest and (request.approvers or request.votes):
             self.outbox.show(tx, approvers(request, channel))
-        tx.after_commit(lambda: self.wake(request.id))
+        if request.state in UNDER_WAY:
+            tx.after_commit(lambda: self.wake(request.id))
 
 
 def card(request: Request, channel: str = "") -> Post:

@@ -140,7 +140,7 @@ class Road:
 
         The commit of the decision, the card and the audit row is what the click's acknowledgement waits for.
         """
-        return await self.database.write(self._vote, request, digest, verdict, person, key, mask(reason)[0])
+        return await self.database.write(self._vote, request, digest, verdict, person, key, reason and mask(reason)[0])
 
     def _vote(self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str) -> str:
         request = store.load(tx, number)
@@ -179,7 +179,7 @@ class Road:
 
     async def choose(self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "") -> str:
         """The requester's (or, for breaking the glass, the group's) other buttons."""
-        return await self.database.write(self._choose, request, choice, person, key, mask(reason)[0])
+        return await self.database.write(self._choose, request, choice, person, key, reason and mask(reason)[0])
 
     def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str) -> str:
         request = store.load(tx, number)

@@ -16,7 +16,7 @@ from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.lanes import Budgets, Job
 from chatops.slack.places import EVENT_TYPE, Places
-from chatops.slack.posts import Stored
+from chatops.slack.posts import Stored, Wanted
 from chatops.slack.views.blocks import Message
 
 Renderer = Callable[[Tx, Post], Message | None]
@@ -49,7 +49,7 @@ class Behind:
 class Reposted:
     """The message it depends on was deleted; the parent has to be posted anew first."""
 
-    parent: Stored
+    parent: Wanted
 
 
 Verdict = Later | Behind | Reposted | None  # None: Slack has it, or never will

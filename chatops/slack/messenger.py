@@ -24,7 +24,7 @@ from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Hook
 from chatops.slack.delivery import Behind, Delivery, Later, Renderer, Reposted
 from chatops.slack.lanes import Budgets, Closing, Job, Queue, backoff, pause
-from chatops.slack.posts import Stored
+from chatops.slack.posts import Wanted
 
 __all__ = ["Messenger", "Renderer"]
 
@@ -63,7 +63,7 @@ class Messenger:
         self._budgets = Budgets(clock, burst=burst)
         self._delivery = Delivery(database, caller, clock, self._budgets, renderers, settle=settle, calm=calm)
         self._jobs: dict[str, Job] = {}
-        self._wanted: dict[str, Stored] = {}  # wanted anew while being delivered
+        self._wanted: dict[str, Wanted] = {}  # wanted anew while being delivered
         self._queues: dict[tuple[Lane, str], Queue] = {}
         self._behind: dict[str, list[Job]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -77,8 +77,7 @@ class Messenger:
         """Wants this post, or wants it updated when its id is known; in the caller's transaction."""
         # Strictly increasing, so that two notes of one transaction keep their order.
         self._last_order = max(self._clock.now(), self._last_order + 1e-6)
-        stored = posts.show(tx, post, self._last_order)
-        tx.after_commit(partial(self._want, stored))
+        tx.after_commit(partial(self._want, posts.show(tx, post, self._last_order)))
 
     async def run(self) -> None:
         """Delivers until ``close``; first what an earlier process left unsent. Raises what is a defect of its own."""
@@ -88,8 +87,8 @@ class Messenger:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 try:
-                    for stored in await self._database.read(posts.pending):
-                        self._want(stored)
+                    for wanted in await self._database.read(posts.pending):
+                        self._want(wanted)
                     self._loaded = True
                     await self._stopping.wait()
                 finally:
@@ -129,29 +128,30 @@ class Messenger:
         return len(self._jobs)
 
     def _audit(self, tx: Tx) -> int:
-        wanted: list[str] = []
+        cards: list[str] = []
         for number in store.open_requests(tx):
             request = store.load(tx, number)
-            wanted += [request.name, f"{request.name}/approvers/{request.digest[:8]}"]
-        found = posts.again(tx, wanted)
-        for stored in found:
-            tx.after_commit(partial(self._want, stored))
+            cards += [request.name, f"{request.name}/approvers/{request.digest[:8]}"]
+        found = posts.again(tx, cards)
+        for wanted in found:
+            tx.after_commit(partial(self._want, wanted))
         return len(found)
 
     # Jobs and queues -----------------------------------------------------------------------------------------------
 
-    def _want(self, stored: Stored) -> None:
+    def _want(self, wanted: Wanted) -> None:
         if self._group is None or self._stopping.is_set():
             return  # the row is enough: the next start finds it
-        job = self._jobs.get(stored.post.id)
+        job = self._jobs.get(wanted.id)
         if job is None:
-            job = self._jobs[stored.post.id] = _job(stored)
+            job = Job(wanted.id, wanted.lane, wanted.target, wanted.thread, wanted.order)
+            self._jobs[wanted.id] = job
             self._queue(job).add(job)
         elif job.busy:
-            self._wanted[job.id] = stored
-        elif stored.post.lane < job.lane:
+            self._wanted[job.id] = wanted
+        elif wanted.lane < job.lane:
             self._queue(job).done(job)
-            job.lane, job.ready_at, job.calm = stored.post.lane, 0.0, False
+            job.lane, job.ready_at, job.calm = wanted.lane, 0.0, False
             self._queue(job).add(job)
         elif job.calm:
             self._queue(job).sooner(job, self._clock.now())
@@ -202,7 +202,7 @@ class Messenger:
             if newer is not None:
                 self._want(newer)
         elif isinstance(verdict, Behind | Reposted):
-            parent = verdict.parent if isinstance(verdict, Behind) else verdict.parent.post.id
+            parent = verdict.parent if isinstance(verdict, Behind) else verdict.parent.id
             queue.later(job, float("inf"))
             self._behind.setdefault(parent, []).append(job)
             if isinstance(verdict, Reposted):
@@ -261,15 +261,3 @@ class Messenger:
             log.error("%s could not be given up: %s", job.id, error)
             return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
         return None
-
-
-def _job(stored: Stored) -> Job:
-    post = stored.post
-    thread = "" if stored.ts else post.thread_of or post.thread_ts
-    return Job(
-        id=post.id,
-        lane=post.lane,
-        target=stored.target,
-        thread=f"in {thread}" if thread else post.id,
-        order=stored.order,
-    )

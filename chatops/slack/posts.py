@@ -26,7 +26,7 @@ ON CONFLICT (id) DO UPDATE SET
     channel = CASE WHEN posts.ts = '' AND posts.posting_since IS NULL THEN excluded.channel ELSE posts.channel END,
     channel_id = CASE WHEN posts.ts = '' AND posts.posting_since IS NULL AND posts.channel <> excluded.channel
                  THEN '' ELSE posts.channel_id END
-RETURNING *
+RETURNING id, lane, channel, channel_id, person, thread_of, thread_ts, ts, created_at
 """
 PENDING = "SELECT * FROM posts WHERE wanted > sent ORDER BY lane, created_at, id"
 LOAD = """
@@ -64,6 +64,28 @@ WHERE id = :id
 AGAIN = "UPDATE posts SET wanted = wanted + 1 WHERE id = :id AND ts <> '' AND wanted = sent RETURNING *"
 
 
+@dataclass(slots=True)
+class Wanted:
+    """A post that is to be sent or updated, as far as its turn depends on it."""
+
+    id: str
+    lane: Lane
+    target: str  # what shares a queue: the channel; for private answers the person
+    thread: str  # what is kept in order: a thread's replies; a message that stands already is its own
+    order: float
+
+
+def _wanted(row: Row) -> Wanted:
+    thread = "" if row["ts"] else row["thread_of"] or row["thread_ts"]
+    return Wanted(
+        id=row["id"],
+        lane=Lane(row["lane"]),
+        target=f"@{row['person']}" if row["person"] else row["channel_id"] or row["channel"],
+        thread=f"in {thread}" if thread else row["id"],
+        order=row["created_at"],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One row: the post, what of it was sent, and where it stands."""
@@ -86,11 +108,6 @@ class Stored:
     def private(self) -> bool:
         """For one person's eyes, and nowhere to be found again: a response_url or an ephemeral."""
         return bool(self.post.response_url or (self.post.channel and self.post.person))
-
-    @property
-    def target(self) -> str:
-        """What shares a queue: the channel; for private answers the person."""
-        return f"@{self.post.person}" if self.post.person else self.channel_id or self.post.channel
 
 
 def stored(row: Row) -> Stored:
@@ -131,7 +148,7 @@ def _failed(row: Row) -> str:
     return str(row["parent_error"] or "it is not shown") if given_up else ""
 
 
-def show(tx: Tx, post: Post, now: float) -> Stored:
+def show(tx: Tx, post: Post, now: float) -> Wanted:
     """Wants a post, or wants it again."""
     row = tx.one(
         SHOW,
@@ -144,17 +161,17 @@ def show(tx: Tx, post: Post, now: float) -> Stored:
         thread_of=post.thread_of,
         thread_ts=post.thread_ts,
         response_url=post.response_url,
-        content=canonical(dict(post.content)),
+        content=canonical(dict(post.content)) if post.content else "{}",
         now=now,
     )
     if row is None:
         raise RuntimeError(f"the post {post.id} was not stored")
-    return stored(row)
+    return _wanted(row)
 
 
-def pending(tx: Tx) -> list[Stored]:
+def pending(tx: Tx) -> list[Wanted]:
     """Everything Slack does not yet have as it is wanted, the most urgent first."""
-    return [stored(row) for row in tx.all(PENDING)]
+    return [_wanted(row) for row in tx.all(PENDING)]
 
 
 def load(tx: Tx, post_id: str) -> Stored | None:
@@ -193,10 +210,10 @@ def give_up(tx: Tx, post_id: str, *, version: int, error: str, now: float) -> No
     tx.run(GIVE_UP, id=post_id, version=version, error=error, now=now)
 
 
-def gone(tx: Tx, post_id: str, ts: str) -> Stored | None:
+def gone(tx: Tx, post_id: str, ts: str) -> Wanted | None:
     """The message at ``ts`` was deleted in Slack: wants the post anew; None when that was noticed before."""
     row = tx.one(GONE, id=post_id, ts=ts)
-    return stored(row) if row else None
+    return _wanted(row) if row else None
 
 
 def without_url(tx: Tx, post_id: str) -> None:
@@ -209,10 +226,10 @@ def to_person(tx: Tx, post_id: str) -> None:
     tx.run(TO_PERSON, id=post_id)
 
 
-def again(tx: Tx, post_ids: Iterable[str]) -> list[Stored]:
+def again(tx: Tx, post_ids: Iterable[str]) -> list[Wanted]:
     """Wants these posts once more, where they stand, to repair what Slack may show wrong."""
     rows = (tx.one(AGAIN, id=post_id) for post_id in post_ids)
-    return [stored(row) for row in rows if row is not None]
+    return [_wanted(row) for row in rows if row is not None]
 
 
 def hash_of(message: Message) -> str:
