@@ -47,6 +47,7 @@ class Engine:
     clock: Clock
     tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     again: set[int] = field(default_factory=set)
+    closed: bool = False
 
     async def start(self) -> None:
         """Takes up everything that was under way when the last process ended."""
@@ -55,6 +56,7 @@ class Engine:
 
     async def close(self) -> None:
         """Stops; whatever is under way goes on at the next start."""
+        self.closed = True  # or a task that was asked to look again would start anew on a closed database
         tasks = list(self.tasks.values())
         for task in tasks:
             task.cancel()
@@ -62,6 +64,8 @@ class Engine:
 
     def wake(self, number: int) -> None:
         """Makes sure that somebody looks at this request now."""
+        if self.closed:
+            return
         if number in self.tasks:
             self.again.add(number)
             return
@@ -105,7 +109,7 @@ class Engine:
                 await self._say_waiting(number, away)
                 await self.clock.sleep(away.retry_after or delay)
                 delay = min(delay * 2, RETRY_MOST)
-            except (Refused, ClusterError) as no:
+            except PlatformError as no:
                 await self._give_up(number, no)
             except Exception:
                 reference = secrets.token_hex(4)
