@@ -1,0 +1,154 @@
+"""Links lead somewhere, commands exist, examples work: on every page."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from chatops.adapters.configuration.folder import check, load
+from chatops.cli import cli
+from chatops.kernel.cel.types import FUNCTIONS, METHODS, vocabulary
+from commands import registry
+from tests.docs.pages import PAGES, ROOT, anchors, blocks, links, prose, table
+
+ACME = ROOT / "examples" / "acme"
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+PEOPLE = {"dana@acme.test", "lee@acme.test", "olu@acme.test", "sam@acme.test", "gus@partner.test"}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@each_page
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT), link
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached = {(PAGES[0].parent / link.partition("#")[0]).resolve() for link in links(PAGES[0])}
+    assert reached >= set(PAGES[1:])
+
+
+@each_page
+def test_every_path_that_is_named_exists(page: Path) -> None:
+    named = re.findall(
+        r"(?<![\w/.])((?:chatops|commands|approvals|tests|docs|examples)/[\w/.-]*\w/?)", page.read_text()
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@each_page
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"(?:`|^|&& )(?:KUBECONFIG=… )?make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    assert set(named) <= there
+
+
+def lines_of(page: Path) -> list[list[str]]:
+    """The words of every line of the documentation that calls chatops."""
+    code = (
+        "\n".join(block.text for block in blocks(page, "sh")) + "\n" + "\n".join(re.findall(r"`([^`]+)`", prose(page)))
+    )
+    found = [line.removeprefix(".venv/bin/") for line in code.splitlines()]
+    return [shlex.split(line, comments=True) for line in found if line.startswith("chatops ")]
+
+
+@each_page
+def test_every_command_line_is_one_that_chatops_takes(page: Path) -> None:
+    for words in lines_of(page):
+        command: click.Command = cli
+        rest = words[1:]
+        while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+            assert rest[0] in command.commands, words
+            command, rest = command.commands[rest[0]], rest[1:]
+        options = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
+        assert [word for word in rest if word.startswith("-") and word not in options] == [], words
+
+
+@each_page
+def test_shell_examples_are_shell(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        ran = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+
+
+@each_page
+def test_python_examples_compile(page: Path) -> None:
+    inline = [
+        text for block in blocks(page, "sh") for text in re.findall(r"<<'END'\n(.*?)^END$", block.text, re.M | re.S)
+    ]
+    for text in (*inline, *(block.text for block in blocks(page, "python"))):
+        compile(text, page.name, "exec")
+
+
+@each_page
+def test_nobody_but_acmes_people_is_named(page: Path) -> None:
+    assert set(re.findall(r"[\w.]+@[\w.]+\.\w+", page.read_text())) <= PEOPLE
+
+
+@each_page
+def test_configuration_examples_can_be_loaded(page: Path, tmp_path: Path) -> None:
+    acme = (ACME / "platform.yml").read_text()
+    for block in blocks(page, "yaml"):
+        text = block.text
+        if not text.startswith("version:"):  # one section, in the place of Acme's
+            key = text.partition(":")[0]
+            text, replaced = re.subn(rf"^{key}:\n.*?(?=^# )", lambda _: block.text, acme, flags=re.M | re.S)  # noqa: B023
+            assert replaced == 1, key
+        (tmp_path / "platform.yml").write_text(text)
+        assert load(tmp_path, registry.load()).policies
+
+
+def test_a_broken_configuration_is_told_as_the_page_says(tmp_path: Path) -> None:
+    [broken], [errors] = blocks(CONFIGURATION, "yaml", "broken"), blocks(CONFIGURATION, "text", "errors")
+    (tmp_path / "platform.yml").write_text(broken.text)
+    told = [str(problem).removeprefix(f"{tmp_path}/") for problem in check(tmp_path, registry.load())]
+    assert told == errors.text.splitlines()
+
+
+def test_the_readmes_error_line_is_what_check_says(tmp_path: Path) -> None:
+    [shown] = [block.text.strip() for block in blocks(PAGES[0], "text") if block.text.startswith("platform.yml:")]
+    text = (ACME / "platform.yml").read_text().replace("env.tier", "env.teir", 1)
+    (tmp_path / "platform.yml").write_text(text)
+    assert shown in [str(problem).removeprefix(f"{tmp_path}/") for problem in check(tmp_path, registry.load())]
+
+
+def test_the_variables_of_expressions_are_those_that_are_checked() -> None:
+    variables = vocabulary(registry.load()).variables
+    said = {row[0]: row[1] for row in table(CONFIGURATION, "variable", "fields")}
+    assert set(said) == set(variables)
+    for name, kind in variables.items():
+        if kind.fields:
+            assert re.findall(r"[a-z]+", re.sub(r"\([^)]*\)", "", said[name])) == list(kind.fields), name
+
+
+def test_the_functions_of_expressions_are_those_there_are() -> None:
+    text = prose(CONFIGURATION).partition("there are the functions")[2].partition("An expression has")[0]
+    assert set(re.findall(r"`(\w+)`", text)) == set(FUNCTIONS) | set(METHODS)
+
+
+def test_the_line_for_a_backup_copies_a_database_in_use(tmp_path: Path) -> None:
+    [script] = [block.text for block in blocks(OPERATIONS, "sh") if "backup.db" in block.text]
+    live = sqlite3.connect(tmp_path / "chatops.db")
+    live.execute("PRAGMA journal_mode = WAL")
+    live.execute("CREATE TABLE facts (fact TEXT)")
+    live.execute("INSERT INTO facts VALUES ('kept')")
+    live.commit()
+    copying = script.partition("chatops audit")[0]
+    subprocess.run([shutil.which("bash") or "sh", "-ec", copying], cwd=tmp_path, check=True, capture_output=True)
+    assert sqlite3.connect(tmp_path / "backup.db").execute("SELECT fact FROM facts").fetchall() == [("kept",)]
+    live.close()
