@@ -77,7 +77,7 @@ async def test_the_rights_in_the_cluster_are_those_it_uses() -> None:
             await card.click("Approve")
             await card.becomes(end, within=15)
         await house.dana.types("/platform status")
-        await house.quiet()
+        await house.dana.sees("general", "checkout", "payments", "search", within=10)
         used = set()
         for one in house.cluster.log.after(before):
             asked = PATH.fullmatch(one["path"])
