@@ -214,6 +214,9 @@ class _Reader:
         for name, word in self._assigned(words, slots):
             if self._fits(name, word) or not self._closed(name):
                 self.values[name] = self._spelled(name, word)
+            elif not self._meant(name, word) and (better := next((one for one in extra if self._fits(name, one)), "")):
+                self.values[name] = self._spelled(name, better)  # a stray word before it: `1.4 2 production`
+                extra = [word, *(one for one in extra if one != better)]
             else:
                 misfits.append((name, word))
         if misfits:
