@@ -1,5 +1,7 @@
 """A cluster that says no, later, or nothing at all; and workloads that are not ours to change."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from chatops.adapters.kubernetes import Patience
@@ -13,7 +15,7 @@ FORBIDDEN = 'User "platform" cannot patch resource "deployments"'
 
 
 @pytest.fixture
-async def house():
+async def house() -> AsyncIterator[House]:
     async with acme_house() as house:
         # Waiting is for production: nothing here asserts how long it took.
         house.assistant.clusters._patience = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
