@@ -207,6 +207,8 @@ def stands(request: Request) -> str:
         S.EXPIRED: "expired before enough people approved it",
         S.CANCELLED: "was cancelled",
     }[request.state]
+    if request.state is S.EXPIRED and request.decision is None:  # it never came to approvals
+        sentence = "expired: nobody chose in time whether it waits or replaces"
     by = _BY.get(request.state, "")
     who = names(request.votes, "and") if by == "votes" else request.by if by == "by" else ""
     if not who and request.votes and request.state in (S.RUNNING, S.SUCCEEDED, S.FAILED, S.ROLLED_BACK, S.ROLLING_BACK):
