@@ -1,8 +1,8 @@
 """The embedded database: one thread writes and commits waiting work together, others read beside it.
 
-The life of a write: ``write`` puts a job on the queue → the writer thread takes all that wait, runs each in a savepoint
-of its own, commits once → one call to the event loop hands out all results. So a durable answer costs a share of an
-fsync, and nobody is told "done" before it is true.
+The life of a write: ``write`` makes a job → all jobs of one turn of the loop go on the queue together → the writer thread
+takes all that wait, runs each in a savepoint of its own, commits once → one call to the event loop hands out all
+results. So a durable answer costs a share of an fsync, and nobody is told "done" before it is true.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class SQLite:
         self._on_commit_point = on_commit_point
         self.queued = 0  # writes handed to the writer and not answered yet, for /metrics
         self._room = asyncio.Semaphore(queue)
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._collected: list[_Job] = []  # what came in this turn of the loop
+        self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._left: list[_Job] = []  # the writer's own: what did not fit into its batch
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         self._open = False
         self._writer: threading.Thread | None = None
@@ -109,6 +111,7 @@ class SQLite:
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._reading:  # before the writer, whose last close folds the WAL back into the file
             connection.close()
+        self._hand_over()
         self._jobs.put(None)
         await self._closed
 
@@ -125,9 +128,18 @@ class SQLite:
             self._must_be_open()
         job = _Job(fn, args, kwargs, self._loop.create_future())
         self.queued += 1
-        self._jobs.put(job)
+        # The writer gets all of a turn of the loop at once: were it woken by the first, the two threads would wrestle
+        # for the interpreter's lock while the others come in, and few would share the commit.
+        if not self._collected:
+            self._loop.call_soon(self._hand_over)
+        self._collected.append(job)
         result: T = await job.future
         return result
+
+    def _hand_over(self) -> None:
+        if self._collected:
+            self._jobs.put(self._collected)
+            self._collected = []
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``fn(tx, …)`` on a read-only snapshot, not behind the writers; sees every write that was answered."""
@@ -172,17 +184,17 @@ class SQLite:
 
     def _next_batch(self) -> list[_Job]:
         """What waits now, at least one; empty when it is time to stop."""
-        first = self._jobs.get()
-        if first is None:
-            return []
-        found = [first]
-        with suppress(Empty):
-            while len(found) < self._batch:
-                job = self._jobs.get_nowait()
-                if job is None:
+        while len(self._left) < self._batch:
+            try:
+                more = self._jobs.get(block=not self._left)
+            except Empty:
+                break
+            if more is None:
+                if self._left:
                     self._jobs.put(None)  # stop after this batch
-                    break
-                found.append(job)
+                break
+            self._left += more
+        found, self._left = self._left[: self._batch], self._left[self._batch :]
         return found
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:

@@ -270,7 +270,7 @@ class SlackDirectory:
         email = account.email.casefold()
         return email if self._holders.get(email, set()) <= {account.id} else ""
 
-    def _handles(self) -> set[str]:
+    def _handles(self) -> frozenset[str]:
         return self._memberships.handles(self.configuration.platform)
 
     def _is_outside(self, team_id: str) -> bool:

@@ -16,6 +16,7 @@ class Memberships:
         self._groups: dict[str, list[str]] = {}
         self._teams: dict[str, list[str]] = {}
         self._usergroups: dict[str, str] = {}
+        self._handles: frozenset[str] = frozenset()
 
     def of(
         self, platform: Platform, user_id: str, email: str, usergroup: Callable[[str], frozenset[str]]
@@ -28,10 +29,10 @@ class Memberships:
         teams = {team for name in names for team in self._teams.get(name, ())}
         return tuple(sorted(groups)), tuple(sorted(teams))
 
-    def handles(self, platform: Platform) -> set[str]:
+    def handles(self, platform: Platform) -> frozenset[str]:
         """The usergroup handles that the configuration names."""
         self._index(platform)
-        return set(self._usergroups.values())
+        return self._handles
 
     def _index(self, platform: Platform) -> None:
         if platform is self._of:
@@ -45,6 +46,7 @@ class Memberships:
                 teams[_key(name)].append(team.name)
         self._groups, self._teams = dict(groups), dict(teams)
         self._usergroups = {group.name: group.usergroup for group in platform.groups.values() if group.usergroup}
+        self._handles = frozenset(self._usergroups.values())
         self._of = platform
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -41,11 +41,11 @@ class Usergroups:
             return frozenset()
         return self._members.get(_bare(handle), frozenset())
 
-    def fresh(self, handles: Iterable[str]) -> bool:
+    def fresh(self, handles: Collection[str]) -> bool:
         """Whether what is known of these handles may be used without asking Slack first."""
         now = self._clock.now()
-        if self._impossible or not list(handles):
-            return now - self._asked_at < KEPT or not list(handles)
+        if self._impossible or not handles:
+            return now - self._asked_at < KEPT or not handles
         return now - self._good_at < FRESH or now - self._asked_at < AGAIN
 
     async def refresh(self) -> None:
