@@ -269,7 +269,7 @@ class _Parser:
 
     def _select(self, of: Node) -> Node:
         token = self._take()
-        if token.kind != "name" or token.text == "in":
+        if token.kind != "name" or token.text in ("in", "true", "false", "null"):
             self._place -= token.kind != "end"
             raise self._unexpected("a field's name belongs after the dot")
         if self._is("("):
