@@ -1,6 +1,6 @@
 """The embedded database: one thread writes and commits waiting work together, others read beside it.
 
-The life of a write: ``write`` makes a job → all jobs of one turn of the loop go on the queue together → the writer
+The life of a write: ``write`` makes a job → the jobs of one turn of the loop go on the queue together → the writer
 thread takes all that wait, runs each in a savepoint of its own, commits once → one call to the event loop hands out
 all results. So a durable answer costs a share of an fsync, and nobody is told "done" before it is true.
 """
