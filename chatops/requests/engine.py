@@ -169,7 +169,7 @@ class Engine:
         await self.database.write(self._begin, request, made)
 
     def _begin(self, tx: Tx, request: Request, made: Made) -> None:
-        if made.digest == request.digest:
+        if made.stands_for(request):
             # The approvals stand; the resource versions are those just read.
             self.register.move(
                 tx, request, Event.BEGUN, data={"digest": made.digest}, plan=made.plan, step="writing", progress="",
@@ -223,6 +223,8 @@ def _bound(made: Made) -> dict[str, Any]:
 
 def differs(request: Request, made: Made) -> str:
     """In one sentence, how a new plan differs from the one that was approved."""
+    if made.decision.outcome == "deny":
+        return ended(made.decision.denial)
     before = {(c.object, c.field): c for c in (request.plan.changes if request.plan else ())}
     after = {(c.object, c.field): c for c in made.plan.changes}
     parts = [

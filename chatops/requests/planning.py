@@ -29,6 +29,10 @@ class Made:
     digest: str
     approvers: tuple[Approver, ...]
 
+    def stands_for(self, request: Request) -> bool:
+        """Whether it is what was approved, and policy has not come to refuse it: a freeze is not in the digest."""
+        return self.digest == request.digest and self.decision.outcome != "deny"
+
 
 @dataclass(slots=True)
 class Planner:

@@ -96,7 +96,7 @@ class Runner:
         made = await self.planner.make(request)
         if not made.plan.changes:
             await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
-        elif made.digest == request.digest:
+        elif made.stands_for(request):
             await self.database.write(self.register.progress, request, plan=made.plan)
         else:
             said = "The workload was changed after the approval and before the write; nothing was written. Ask again."

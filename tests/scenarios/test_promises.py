@@ -1,0 +1,66 @@
+"""Each promise of the design, tried at the moment when it is easiest to break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chatops.adapters.kubernetes import Patience
+from tests.support.house import REQUESTS, House, acme_house
+
+LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
+WRITE = {"verb": "patch", "resource": "deployments", "dry_run": False}
+CHECKOUT = "registry.acme.test/shop/checkout"
+
+
+def rule(**policy: Any) -> Callable[[dict[str, Any]], None]:
+    """One more policy than Acme has."""
+    return lambda content: content["policies"].append(policy)
+
+
+def freeze_from(hour: int) -> Callable[[dict[str, Any]], None]:
+    """Production is frozen from that hour on (UTC); the house's clock starts at 9:00."""
+    when = f'env.tier == "production" && now >= timestamp("2026-11-23T{hour:02}:00:00Z")'
+    return rule(name="frozen later", when=when, deny="Production is frozen.", break_glass={"group": "sre"})
+
+
+def impatient(house: House) -> None:
+    """Waiting is for production: nothing here asserts how long it took."""
+    house.assistant.clusters._patience = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
+
+
+@pytest.fixture
+async def house():
+    async with acme_house() as house:
+        impatient(house)
+        yield house
+
+
+# what was approved is what is applied ------------------------------------------------------------------------------
+
+
+async def test_a_freeze_that_began_while_it_waited_for_approval_stops_it() -> None:
+    async with acme_house(platform=freeze_from(10)) as house:
+        await house.dana.types(LINE)
+        card = await house.lee.sees(REQUESTS, "WAITING")
+        house.clock.advance(3600)
+        await card.click("Approve")
+        await card.becomes("DENIED", "Production is frozen.")
+        await house.quiet()
+        assert await house.image("checkout") == "1.4.1"
+        assert "begun" not in await house.history()
+        await card.thread("void", "Production is frozen.")
+
+
+# the card tells the truth ------------------------------------------------------------------------------------------
+
+
+# pauses, deadlines, strangers --------------------------------------------------------------------------------------
+
+
+async def set_image(house: House, version: str) -> None:
+    """A person sets the version by hand."""
+    containers = [{"name": "app", "image": f"{CHECKOUT}:{version}"}]
+    await house.edit("checkout", {"spec": {"template": {"spec": {"containers": containers}}}}, manager="kubectl-set")
