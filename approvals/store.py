@@ -167,6 +167,11 @@ def withdraw_vote(tx: Tx, number: int, digest: str, person_id: str, at: float) -
     )
 
 
+def void_votes(tx: Tx, number: int, at: float) -> None:
+    """Marks all votes as withdrawn: a plan that comes back as it was must not bring back its approvals."""
+    tx.run("UPDATE votes SET withdrawn_at = :at WHERE request_id = :id AND withdrawn_at = 0", at=at, id=number)
+
+
 def holder(tx: Tx, service: str, environment: str) -> Request | None:
     """The request that holds this service and environment now."""
     row = tx.one("SELECT id FROM requests WHERE slot = :slot", slot=f"{environment}/{service}")

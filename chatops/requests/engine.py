@@ -184,6 +184,7 @@ class Engine:
         if event is Event.ASKED:
             event = Event.VOIDED
             changes["void"] = void if request.votes else ""
+        store.void_votes(tx, request.id, self.clock.now())
         after = self.register.move(tx, request, event, data={**_bound(made), "differs": void}, **changes)
         if request.votes:
             said = f"The approvals of {request.name} are void: {void}"

@@ -54,6 +54,37 @@ async def test_a_freeze_that_began_while_it_waited_for_approval_stops_it() -> No
         await card.thread("void", "Production is frozen.")
 
 
+async def test_approvals_do_not_come_back_with_the_plan_they_were_given_for(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "1.4.1 → 1.4.2", "WAITING")
+    await set_image(house, "1.4.0")
+    await card.click("Approve")
+    await card.becomes("1.4.0 → 1.4.2", "WAITING", "void")
+    await set_image(house, "1.4.1")
+    await card.click("Approve")
+    await card.becomes("1.4.1 → 1.4.2", "WAITING", "void")
+    assert "Approved by" not in card.text
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=10)
+
+
+async def test_a_lead_who_approved_before_a_freeze_is_asked_again_after_the_glass_was_broken() -> None:
+    async with acme_house(platform=freeze_from(10)) as house:
+        await house.olu.types(LINE)
+        card = await house.lee.sees(REQUESTS, "WAITING")
+        house.clock.advance(3600)
+        await card.click("Approve")
+        await card.becomes("DENIED")
+        own = await house.olu.sees(REQUESTS, "DENIED")
+        await own.click("Break glass")
+        form = await house.olu.modal()
+        await form.fill(Reason="nobody can pay")
+        await form.submit()
+        await card.becomes("WAITING", "GLASS BROKEN")
+        await card.click("Approve")
+        await card.becomes("SUCCEEDED", within=10)
+
+
 # the card tells the truth ------------------------------------------------------------------------------------------
 
 
