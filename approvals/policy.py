@@ -225,7 +225,10 @@ def _decision(judged: list[_Judged], facts: Facts, *, broke_glass: bool = False)
         )
     if not granting:
         return _default(facts, rules, why, lifted=bool(lifted))
-    return Decision(outcome="ask" if asks else "allow", asks=asks, rules=rules, why=why, lifted=bool(lifted))
+    return Decision(
+        outcome="ask" if asks else "allow", asks=asks, rules=rules, why=why, lifted=bool(lifted),
+        denied_by=lifted[0].rule.name if lifted else "",
+    )  # fmt: skip
 
 
 def _default(facts: Facts, rules: tuple[str, ...], why: tuple[str, ...], *, lifted: bool) -> Decision:

@@ -115,6 +115,11 @@ class Request(Record):
         return f"R-{self.id}"
 
     @property
+    def glass_is_broken(self) -> bool:
+        """Whether a denial was lifted; a reason given in case of one lifts nothing by itself."""
+        return bool(self.broke_glass) and self.decision is not None and self.decision.lifted
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ENDED

@@ -171,10 +171,11 @@ class Engine:
     def _begin(self, tx: Tx, request: Request, made: Made) -> None:
         if made.stands_for(request):
             # The approvals stand; the resource versions are those just read.
-            self.register.move(
-                tx, request, Event.BEGUN, data={"digest": made.digest}, plan=made.plan, step="writing", progress="",
-                started_at=self.clock.now(),
+            after = self.register.move(
+                tx, request, Event.BEGUN, data=_bound(made), plan=made.plan, decision=made.decision, step="writing",
+                progress="", started_at=self.clock.now(),
             )  # fmt: skip
+            self._tell_broken_glass(tx, after)
             return
         if not made.plan.changes:
             self.register.move(tx, request, Event.FOUND_UNCHANGED, plan=made.plan, outcome=made.plan.now)
@@ -219,7 +220,8 @@ def ended(sentence: str) -> str:
 
 
 def _bound(made: Made) -> dict[str, Any]:
-    return {"digest": made.digest, "decision": made.decision.outcome, "rules": list(made.decision.rules)}
+    bound = {"digest": made.digest, "decision": made.decision.outcome, "rules": list(made.decision.rules)}
+    return {**bound, "lifted": True} if made.decision.lifted else bound
 
 
 def differs(request: Request, made: Made) -> str:

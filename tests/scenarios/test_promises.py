@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatops.adapters.kubernetes import Patience
-from tests.support.house import REQUESTS, House, acme_house
+from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
 WRITE = {"verb": "patch", "resource": "deployments", "dry_run": False}
@@ -86,6 +86,26 @@ async def test_a_lead_who_approved_before_a_freeze_is_asked_again_after_the_glas
 
 
 # the card tells the truth ------------------------------------------------------------------------------------------
+
+
+async def test_glass_broken_in_advance_is_told_when_the_freeze_began_before_the_run() -> None:
+    async with acme_house(platform=freeze_from(10)) as house:
+        await house.olu.types("/platform deploy checkout 1.4.2 production break_glass=yes because nobody can pay")
+        card = await house.lee.sees(REQUESTS, "WAITING")
+        assert "GLASS BROKEN" not in card.text, "nothing was lifted yet"
+        house.clock.advance(3600)
+        await card.click("Approve")
+        await card.becomes("SUCCEEDED", "GLASS BROKEN", "It lifts “frozen later”", within=10)
+        await house.dana.sees(DEPLOYS, "broke the glass", "nobody can pay")
+        [begun] = await house.rows("SELECT data FROM audit WHERE what = 'begun'")
+        assert '"lifted":true' in begun["data"]
+
+
+async def test_a_card_does_not_speak_of_broken_glass_when_who_asked_may_not_break_it() -> None:
+    async with acme_house(platform=freeze_from(9)) as house:
+        await house.dana.types("/platform deploy checkout 1.4.2 production break_glass=yes because I want to")
+        card = await house.dana.sees(REQUESTS, "DENIED")
+        assert "GLASS BROKEN" not in card.text
 
 
 # pauses, deadlines, strangers --------------------------------------------------------------------------------------

@@ -113,9 +113,8 @@ def _body(request: Request, now: float) -> Iterator[str]:
 
 
 def _glass(request: Request) -> Iterator[str]:
-    if request.broke_glass:
-        decision = request.decision
-        rule = decision.denied_by if decision is not None and decision.lifted else ""
+    if request.glass_is_broken:
+        rule = request.decision.denied_by if request.decision is not None else ""
         lifted = f" It lifts “{escape(rule, 80)}”." if rule else ""
         yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}.{lifted} It will be reviewed."
 

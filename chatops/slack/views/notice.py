@@ -17,7 +17,7 @@ def notice(request: Request) -> Message | None:
         return None
     first = f"{_MARK[request.state]} {_sentence(request)}"
     lines = [first, quoted(request.reason, 300) if request.reason.strip() else ""]
-    if request.broke_glass:
+    if request.glass_is_broken:
         lines.append(f"⚠ {bold('Glass broken:')} {quoted(request.broke_glass, 300)}")
     small = " · ".join(part for part in (_approved(request), request.name) if part)
     blocks = [section("\n".join(line for line in lines if line)), context(small)]
