@@ -23,7 +23,7 @@ sys.modules["cel.cli"] = types.ModuleType("cel.cli")
 import cel  # noqa: E402
 from cel import stdlib  # noqa: E402
 
-MEMORY = 512 * 1024 * 1024  # bytes of address space; an expression that wants more ends the process
+MEMORY = 256 * 1024 * 1024  # bytes of address space; an expression that wants more ends the process
 RESULT = 256 * 1024  # bytes of one answer
 COMPILED = 1000  # programs kept
 

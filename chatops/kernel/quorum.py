@@ -45,7 +45,7 @@ def unsatisfiable(platform: Platform) -> list[tuple[PolicyRule, str]]:
     Slack usergroups may have anybody in them, so a requirement that names one counts as satisfiable.
     """
     found = []
-    owners = sorted({service.team for service in platform.services.values()}) or sorted(platform.teams)
+    owners = sorted(platform.teams.keys() & {service.team for service in platform.services.values()})
     for rule in platform.policies:
         for team in owners if _depends_on_team(rule) else ("",):
             if team and possible(rule.when, {"service.team": team}) is False:

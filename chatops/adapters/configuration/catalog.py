@@ -36,7 +36,7 @@ def each(root: Fields, key: str, what: str, make: Callable[[str, Fields], T], *,
     for name, node, line in root.entries(key, f"{what}s"):
         if not pattern.fullmatch(name):
             root.problems.add(line, f"{what} {name!r}: {like}")
-        found[name] = make(name, Fields(node, f"{what} {name}", root.problems))
+        found[name] = make(name, Fields(node, f"{what} {name}", root.problems, line))
     return found
 
 
@@ -85,7 +85,7 @@ def group(name: str, fields: Fields) -> Group:
         fields.wrong(fields.line("usergroup"), f"has usergroup {handle!r}: it is a handle like platform-leads")
     members = fields.people("members")
     if not members and not handle:
-        fields.wrong(fields.node.line, "has nobody in it: give it members and/or a Slack usergroup")
+        fields.wrong(fields.line("members"), "has nobody in it: give it members and/or a Slack usergroup")
     return Group(name=name, members=members, usergroup=handle)
 
 
@@ -195,7 +195,7 @@ def escalation(name: str, fields: Fields) -> dict[str, Any]:
             step.wrong(node.line, 'pages nobody: give it page: ["rota:NAME"]')
         steps.append({"page": pages, "after": step.duration("after", 0.0, zero=True)})
     if not steps:
-        fields.wrong(fields.node.line, "has no steps: give it one")
+        fields.wrong(fields.line("steps"), "has no steps: give it one")
     return {"steps": steps, "repeat": fields.number("repeat", 0, least=0, most=20)}
 
 

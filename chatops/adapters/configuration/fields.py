@@ -48,17 +48,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Fields:
-    """The keys of one mapping; ``where`` names it in sentences (``service checkout``)."""
+    """The keys of one mapping; ``where`` names it in sentences (``service checkout``), ``line`` is its name's."""
 
-    def __init__(self, node: Node, where: str, problems: Problems) -> None:
+    def __init__(self, node: Node, where: str, problems: Problems, line: int = 0) -> None:
         self.node = node
+        self._line = line or node.line
         self.where = where
         self.problems = problems
         self._values: Mapping[str, Node] = {}
         if isinstance(node.value, dict):
             self._values = node.value
         elif node.value is not None:
-            self.wrong(node.line, f"is {node.kind}: it needs keys with values")
+            self.wrong(self._line, f"is {node.kind}: it needs keys with values")
 
     def wrong(self, line: int, message: str) -> None:
         """A mistake in this mapping."""
@@ -66,7 +67,7 @@ class Fields:
 
     def line(self, key: str) -> int:
         """The line of a key, or of the mapping when the key is not there."""
-        return self.node.key_lines.get(key, self.node.line)
+        return self.node.key_lines.get(key, self._line)
 
     def only(self, *known: str, later: Iterable[str] = ()) -> None:
         """Refuses keys that are none of these; ``later`` are keys that only later versions read."""

@@ -45,38 +45,52 @@ OPERATORS = "platform"  # the group that is the platform team unless `operators`
 
 def read_platform(document: Node, actions: Mapping[str, Action], problems: Problems) -> Platform:
     """The platform of one document; every mistake is added to ``problems``, what is wrong is left out."""
-    root = Fields(document, "", problems)
-    if document.value is None or not isinstance(document.value, dict):
-        problems.add(1, "the file is empty: start from examples/acme/platform.yml" if document.value is None else
-                     f"the file is {document.kind}: it needs keys with values, like environments")  # fmt: skip
+    if document.value is None:
+        problems.add(1, "the file is empty: start from examples/acme/platform.yml")
         return Platform()
+    if not isinstance(document.value, dict):
+        problems.add(document.line, f"the file is {document.kind}: it needs keys with values, like environments")
+        return Platform()
+    root = Fields(document, "", problems)
     _top(root)
-    platform = Platform(
-        channels=catalog.channels(
-            root, Channels(requests="platform-requests", deploys="deploys", incidents="incidents")
-        ),
-        environments=catalog.each(root, "environments", "environment", catalog.environment, strict=True),
-        groups=catalog.each(root, "groups", "group", catalog.group),
-        teams=catalog.each(root, "teams", "team", catalog.team),
-        services=catalog.each(root, "services", "service", catalog.service, strict=True),
-        rotas=catalog.each(root, "rotas", "rota", catalog.rota),
-        escalations=catalog.each(root, "escalations", "escalation", catalog.escalation),
-    )
+    platform, broken = _catalog(root)
     known = {"group": platform.groups, "rota": platform.rotas}
     operators = catalog.sources(root, "operators", known, ("group:NAME", "user:NAME"))
     if not root.has("operators") and OPERATORS in platform.groups:
         operators = (f"group:{OPERATORS}",)
-    found = policies(root, known, vocabulary(actions, platform))
+    # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
+    named = platform.model_copy(update={section: {} for section in broken})
+    found = policies(root, known, vocabulary(actions, named))
     rules = tuple(rule for rule, _ in found.values())
     platform = platform.model_copy(update={"operators": operators, "policies": rules})
     _environments(root, platform.environments)
     _owners(root, platform)
     _workloads(root, platform)
     _pages(root, platform, known)
-    for rule, sentence in unsatisfiable(platform):
+    for rule, sentence in () if broken & {"groups", "teams"} else unsatisfiable(platform):
         node = found[rule.name][1]
         Fields(node, f"policy {rule.name!r}", problems).wrong(node.key_lines.get("require", node.line), sentence)
     return platform
+
+
+def _catalog(root: Fields) -> tuple[Platform, set[str]]:
+    """What exists, and which of its sections have mistakes."""
+    sections: dict[str, Any] = {}
+    broken = set()
+    for key, make, strict in (
+        ("environments", catalog.environment, True),
+        ("groups", catalog.group, False),
+        ("teams", catalog.team, False),
+        ("services", catalog.service, True),
+        ("rotas", catalog.rota, False),
+        ("escalations", catalog.escalation, False),
+    ):
+        before = len(root.problems.found)
+        sections[key] = catalog.each(root, key, key[:-1], make, strict=strict)
+        if len(root.problems.found) > before:
+            broken.add(key)
+    default = Channels(requests="platform-requests", deploys="deploys", incidents="incidents")
+    return Platform(channels=catalog.channels(root, default), **sections), broken
 
 
 def _top(root: Fields) -> None:
@@ -93,7 +107,7 @@ def _inside(root: Fields, section: str, name: str) -> Fields:
     node = root.get(section)
     if node is None or not isinstance(node.value, dict):
         raise KeyError(section)
-    return Fields(node.value[name], f"{section[:-1]} {name}", root.problems)
+    return Fields(node.value[name], f"{section[:-1]} {name}", root.problems, node.key_lines[name])
 
 
 def _environments(root: Fields, environments: Mapping[str, Environment]) -> None:

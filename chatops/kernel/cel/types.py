@@ -73,8 +73,11 @@ def record(**fields: Type) -> Type:
 
 
 def one_of(noun: str, known: Iterable[str]) -> Type:
-    """Text that is one of the known names, or empty when absent."""
-    return Type("string", known=frozenset(known) | {""}, noun=noun)
+    """Text that is one of the known names, or empty when absent; any text when no name is known."""
+    known = frozenset(known)
+    if not known:
+        return STRING
+    return Type("string", known=known | {""}, noun=noun)
 
 
 # What can be called: name → (what it is called on or its first argument, further arguments, result)

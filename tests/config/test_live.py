@@ -1,0 +1,134 @@
+"""A configuration that changes while running: valid ones replace, invalid ones are refused and told once."""
+
+import asyncio
+import os
+
+import pytest
+
+from chatops.adapters.configuration import ConfigurationError, LiveConfiguration
+from tests.config.acme import ACTIONS, acme
+
+
+class StepClock:
+    """A clock that sleeps until it is told to go on."""
+
+    def __init__(self):
+        self._steps = asyncio.Queue()
+        self._asleep = asyncio.Event()
+
+    def now(self):
+        return 0.0
+
+    async def sleep(self, seconds):
+        self._asleep.set()
+        await self._steps.get()
+
+    async def step(self, times=1):
+        for _ in range(times):
+            await self._asleep.wait()
+            self._asleep.clear()
+            self._steps.put_nowait(None)
+            async with asyncio.timeout(10):
+                await self._asleep.wait()
+
+
+class Watched:
+    def __init__(self, folder):
+        self.folder, self.clock = folder, StepClock()
+        self.live = LiveConfiguration(folder, ACTIONS, self.clock)
+        self.changed, self.refused, self.fail = [], [], False
+
+    async def on_change(self, platform):
+        if self.fail:
+            raise ConnectionError("Slack is away")
+        self.changed.append(platform)
+
+    async def on_refused(self, problems):
+        self.refused.append([problem.message for problem in problems])
+
+
+@pytest.fixture
+async def watched(tmp_path):
+    one = Watched(acme(tmp_path))
+    task = asyncio.create_task(one.live.watch(one.on_change, one.on_refused))
+    yield one
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+TITLE = "description: Takes the money\n"
+OTHER = (TITLE, "description: Takes all the money\n")
+BROKEN = ("team: payments\n", "team: nobody\n")
+
+
+async def test_a_valid_change_replaces_the_configuration_once(watched):
+    before = watched.live.platform
+    acme(watched.folder, OTHER)
+    await watched.clock.step(5)
+    assert watched.live.platform.services["checkout"].description == "Takes all the money"
+    assert [platform.digest for platform in watched.changed] == [watched.live.platform.digest]
+    assert watched.live.platform.digest != before.digest
+
+
+async def test_an_invalid_change_is_refused_and_told_once(watched):
+    before = watched.live.platform
+    acme(watched.folder, BROKEN)
+    await watched.clock.step(6)
+    assert watched.live.platform is before
+    assert len(watched.refused) == 1
+    assert "belongs to team nobody, which there is not" in watched.refused[0][0]
+    assert watched.changed == []
+
+
+async def test_another_mistake_is_told_anew_and_the_same_after_a_repair_too(watched):
+    for edits in ([BROKEN], [BROKEN, OTHER], [], [BROKEN]):
+        acme(watched.folder, *edits)
+        await watched.clock.step(3)
+    assert len(watched.refused) == 3
+    assert watched.changed == []  # the repair brought back what held anyway
+
+
+async def test_a_folder_that_disappears_keeps_the_last_good_configuration_and_comes_back(watched):
+    before = watched.live.platform
+    (watched.folder / "platform.yml").unlink()
+    await watched.clock.step(4)
+    assert watched.live.platform is before
+    assert len(watched.refused) == 1
+    acme(watched.folder, OTHER)
+    await watched.clock.step(3)
+    assert len(watched.changed) == 1
+
+
+async def test_a_file_that_is_still_being_written_is_not_read(watched):
+    text = (watched.folder / "platform.yml").read_text()
+    for length in (200, 400, 600):
+        (watched.folder / "platform.yml").write_text(text[:length])
+        await watched.clock.step()
+    (watched.folder / "platform.yml").write_text(text.replace(*OTHER))
+    await watched.clock.step(3)
+    assert watched.refused == []
+    assert len(watched.changed) == 1
+
+
+async def test_a_touched_file_changes_nothing(watched):
+    os.utime(watched.folder / "platform.yml", ns=(1, 1))
+    await watched.clock.step(4)
+    assert watched.changed == watched.refused == []
+
+
+async def test_watching_goes_on_when_telling_about_a_change_failed(watched, caplog):
+    watched.fail = True
+    acme(watched.folder, OTHER)
+    await watched.clock.step(3)
+    assert watched.live.platform.services["checkout"].description == "Takes all the money"
+    assert "telling about it failed" in caplog.text
+    watched.fail = False
+    acme(watched.folder)
+    await watched.clock.step(3)
+    assert len(watched.changed) == 1
+
+
+def test_it_does_not_start_with_an_invalid_configuration(tmp_path):
+    with pytest.raises(ConfigurationError, match="belongs to team nobody"):
+        Watched(acme(tmp_path, BROKEN))
