@@ -96,14 +96,17 @@ class Assistant:
     """The whole program: everything built and handed to each other on entering, ended in reverse on leaving.
 
     ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
-    the process.
+    the process. ``burst`` posts may go to a channel at once before Slack's one a second holds.
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1
+    ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self._on_point = on_point
+        self._burst = burst
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -132,8 +135,9 @@ class Assistant:
         self.client = SlackClient(settings.bot_token, settings.slack_api_url, session, self.metrics)
         self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
         self.messenger = Messenger(
-            self.database, self.client, self.clock, renderers(self.clock), on_call=hook and slack_points(hook)
-        )
+            self.database, self.client, self.clock, renderers(self.clock),
+            burst=self._burst, on_call=hook and slack_points(hook),
+        )  # fmt: skip
         self._build_road(evaluator)
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,

@@ -146,6 +146,7 @@ async def acme_house(
             platform(content)
         (config / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False))
         manifests = list(yaml.safe_load_all((ACME / "cluster.yml").read_text()))
+        options = {"burst": 50, **options}  # this Slack has no limits unless a test asks for them
         chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
         cluster = await outer.enter_async_context(PracticeCluster(manifests, pace=pace))
