@@ -11,6 +11,7 @@ from chatops.kernel.catalog import closest
 from chatops.kernel.cel import types as t
 from chatops.kernel.cel.literals import literal_problem
 from chatops.kernel.cel.narrow import MACROS, path, present, references, truth
+from chatops.kernel.cel.relations import NUMBERS, ORDERED, SUMS, accepts, comparable, fits, joined
 from chatops.kernel.cel.syntax import (
     Binary,
     Call,
@@ -27,18 +28,6 @@ from chatops.kernel.cel.syntax import (
     parse,
 )
 from chatops.kernel.cel.types import Type, Vocabulary
-
-_NUMBERS = frozenset({"int", "uint", "double"})
-_ORDERED = _NUMBERS | {"string", "timestamp", "duration", "bytes", "bool"}
-_SUMS = {
-    **{("+", kind, kind): kind for kind in (*_NUMBERS, "string", "bytes", "duration")},
-    **{(op, kind, kind): kind for op in "-*/" for kind in _NUMBERS},
-    **{("%", kind, kind): kind for kind in ("int", "uint")},
-    ("+", "timestamp", "duration"): "timestamp",
-    ("-", "timestamp", "duration"): "timestamp",
-    ("-", "timestamp", "timestamp"): "duration",
-    ("-", "duration", "duration"): "duration",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,7 @@ def check(expression: str, vocabulary: Vocabulary, result: Type | None = t.BOOL)
         return (CelMistake(error.at, error.message, error.suggestion),)
     checker = _Checker(expression, vocabulary)
     given = checker.type(tree, _Scope(vocabulary.variables, frozenset(vocabulary.actions)))
-    if result is not None and not _fits(given, result) and not checker.mistakes:
+    if result is not None and not fits(given, result) and not checker.mistakes:
         checker.wrong(tree, f"the expression gives {given}, where {result} is needed")
     unique = {(m.offset, m.message): m for m in checker.mistakes}
     return tuple(sorted(unique.values(), key=lambda m: m.offset))
@@ -82,24 +71,6 @@ class _Scope:
     variables: Mapping[str, Type]
     actions: frozenset[str]  # which may be the one asked for, at this place of the expression
     present: frozenset[str] = frozenset()  # paths that were tested with has()
-
-
-def _fits(given: Type, wanted: Type) -> bool:
-    return given.kind == wanted.kind or "dyn" in (given.kind, wanted.kind)
-
-
-def _comparable(left: Type, right: Type) -> bool:
-    kinds = {left.kind, right.kind}
-    if "dyn" in kinds or "null" in kinds or kinds <= _NUMBERS or kinds <= {"map", "object", "inputs"}:
-        return True
-    if left.kind == right.kind == "list":
-        return _comparable(left.of[0], right.of[0])
-    return left.kind == right.kind
-
-
-def _joined(types: Iterable[Type]) -> Type:
-    found = list(types)
-    return found[0] if found and all(one == found[0] for one in found) else t.DYN
 
 
 class _Checker:
@@ -134,12 +105,12 @@ class _Checker:
             case Ternary():
                 self._bool(node.condition, scope)
                 then = self.type(node.then, self._narrowed(scope, node.condition, True))
-                return _joined((then, self.type(node.other, self._narrowed(scope, node.condition, False))))
+                return joined((then, self.type(node.other, self._narrowed(scope, node.condition, False))))
             case Items(items=items):
-                return t.list_of(_joined(self.type(item, scope) for item in items))
+                return t.list_of(joined(self.type(item, scope) for item in items))
             case Entries(entries=entries):
-                keys = _joined([self.type(key, scope) for key, _ in entries])
-                return Type("map", (keys, _joined([self.type(value, scope) for _, value in entries])))
+                keys = joined([self.type(key, scope) for key, _ in entries])
+                return Type("map", (keys, joined([self.type(value, scope) for _, value in entries])))
         raise TypeError(f"no such node: {node!r}")
 
     def _narrowed(self, scope: _Scope, condition: Node, holds: bool) -> _Scope:
@@ -205,7 +176,7 @@ class _Checker:
             names = f'action.name == "{first}"' if first else f"action.name in [{_quoted(having)}]"
             where = f" (not in {', '.join(sorted(lacking)[:3])})"
             return self.wrong(node, f"inputs.{name} is not in every action{where}: write {names} && … before it")
-        return _joined(kind for action, kind in having.items() if action in (scope.actions or having))
+        return joined(kind for action, kind in having.items() if action in (scope.actions or having))
 
     def _index(self, node: Index, scope: _Scope) -> Type:
         if isinstance(node.key, Literal) and node.key.kind == "string":
@@ -218,7 +189,7 @@ class _Checker:
                 self.wrong(node.key, f"a place in a list is a whole number, {self._text(node.key)} is {key}")
             return holder.of[0]
         if holder.kind == "map":
-            if not _comparable(key, holder.of[0]):
+            if not comparable(key, holder.of[0]):
                 self.wrong(node.key, f"the keys of {self._text(node.of)} are {holder.of[0]}, this is {key}")
             return holder.of[1]
         if holder.kind in ("dyn", "object", "inputs"):
@@ -229,7 +200,7 @@ class _Checker:
 
     def _bool(self, node: Node, scope: _Scope) -> None:
         given = self.type(node, scope)
-        if not _fits(given, t.BOOL):
+        if not fits(given, t.BOOL):
             self.wrong(node, f"{self._text(node)} is {given}, where true or false is needed")
 
     def _unary(self, node: Unary, scope: _Scope) -> Type:
@@ -259,7 +230,7 @@ class _Checker:
         return self._sum(node, left, right)
 
     def _equal(self, node: Binary, left: Type, right: Type) -> None:
-        if not _comparable(left, right):
+        if not comparable(left, right):
             self._mixed(node, left, right, "can never be equal")
             return
         for one, other in ((left, node.right), (right, node.left)):
@@ -267,7 +238,7 @@ class _Checker:
 
     def _mixed(self, node: Binary, left: Type, right: Type, why: str) -> None:
         for this, kind, other in ((node.right, right, left), (node.left, left, right)):
-            if other.kind == "string" and kind.kind in _NUMBERS | {"bool"} and isinstance(this, Literal):
+            if other.kind == "string" and kind.kind in NUMBERS | {"bool"} and isinstance(this, Literal):
                 self.wrong(node, self._both(node, left, right, why), f'"{self._text(this)}"')
                 return
         self.wrong(node, self._both(node, left, right, why))
@@ -299,18 +270,18 @@ class _Checker:
             self.wrong(node, f"`in` looks into lists and maps, {self._text(node.right)} is {right}")
 
     def _held(self, node: Binary, left: Type, held: Type) -> None:
-        if not _comparable(left, held):
+        if not comparable(left, held):
             holder = self._text(node.right)
             self.wrong(node, f"{self._text(node.left)} is {left}, but {holder} holds {held}: it can never be in there")
 
     def _ordered(self, node: Binary, left: Type, right: Type) -> None:
         kinds = {left.kind, right.kind} - {"dyn"}
-        if kinds <= _NUMBERS or (len(kinds) == 1 and kinds <= _ORDERED):
+        if kinds <= NUMBERS or (len(kinds) == 1 and kinds <= ORDERED):
             return
-        if kinds <= _ORDERED:
+        if kinds <= ORDERED:
             self._mixed(node, left, right, "cannot be compared")
             return
-        strange = node.left if left.kind not in _ORDERED | {"dyn"} else node.right
+        strange = node.left if left.kind not in ORDERED | {"dyn"} else node.right
         kind = left if strange is node.left else right
         self.wrong(node, f"{self._text(strange)} is {kind}: {node.op} compares numbers, texts, times and durations")
 
@@ -318,14 +289,14 @@ class _Checker:
         if "dyn" in (left.kind, right.kind):
             return t.DYN
         if node.op == "+" and left.kind == right.kind == "list":
-            return t.list_of(_joined((left.of[0], right.of[0])))
-        if kind := _SUMS.get((node.op, left.kind, right.kind)):
+            return t.list_of(joined((left.of[0], right.of[0])))
+        if kind := SUMS.get((node.op, left.kind, right.kind)):
             return Type(kind)
         if (node.op, left.kind, right.kind) == ("+", "duration", "timestamp"):
             better = f"{self._text(node.right)} + {self._text(node.left)}"
             return self.wrong(node, "a duration is added to a time, not a time to a duration", better)
         message = self._both(node, left, right, f"cannot be combined with {node.op}")
-        if {left.kind, right.kind} <= _NUMBERS:
+        if {left.kind, right.kind} <= NUMBERS:
             message += " (convert one: double(…), int(…))"
         return self.wrong(node, message)
 
@@ -371,12 +342,12 @@ class _Checker:
             )
             return self.wrong(node, f"{node.name} takes {wanted}, not {len(node.args)}")
         for on, args, result in overloads:
-            if len(args) + 1 == len(given) and all(map(_accepts, (on, *args), given)):
+            if len(args) + 1 == len(given) and all(map(accepts, (on, *args), given)):
                 self._literal_arguments(node, parts)
                 return result
         for place, (part, kind) in enumerate(zip(parts, given, strict=True)):
             wanted_kinds = {(on, *args)[place] for on, args, _ in overloads if len(args) + 1 == len(given)}
-            if not any(_accepts(one, kind) for one in wanted_kinds):
+            if not any(accepts(one, kind) for one in wanted_kinds):
                 words = " or ".join(sorted({str(Type(one)) for one in wanted_kinds}))
                 return self.wrong(part, f"{node.name} wants {words}, {self._text(part)} is {kind}")
         return self.wrong(node, f"{node.name} does not work on these values together")
@@ -419,10 +390,6 @@ class _Checker:
             return t.list_of(self.type(node.args[-1], inner))
         self._bool(node.args[1], inner)
         return t.list_of(item) if node.name == "filter" else t.BOOL
-
-
-def _accepts(kind: str, given: Type) -> bool:
-    return given.kind in (kind, "dyn") or (kind == "map" and given.kind in ("object", "inputs"))
 
 
 def _quoted(names: Iterable[str]) -> str:
