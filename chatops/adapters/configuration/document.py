@@ -2,7 +2,8 @@
 
 Two parsers give the same events: libyaml's (PyYAML, which the Kubernetes client brings along) and, where that was
 built without C, ruamel.yaml's: 5,000 services take 0.2 s with the first and 5 s with the second. What a scalar means is
-decided here, by the core schema (https://yaml.org/spec/1.2.2/#103-core-schema), so ``16:00`` and ``yes`` are text with both.
+decided here, by the core schema (https://yaml.org/spec/1.2.2/#103-core-schema), so ``16:00`` and ``yes`` are
+text with both.
 """
 
 from __future__ import annotations
