@@ -18,7 +18,7 @@ REAL = os.environ.get("CHATOPS_TEST_KUBECONFIG", "")
 
 def images() -> Images:
     if REAL:
-        first, second = "registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.9"
+        first, second = "nginx:1.27", "nginx:1.26"
     else:
         first, second = "registry.acme.test/shop/checkout:1.4.1", "registry.acme.test/shop/checkout:1.4.2"
     return Images(

@@ -161,7 +161,7 @@ class ContainerLife:
 
     async def _fail_pull(self, tries: int) -> None:
         image = self._image
-        full = image if "/" in image else f"docker.io/library/{image}"
+        full = image if "/" in image else f"library/{image}"
         why = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found'
         text = f"rpc error: code = NotFound desc = {why}"
         self._say("Warning", "Failed", f'Failed to pull image "{image}": {text}')
