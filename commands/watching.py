@@ -16,6 +16,7 @@ from chatops.kernel.rollout import Rollout, Trouble, newest_replicaset, pod_trou
 
 PACE = 2.0  # seconds between looks at the pods: a pod that fails changes nothing on the Deployment
 GRACE = 20.0  # seconds that a full cluster or quota may take to cure itself
+ANSWER = 10.0  # seconds for a first answer after the deadline: a process that was down that long has not looked yet
 MOST_PODS, MOST_EVENTS, MOST_LOG = 3, 4, 2500
 # Said by the cluster autoscaler and by Karpenter when a node is on its way for a pod.
 NODE_IS_COMING = frozenset({"TriggeredScaleUp", "Nominated"})
@@ -59,7 +60,8 @@ async def watch_rollout(
     """Yields how the rollout of ``generation`` stands, now and at each change, until healthy, failing or ``deadline``.
 
     ``deadline`` is in epoch seconds on ``clock``; the last one yielded is healthy or failing. An absent cluster is
-    waited for. Raises ``ClusterError`` when the cluster forbids to look.
+    waited for. Raises ``ClusterError`` when the cluster forbids to look, ``Unavailable`` when it does not answer after
+    the deadline: what nobody could look at has not failed.
     """
     latest = _Latest()
     following = asyncio.create_task(latest.follow(reader, ref, max(1.0, deadline - clock.now())))
@@ -67,16 +69,18 @@ async def watch_rollout(
     try:
         patience = _Patience(grace)
         while True:
+            if following.done():
+                following.result()  # a defect in following must not look like a rollout that stands still
             seen = await _look(reader, ref, latest, generation, patience)
-            if seen is not None and seen.state == "progressing" and clock.now() >= deadline:
-                seen = _too_late(seen)
+            if clock.now() >= deadline:
+                if seen is None:
+                    await latest.wait(ANSWER)
+                    seen = await _look(reader, ref, latest, generation, patience)
+                seen = _overdue(seen)
             if seen is not None and seen != said:
                 said = seen
                 yield seen
             if seen is not None and seen.state != "progressing":
-                return
-            if seen is None and clock.now() >= deadline:
-                yield _too_late(said or Rollout(ref, "progressing", 0, 0, "the cluster does not answer"))
                 return
             await latest.wait(min(pace, max(0.05, deadline - clock.now())))
     finally:
@@ -144,7 +148,12 @@ async def _node_is_coming(reader: ClusterReader, ref: ObjectRef, seen: Rollout) 
     return False
 
 
-def _too_late(seen: Rollout) -> Rollout:
+def _overdue(seen: Rollout | None) -> Rollout:
+    """What a rollout counts as after its deadline."""
+    if seen is None or seen.reason == "Unavailable":
+        raise Unavailable(seen.progress if seen is not None else "the cluster does not answer")
+    if seen.state != "progressing":
+        return seen
     why = f" {seen.sentence}" if seen.sentence else ""
     said = f"It did not become healthy in time: {seen.progress}.{why}"
     return Rollout(seen.ref, "failing", seen.ready, seen.wanted, seen.progress, "Deadline", said, seen.failing_pods)

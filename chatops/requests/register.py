@@ -42,7 +42,7 @@ class Register:
                 raise RuntimeError(f"the request with key {key} was there and is gone")
             return found
         request = request.model_copy(update={"id": number})
-        asked = {"action": request.action, "inputs": request.inputs, "reason": request.reason}
+        asked: dict[str, Any] = {"action": request.action, "inputs": request.inputs, "reason": request.reason}
         asked |= {"break_glass": True} if request.broke_glass else {}
         self._note(tx, request, request.requester_email or request.requester_id, "requested", asked)
         self._show(tx, request)

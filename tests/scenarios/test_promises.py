@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,40 @@ async def test_a_card_does_not_speak_of_broken_glass_when_who_asked_may_not_brea
         await house.dana.types("/platform deploy checkout 1.4.2 production break_glass=yes because I want to")
         card = await house.dana.sees(REQUESTS, "DENIED")
         assert "GLASS BROKEN" not in card.text
+
+
+async def test_a_cluster_that_cannot_be_asked_for_long_is_no_failed_rollout(house: House) -> None:
+    house.cluster.pace.set(0.3)
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await card.click("Approve")
+    await card.becomes("RUNNING", "pods ready")
+    house.cluster_away(True)
+    house.clock.advance(20 * 60)
+    await card.becomes("RUNNING", "does not answer", within=10)
+    assert "undo_begun" not in await house.history()
+    house.cluster_away(False)
+    await card.becomes("SUCCEEDED", within=15)
+    assert await house.image("checkout") == "1.4.2"
+
+
+async def test_a_rollout_that_became_healthy_while_the_assistant_was_down_for_long_is_not_rolled_back(
+    house: House,
+) -> None:
+    house.cluster.pace.set(0.3)
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await card.click("Approve")
+    await card.becomes("RUNNING", "pods ready")
+    await house.stop()
+    house.clock.advance(20 * 60)
+    house.cluster.pace.set(0.01)
+    async with asyncio.timeout(10):
+        while (await house.deployment("checkout"))["status"].get("availableReplicas") != 3:
+            await asyncio.sleep(0.02)
+    await house.start()
+    await card.becomes("SUCCEEDED", within=10)
+    assert "undo_begun" not in await house.history()
 
 
 # pauses, deadlines, strangers --------------------------------------------------------------------------------------
