@@ -46,6 +46,7 @@ from chatops.slack.directory import Home
 from chatops.slack.homes import Homes
 from chatops.slack.intake import prune
 from chatops.slack.messenger import Messenger
+from chatops.slack.permalinks import Permalinks
 from chatops.slack.rendering import renderers
 from chatops.slack.socket import Socket
 from commands import registry
@@ -134,8 +135,9 @@ class Assistant:
         session = await enter(aiohttp.ClientSession())
         self.client = SlackClient(settings.bot_token, settings.slack_api_url, session, self.metrics)
         self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
+        self.permalinks = Permalinks(self.directory.home)
         self.messenger = Messenger(
-            self.database, self.client, self.clock, renderers(self.clock),
+            self.database, self.client, self.clock, renderers(self.clock, self.permalinks),
             burst=self._burst, on_call=hook and slack_points(hook),
         )  # fmt: skip
         self._build_road(evaluator)
@@ -152,7 +154,7 @@ class Assistant:
         planner = Planner(
             self.actions, configuration, self.clusters, self.directory, evaluator.evaluate_all, ledger, clock
         )
-        questions = Answers(self.actions, database, planner, configuration, clock)
+        questions = Answers(self.actions, database, planner, configuration, clock, self.permalinks.of)
         planner.questions = questions
         runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock)
         self.engine = Engine(database, register, planner, runner, clock)

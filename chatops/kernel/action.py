@@ -141,14 +141,23 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestList:
+    """Requests in an answer under a heading of their own; rows as ``Questions.requests`` gives them."""
+
+    heading: str
+    rows: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a read action says, free of Slack.
 
-    A title, lines in Slack's mrkdwn made by ``say``, an optional table, buttons.
+    A title, lines in Slack's mrkdwn made by ``say``, lists of requests, an optional table, buttons.
     """
 
     title: str
     lines: tuple[str, ...] = ()  # plain text; ``*bold*`` and `` `code` `` are understood, everything else is escaped
+    lists: tuple[RequestList, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()  # first row: headings
     buttons: tuple[Button, ...] = ()
     context: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from approvals import policy, store
 from approvals.lifecycle import sources_of, stands
 from approvals.request import Request
 from chatops.kernel import audit
-from chatops.kernel.action import Action, Answer, Button, inputs_of
+from chatops.kernel.action import Action, Answer, Button, RequestList, inputs_of
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import ClusterError, InputError, Refused, Unavailable
 from chatops.kernel.masking import mask
@@ -35,6 +35,10 @@ class HomePage:
     paused: str = ""
 
 
+# Where the cards of requests (by name, R-1042) are on the web; those that nobody can tell are left out.
+Cards = Callable[[Tx, Sequence[str]], Mapping[str, str]]
+
+
 @dataclass(slots=True)
 class Answers:
     """Implements ``kernel.action.Questions``; reads only, but for ``pause``."""
@@ -44,6 +48,7 @@ class Answers:
     planner: Planner
     configuration: Configuration
     clock: Clock
+    cards: Cards = lambda tx, names: {}
     _allowed: dict[tuple[Any, ...], tuple[Action, ...]] = field(default_factory=dict)
 
     async def allowed(self, person: Person) -> tuple[Action, ...]:
@@ -97,14 +102,17 @@ class Answers:
     ) -> tuple[Mapping[str, Any], ...]:
         """Requests as rows: id, title, state, by, at, link."""
         platform = self.configuration.platform
+        return await self.database.read(self._requests, person, whose, platform)
+
+    def _requests(self, tx: Tx, person: Person, whose: str, platform: Platform) -> tuple[Mapping[str, Any], ...]:
         if whose == "mine":
-            found = await self.database.read(store.of_person, person.id)
+            found = store.of_person(tx, person.id)
         elif whose == "recent":
-            found = await self.database.read(store.recent)
+            found = store.recent(tx)
         else:
-            everything = await self.database.read(store.waiting)
-            found = [one for one in everything if self._waits_for(one, person, platform)][:20]
-        return tuple(row(one) for one in found)
+            found = [one for one in store.waiting(tx) if self._waits_for(one, person, platform)][:20]
+        links = self.cards(tx, [one.name for one in found])
+        return tuple(row(one, links.get(one.name, "")) for one in found)
 
     def _waits_for(self, request: Request, person: Person, platform: Platform) -> bool:
         asks = request.decision.asks if request.decision else ()
@@ -174,15 +182,13 @@ class Answers:
         lines = [f"`/platform {action.usage}`  {action.summary}" for action in allowed]
         mine = await self.requests(person, "mine")
         waiting = await self.requests(person, "waiting")
-        if waiting:
-            lines += ["", "*Waiting for you*", *(_line(one) for one in waiting[:5])]
-        if mine:
-            lines += ["", "*Your recent requests*", *(_line(one) for one in mine[:5])]
+        lists = (RequestList("Waiting for you", waiting[:5]), RequestList("Your recent requests", mine[:5]))
         stop = await self.database.read(paused)
         if stop:
             lines.insert(0, f"⏸ {_paused_by(stop)}")
         context = "Details: /platform help ACTION"
-        return Answer("What you can do", tuple(lines), buttons=_buttons(allowed), context=context)
+        shown = tuple(one for one in lists if one.rows)
+        return Answer("What you can do", tuple(lines), shown, buttons=_buttons(allowed), context=context)
 
 
 def _paused_by(stop: Mapping[str, str]) -> str:
@@ -200,7 +206,7 @@ def is_operator(person: Person, platform: Platform) -> bool:
     return bool(sources_of(person, platform.operators, "", platform))
 
 
-def row(request: Request) -> Mapping[str, Any]:
+def row(request: Request, link: str = "") -> Mapping[str, Any]:
     """A request as lists show it."""
     place = f"{request.service} in {request.environment}" if request.service else ""
     summary = request.plan.summary if request.plan and request.plan.summary else place
@@ -210,9 +216,5 @@ def row(request: Request) -> Mapping[str, Any]:
         "state": request.state.value.replace("_", " "),
         "by": request.requester_name,
         "at": request.created_at,
-        "link": "",
+        "link": link,
     }
-
-
-def _line(one: Mapping[str, Any]) -> str:
-    return f"`{one['id']}` {one['title']}: {one['state']}"

@@ -12,10 +12,10 @@ from chatops.kernel.ports import Database, Lane, Outbox, Post, Row, Tx
 from chatops.slack.directory import Home
 from chatops.slack.mrkdwn import link, said
 from chatops.slack.payloads import Where
+from chatops.slack.permalinks import permalink, place
 from chatops.slack.ports import Asked
 from chatops.slack.views.blocks import Message, section
 
-STANDS = "SELECT channel_id, ts FROM posts WHERE id = :id"
 _LOOKS, _EVERY = 40, 0.1  # four seconds for the card to stand, before its channel is named instead of linked
 
 MASKED = (
@@ -37,10 +37,10 @@ class Answers:
 
     async def asked(self, key: str, where: Where, asked: Asked, title: str) -> None:
         """Says where the card is, unless it was asked right there."""
-        place = await self._stands(asked.post)
-        if place is not None and place["channel_id"] == where.channel and not where.thread_ts:
+        stands = await self._stands(asked.post)
+        if stands is not None and stands["channel_id"] == where.channel and not where.thread_ts:
             return
-        url = permalink(self.home.url, place["channel_id"], place["ts"]) if place is not None else ""
+        url = permalink(self.home.url, stands["channel_id"], stands["ts"]) if stands is not None else ""
         words = title if asked.fresh else f"{title} was asked for before"
         content = {"request": f"R-{asked.id}", "words": words, "url": url, "channel": asked.channel.removeprefix("#")}
         await self.database.write(self._show, self._post(key, "asked", where, content))
@@ -63,7 +63,7 @@ class Answers:
 
     async def _stands(self, post: str) -> Row | None:
         for _ in range(_LOOKS):
-            row = await self.database.read(_place, post)
+            row = await self.database.read(place, post)
             if row is not None:
                 return row
             await asyncio.sleep(_EVERY)
@@ -74,16 +74,6 @@ def render_asked(tx: Tx, post: Post) -> Message | None:
     """The renderer of posts of kind ``asked``."""
     content = post.content
     name = link(content["url"], content["request"]) if content["url"] else said(content["request"])
-    place = link(content["url"], f"#{content['channel']}") if content["url"] else said(f"#{content['channel']}")
-    text = f"{name} {said(content['words'])}: its card is in {place}."
+    where = link(content["url"], f"#{content['channel']}") if content["url"] else said(f"#{content['channel']}")
+    text = f"{name} {said(content['words'])}: its card is in {where}."
     return Message(text=text, blocks=[section(text)])
-
-
-def permalink(team_url: str, channel: str, ts: str) -> str:
-    """Where a message is on the web, as chat.getPermalink would say."""
-    return f"{team_url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if team_url else ""
-
-
-def _place(tx: Tx, post: str) -> Row | None:
-    row = tx.one(STANDS, id=post)
-    return row if row is not None and row["ts"] else None

@@ -17,8 +17,6 @@ from chatops.slack.views.home import home
 
 log = logging.getLogger(__name__)
 
-PAUSED = "⏸"  # how the first page begins its line about a pause
-
 
 @dataclass(frozen=True, slots=True)
 class Homes:
@@ -33,14 +31,12 @@ class Homes:
         """Publishes the home of one person; a stranger's says why there is nothing."""
         person = await self.directory.person(user_id)
         try:
-            page = await self.road.first_page(person=person)
-            waiting = await self.road.questions.requests(person, "waiting")
-            mine = await self.road.questions.requests(person, "mine")
+            page = await self.road.home(person=person)
         except PlatformError as no:
             view = {"type": "home", "blocks": [section(line) for line in errors.said_lines(no)]}
         else:
-            paused = next((line.removeprefix(PAUSED).strip() for line in page.lines if line.startswith(PAUSED)), "")
-            view = home(waiting=waiting, mine=mine, buttons=page.buttons, now=self.clock.now(), paused=paused)
+            now = self.clock.now()
+            view = home(waiting=page.waiting, mine=page.mine, buttons=page.buttons, now=now, paused=page.paused)
         try:
             await self.client.views_publish(user_id=user_id, view=view)
         except SlackApiError as error:

@@ -9,6 +9,7 @@ from approvals.request import Request
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
+from chatops.slack.permalinks import Permalinks
 from chatops.slack.views.answer import answer_from
 from chatops.slack.views.approvers import approvers_reply
 from chatops.slack.views.blocks import Message
@@ -17,8 +18,12 @@ from chatops.slack.views.note import note
 from chatops.slack.views.notice import end, notice
 
 
-def renderers(clock: Clock) -> Mapping[str, Renderer]:
+def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
     """By kind of post; a request that is gone renders as nothing."""
+
+    def of_notice(tx: Tx, post: Post) -> Message | None:
+        request = store.find(tx, int(post.subject))
+        return notice(request, permalinks.of(tx, [request.name]).get(request.name, "")) if request else None
 
     def of_request(view: Callable[[Request, Post], Message | None]) -> Renderer:
         def render(tx: Tx, post: Post) -> Message | None:
@@ -32,9 +37,9 @@ def renderers(clock: Clock) -> Mapping[str, Renderer]:
         "approvers": of_request(
             lambda request, post: approvers_reply(request, clock.now(), str(post.content.get("digest", "")))
         ),
-        "notice": of_request(lambda request, post: notice(request)),
+        "notice": of_notice,
         "end": of_request(lambda request, post: end(request, clock.now())),
         "note": lambda tx, post: note(post.content),
-        "answer": lambda tx, post: answer_from(post.content),
+        "answer": lambda tx, post: answer_from(post.content, clock.now()),
         "asked": render_asked,
     }

@@ -80,7 +80,7 @@ async def test_help_does_not_tell_of_what_one_may_not_do() -> None:
         await ask(help.RECORD, Questions(allowed=(deploy.RECORD,)), action="pause")
 
 
-async def test_requests_are_a_table_with_the_other_lists_as_buttons() -> None:
+async def test_requests_are_a_list_with_the_other_lists_as_buttons() -> None:
     at = NOW.timestamp()
     rows = tuple(
         {
@@ -96,15 +96,14 @@ async def test_requests_are_a_table_with_the_other_lists_as_buttons() -> None:
     questions = Questions(requests=rows)
     answer = await ask(requests.RECORD, questions)
     assert questions.asked == [("requests", "mine")]
-    assert [row[0] for row in answer.table] == ["Request", "R-1000", "R-1001", "R-1002"]
-    assert [row[-1] for row in answer.table[1:]] == ["08:00 UTC", "yesterday 18:06 UTC", "yesterday 04:13 UTC"]
+    assert [(one.heading, one.rows) for one in answer.lists] == [("", rows)]
     assert [one.line for one in answer.buttons] == ["requests waiting", "requests recent"]
 
 
 async def test_no_requests_are_a_sentence() -> None:
     answer = await ask(requests.RECORD, Questions(requests=()), whose="waiting")
     assert answer.lines == ("Nothing waits for you.",)
-    assert answer.table == ()
+    assert answer.lists == ()
 
 
 async def test_why_asks_policy_with_what_was_said_and_offers_the_form() -> None:

@@ -36,7 +36,7 @@ async def test_platform_alone_shows_what_this_person_may_do_and_what_waits_for_t
         await house.dana.types("/platform")
         page = await house.dana.sees("general", "What you can do", "/platform deploy SERVICE VERSION ENVIRONMENT")
         assert "Your recent requests" in page.text
-        assert "R-1001 Deploy checkout 1.4.1 → 1.4.2: waiting" in page.text
+        assert "R-1001 · Deploy checkout 1.4.1 → 1.4.2 · waiting · Dana" in page.text
         for word in ("scale", "pause", "resume"):
             assert f"/platform {word}" not in page.text, word
         assert page.buttons == ["Deploy", "Roll back", "Status", "My requests"]
@@ -46,7 +46,7 @@ async def test_platform_alone_shows_what_this_person_may_do_and_what_waits_for_t
         page = await house.olu.sees("general", "What you can do", "/platform scale", "/platform pause")
         assert "R-1001" not in page.text
         await house.lee.types("/platform")
-        await house.lee.sees("general", "Waiting for you", "R-1001 Deploy checkout 1.4.1 → 1.4.2")
+        await house.lee.sees("general", "Waiting for you", "R-1001 · Deploy checkout 1.4.1 → 1.4.2")
         await house.dana.types("/platform help scale")
         await house.dana.sees("general", "You can't ask for 'scale'")
         await house.gus.types("/platform", channel=REQUESTS)
@@ -75,6 +75,22 @@ async def test_help_why_requests_and_status_answer_in_words(house: House) -> Non
     await house.dana.sees("general", "checkout in production", "1.4.1 healthy", "not deployed through the platform")
     await house.dana.types("/platform status staging")
     await house.dana.sees("general", "6 of 6 services are healthy", "payments", "5.0.3")
+
+
+async def test_lists_app_home_and_the_notice_lead_to_the_card(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because try")
+    card = await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=10)
+    leads = f"/archives/{card.channel}/p{card.ts.replace('.', '')}|R-1001>"
+    notice = await house.dana.sees("deploys", "Dana deployed checkout", "R-1001")
+    assert leads in str(notice.message["blocks"])
+    await house.dana.types("/platform requests")
+    mine = await house.dana.sees("general", "Your requests", "R-1001 · Deploy checkout 1.4.2 → 1.4.3 · succeeded")
+    assert leads in str(mine.message["blocks"])
+    await house.dana.types("/platform")
+    page = await house.dana.sees("general", "What you can do", "R-1001")
+    assert leads in str(page.message["blocks"])
+    await house.dana.home("Your requests (1)", "R-1001")
+    assert leads in str(house.dana.home_view)
 
 
 async def test_a_card_asked_for_elsewhere_is_linked_and_leads_on_to_its_diff_and_to_rolling_back(house: House) -> None:

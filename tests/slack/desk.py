@@ -22,6 +22,7 @@ from chatops.kernel.metrics import Metrics
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.requests.parse import parse
+from chatops.requests.questions import HomePage
 from chatops.requests.road import STRANGERS, Asked
 from chatops.slack import ids
 from chatops.slack.answers import render_asked
@@ -145,6 +146,11 @@ class FakeRoad:
     async def first_page(self, *, person: Person) -> Answer:
         self.permit(person)
         found: Answer = await self._next("first_page", person.name)
+        return found
+
+    async def home(self, *, person: Person) -> HomePage:
+        self.permit(person)
+        found: HomePage = await self._next("home", person.name)
         return found
 
     async def diff(self, request: int, *, person: Person) -> str:

@@ -6,32 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from chatops.adapters.clock import SystemClock
-from chatops.kernel.action import Answer, Button
-from chatops.kernel.people import Person
+from chatops.kernel.action import Button
+from chatops.requests.questions import HomePage
 from chatops.slack.homes import Homes
 from tests.slack.desk import desk
 
-
-class Lists:
-    """Requests by whose they are."""
-
-    async def requests(self, person: Person, whose: str) -> tuple[dict[str, Any], ...]:
-        row = {
-            "id": "R-1042",
-            "title": f"Deploy checkout, {whose}",
-            "state": "waiting",
-            "by": "Dana",
-            "at": 1.0,
-            "link": "",
-        }
-        return {"waiting": (row,), "mine": ()}[whose]
+ROW = {"id": "R-1042", "title": "Deploy checkout", "state": "waiting", "by": "Dana", "at": 1.0, "link": ""}
 
 
 async def test_home_starts_with_what_waits_and_says_that_writes_are_paused(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
-        acme.road.questions = Lists()
-        lines = ("⏸ New writes are paused by Olu: upgrade", "`/platform deploy …`")
-        acme.road.plan("first_page", Answer("What you can do", lines, buttons=(Button("Deploy", "deploy", form=True),)))
+        deploy = Button("Deploy", "deploy", form=True)
+        acme.road.plan("home", HomePage((ROW,), (), (deploy,), "New writes are paused by Olu: upgrade"))
         await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0LEE")
         home = await acme.lee.home("Waiting for you", "R-1042", "paused by Olu", "You have asked for nothing yet")
         await home.click("Deploy")

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from approvals.request import Approver, Request, State, Vote
-from chatops.kernel.action import Answer, Button
+from chatops.kernel.action import Answer, Button, RequestList
 from chatops.kernel.plan import Ask, Change, Decision, Plan
 from chatops.slack.views.answer import answer, answer_from
 from chatops.slack.views.approvers import approvers_reply
@@ -136,10 +136,15 @@ buttons = st.lists(
     st.builds(Button, label=nasty, line=nasty, form=st.booleans(), style=st.sampled_from(["", "primary", "danger"])),
     max_size=30,
 ).map(tuple)
+rows = st.lists(
+    st.fixed_dictionaries({"id": nasty, "title": nasty, "state": nasty, "by": nasty, "at": times, "link": nasty}),
+    max_size=30,
+)
 answers = st.builds(
     Answer,
     title=nasty,
     lines=st.lists(nasty, max_size=80).map(tuple),
+    lists=st.lists(st.builds(RequestList, heading=nasty, rows=rows.map(tuple)), max_size=2).map(tuple),
     table=st.lists(st.lists(nasty, max_size=12).map(tuple), max_size=80).map(tuple),
     buttons=buttons,
     context=nasty,
@@ -165,12 +170,6 @@ def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer)
 def test_slack_takes_every_note(lines: Any, mention: list[str], code: str, made: tuple[Button, ...]) -> None:
     content = {"lines": lines, "mention": mention, "code": code, "buttons": [asdict(one) for one in made]}
     assert problems(note(content)) == []
-
-
-rows = st.lists(
-    st.fixed_dictionaries({"id": nasty, "title": nasty, "state": nasty, "by": nasty, "at": times, "link": nasty}),
-    max_size=30,
-)
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.request import ENDED, Approver, State
-from chatops.kernel.action import Answer, Button
+from chatops.kernel.action import Answer, Button, RequestList
 from chatops.kernel.plan import Decision
 from chatops.slack import ids, mrkdwn
 from chatops.slack.views.answer import answer
@@ -286,8 +286,8 @@ def test_a_table_is_aligned_and_buttons_stand_for_lines() -> None:
         Answer(
             "What runs where",
             ("*3* services",),
-            (("Service", "Version"), ("checkout", "1.4.1"), ("cart", "2")),
-            (Button("Deploy", "deploy", form=True), Button("Status", "status checkout")),
+            table=(("Service", "Version"), ("checkout", "1.4.1"), ("cart", "2")),
+            buttons=(Button("Deploy", "deploy", form=True), Button("Status", "status checkout")),
         )
     )
     assert read(shown)[:2] == ["What runs where", "3 services"]
@@ -295,6 +295,23 @@ def test_a_table_is_aligned_and_buttons_stand_for_lines() -> None:
     assert [one["action_id"] for one in shown.blocks[-1]["elements"]] == ["form:0", "line:1"]
     assert "cart      2" in read(shown)
     assert "cart 2" in shown.text
+
+
+def test_requests_in_an_answer_lead_to_their_cards() -> None:
+    url = "https://acme.slack.test/archives/C0REQUESTS/p1700000000000100"
+    row = {"id": "R-1042", "title": "Deploy checkout", "state": "waiting", "by": "Dana", "at": NOW, "link": url}
+    shown = answer(Answer("What you can do", ("words",), (RequestList("Waiting for you", (row,)),)), NOW)
+    words = ["What you can do", "words", "Waiting for you", "R-1042 · Deploy checkout · waiting · Dana · 08:00 UTC"]
+    assert read(shown) == words
+    assert f"<{url}|R-1042>" in shown.blocks[1]["text"]["text"]
+    assert "Deploy checkout" in shown.text
+
+
+def test_the_notice_leads_to_the_card_when_it_is_known_where_that_is() -> None:
+    shown = notice(request(State.SUCCEEDED), "https://acme.slack.test/archives/C0REQUESTS/p1")
+    assert shown is not None
+    assert "<https://acme.slack.test/archives/C0REQUESTS/p1|R-1042>" in shown.blocks[-1]["elements"][0]["text"]
+    assert read(shown)[-1] == "approved by Lee · R-1042"
 
 
 def test_home_starts_with_what_waits_for_you() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chatops.kernel.action import Answer, Button
+from chatops.kernel.action import Answer, Button, RequestList
 from chatops.slack.mrkdwn import bold, escape, one_line, preformatted, said
 from chatops.slack.views.blocks import Message, actions, context, fallback, line_buttons, section, sections
+from chatops.slack.views.rows import request_row
 
 CELL = 40  # characters; a phone shows about as many on a line
 COLUMNS = 8
@@ -15,22 +16,25 @@ ROWS = 60
 TABLE = 6000  # characters
 
 
-def answer(given: Answer) -> Message:
-    """The answer as blocks; what does not fit is counted, never dropped silently."""
+def answer(given: Answer, now: float = 0.0) -> Message:
+    """The answer as blocks; what does not fit is counted, never dropped silently. ``now`` is for its dates."""
     lines = [said(line, 2000) for line in given.lines]
     heading = bold(escape(given.title, 200)) if given.title.strip() else ""
     rows = list(_rows(given.table))
     blocks = sections([heading, *lines] if heading else lines, limit=5000)
+    requests = [list(_list(one, now)) for one in given.lists]
+    blocks += [block for listed in requests for block in sections(listed, limit=4000)]
     blocks += [section(preformatted(part)) for part in _parts(rows)]
     blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in given.buttons))
     if given.context:
         blocks.append(context(said(given.context, 1000)))
     table = [escape(row, 500) for row in rows]
-    text = fallback([heading, *lines, *table, said(given.context, 1000)])
+    listed = [line for one in requests for line in one]
+    text = fallback([heading, *lines, *listed, *table, said(given.context, 1000)])
     return Message(text, blocks or [section("There is nothing to say.")])
 
 
-def answer_from(content: Mapping[str, Any]) -> Message:
+def answer_from(content: Mapping[str, Any], now: float = 0.0) -> Message:
     """The same from a post's content, which has been through JSON."""
     table = tuple(tuple(str(cell) for cell in row) for row in content.get("table") or ())
     buttons = tuple(
@@ -38,9 +42,18 @@ def answer_from(content: Mapping[str, Any]) -> Message:
         for one in content.get("buttons") or ()
     )
     lines = tuple(str(line) for line in content.get("lines") or ())
-    return answer(
-        Answer(str(content.get("title") or ""), lines, table, buttons, context=str(content.get("context") or ""))
+    lists = tuple(
+        RequestList(str(one.get("heading") or ""), tuple(one.get("rows") or ())) for one in content.get("lists") or ()
     )
+    title, context = str(content.get("title") or ""), str(content.get("context") or "")
+    return answer(Answer(title, lines, lists, table, buttons, context), now)
+
+
+def _list(given: RequestList, now: float) -> Iterator[str]:
+    if given.heading:
+        yield bold(escape(given.heading, 200))
+    for one in given.rows:
+        yield request_row(one, now, between=" · ")
 
 
 def _rows(table: Sequence[Sequence[str]]) -> Iterator[str]:

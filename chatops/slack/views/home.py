@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chatops.kernel.action import Button
-from chatops.slack.mrkdwn import bold, escape, link, when
+from chatops.slack.mrkdwn import bold, escape
 from chatops.slack.views.blocks import Block, actions, context, divider, header, line_buttons, section
+from chatops.slack.views.rows import Row, request_row
 
 SHOWN = 10
-Row = Mapping[str, Any]
 
 
 def home(
@@ -34,18 +34,7 @@ def _list(heading: str, rows: Sequence[Row], now: float, nothing: str) -> Iterat
     yield header(f"{heading} ({len(rows)})" if rows else heading)
     if not rows:
         yield section(nothing)
-    for row in rows[:SHOWN]:
-        yield section(_row(row, now))
+    for one in rows[:SHOWN]:
+        yield section(request_row(one, now))
     if len(rows) > SHOWN:
         yield context(f"… and {len(rows) - SHOWN} more: `/platform requests`")
-
-
-def _row(row: Row, now: float) -> str:
-    number = row.get("id", "")
-    name = str(number) if str(number).startswith("R-") else f"R-{number}"
-    shown = link(str(row["link"]), name) if row.get("link") else escape(name, 40)
-    first = f"{shown} · {bold(escape(str(row.get('title', '')), 300))}"
-    rest = [escape(str(row.get("state", "")), 60), escape(str(row.get("by", "")), 60)]
-    if row.get("at"):
-        rest.append(when(float(row["at"]), now))
-    return f"{first}\n{' · '.join(part for part in rest if part)}"

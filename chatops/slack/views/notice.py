@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approvals.request import Request, State
-from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, mention, quoted
+from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, quoted
 from chatops.slack.views.blocks import Message, context, fallback, section
 from chatops.slack.views.status import back_to, place, status
 
@@ -11,15 +11,18 @@ _DONE = {"deploy": "deployed", "rollback": "rolled back", "restart": "restarted"
 _MARK = {State.SUCCEEDED: "✅", State.FAILED: "❌", State.ROLLED_BACK: "↩️"}
 
 
-def notice(request: Request) -> Message | None:
-    """Who did what, from what to what, how long it took and who approved; None before it was carried out."""
+def notice(request: Request, card: str = "") -> Message | None:
+    """Who did what, from what to what, how long it took and who approved; None before it was carried out.
+
+    ``card`` is the address of the request's card; empty when that is not known.
+    """
     if request.state not in _MARK:
         return None
     first = f"{_MARK[request.state]} {_sentence(request)}"
     lines = [first, quoted(request.reason, 300) if request.reason.strip() else ""]
     if request.glass_is_broken:
         lines.append(f"⚠ {bold('Glass broken:')} {quoted(request.broke_glass, 300)}")
-    small = " · ".join(part for part in (_approved(request), request.name) if part)
+    small = " · ".join(part for part in (_approved(request), link(card, request.name)) if part)
     blocks = [section("\n".join(line for line in lines if line)), context(small)]
     return Message(fallback([*lines, small]), blocks, moment=request.state.value)
 

@@ -1,0 +1,36 @@
+"""Where messages are on the web, from what is known already: chat.getPermalink would be a call for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chatops.kernel.ports import Row, Tx
+from chatops.slack.directory import Home
+
+STANDS = "SELECT channel_id, ts FROM posts WHERE id = :id AND ts <> ''"
+
+
+@dataclass(frozen=True, slots=True)
+class Permalinks:
+    """Permalinks of posts by their ids; none while Slack has not yet said where the home workspace is."""
+
+    home: Home
+
+    def of(self, tx: Tx, posts: Sequence[str]) -> Mapping[str, str]:
+        """The addresses of those that stand in Slack."""
+        found = {post: place(tx, post) for post in posts} if self.home.url else {}
+        return {post: permalink(self.home.url, row["channel_id"], row["ts"]) for post, row in found.items() if row}
+
+
+def place(tx: Tx, post: str) -> Row | None:
+    """``channel_id`` and ``ts`` of a post, None while it does not stand."""
+    return tx.one(STANDS, id=post)
+
+
+def permalink(team_url: str, channel: str, ts: str) -> str:
+    """Where a message is on the web, as chat.getPermalink would say; ``team_url`` as auth.test says it.
+
+    https://docs.slack.dev/reference/methods/chat.getPermalink
+    """
+    return f"{team_url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if team_url else ""
