@@ -21,6 +21,7 @@ from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
 from chatops.adapters.configuration.problems import Problem
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
+from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
@@ -28,7 +29,6 @@ from chatops.http.server import HttpServer
 from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
-from chatops.kernel.metrics import Metrics
 from chatops.kernel.ports import Clock, Lane, Post, Tx
 from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatops.kernel.metrics import Metrics
+from chatops.adapters.metrics import Metrics
 from chatops.kernel.ports import Database, Lane, Tx
 
 REQUESTS = "SELECT state, count(*) AS n FROM requests WHERE ended_at = 0 GROUP BY state"

@@ -11,10 +11,10 @@ from typing import Self
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from chatops.adapters.metrics import Metrics
 from chatops.http.refusals import refused
 from chatops.http.slack import App, SlackEvents, not_here
 from chatops.kernel.errors import PlatformError
-from chatops.kernel.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

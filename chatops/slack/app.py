@@ -22,7 +22,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.kernel.metrics import Metrics
+from chatops.adapters.metrics import Metrics
 from chatops.slack import errors, forms, ids
 from chatops.slack.directory import Home
 from chatops.slack.listeners import Listeners

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from chatops.kernel.metrics import Metrics
+from chatops.adapters.metrics import Metrics
 
 SLACK = "https://slack.com/api/"
 TIMEOUT = 10.0  # seconds a call may take altogether

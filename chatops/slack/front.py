@@ -6,7 +6,7 @@ import logging
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.kernel.metrics import Metrics
+from chatops.adapters.metrics import Metrics
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox
 from chatops.slack.answers import Answers
 from chatops.slack.app import build

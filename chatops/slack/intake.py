@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chatops.kernel.metrics import Metrics
+from chatops.adapters.metrics import Metrics
 from chatops.kernel.ports import Clock, Database, Row, Tx
 from chatops.slack.background import Background
 

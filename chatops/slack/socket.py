@@ -19,8 +19,8 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from chatops.adapters.metrics import Metrics
 from chatops.kernel.masking import LogMask
-from chatops.kernel.metrics import Metrics
 from chatops.slack import errors
 from chatops.slack.app import App
 

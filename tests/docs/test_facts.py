@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from chatops.kernel.metrics import Metrics
+from chatops.adapters.metrics import Metrics
 from chatops.sandbox.cluster import Fault
 from chatops.sandbox.cluster.behaviour import HEALTHY, Behaviour, behaviour_of
 from chatops.sandbox.cluster.control import _FIELDS

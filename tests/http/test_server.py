@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
@@ -26,7 +27,6 @@ from chatops.http.server import HttpServer, parsed
 from chatops.http.signature import problem
 from chatops.http.slack import LARGEST
 from chatops.kernel.errors import PlatformError
-from chatops.kernel.metrics import Metrics
 from chatops.kernel.ports import Tx
 from chatops.sandbox.slack.transport import signature
 from tests.slack.desk import Desk, desk

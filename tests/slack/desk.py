@@ -12,13 +12,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chatops.adapters.clock import SystemClock
+from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
 from chatops.http.health import Readiness
 from chatops.http.server import HttpServer
 from chatops.kernel.action import Action, Answer, ChangeInputs, EnvironmentName, Inputs, ServiceName, Version
 from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
 from chatops.kernel.errors import Refused
-from chatops.kernel.metrics import Metrics
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.requests.parse import parse

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
-from chatops.kernel.metrics import Metrics
 from chatops.kernel.ports import Tx
 from chatops.slack.background import Background
 from chatops.slack.intake import KEPT, MOST_TRIES, Intake, Item, prune
