@@ -129,7 +129,11 @@ class Assistant:
         self.actions = registry.load()
         self.configuration = LiveConfiguration(settings.config, self.actions, self.clock)
         self.database = await enter(SQLite(settings.database, on_commit_point=hook and commit_points(hook)))
-        self.clusters = await enter(KubernetesClusters(settings.kubeconfig, on_call=hook and cluster_points(hook)))
+        self.clusters = await enter(
+            KubernetesClusters(
+                settings.kubeconfig, on_call=hook and cluster_points(hook), on_answer=self.metrics.cluster_answered
+            )
+        )
         evaluator = CelEvaluator()
         self._stack.push_async_callback(evaluator.close)
         session = await enter(aiohttp.ClientSession())

@@ -43,3 +43,8 @@ class Metrics:
             "chatops_posts_waiting", "Messages that wait to be sent by their lane", ["lane"], registry=self.registry
         )
         self.sockets = Gauge("chatops_socket_connections", "Socket Mode connections that stand", registry=self.registry)
+
+    def cluster_answered(self, context: str, verb: str, result: str, seconds: float) -> None:
+        """One exchange with a cluster; its labels are the configuration's contexts, our verbs and HTTP statuses."""
+        system = f"kubernetes/{context}" if context else "kubernetes"
+        self.calls.labels(system, verb, result).observe(seconds)

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 from chatops.kernel.catalog import Environment, Platform, Service
+from chatops.kernel.cel import EvaluateAll
+from chatops.kernel.declaration import OptionsFrom, Rule
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, Ledger
@@ -33,8 +35,14 @@ class InputKind(StrEnum):
     TEXT = "text"
     LONG_TEXT = "long_text"
     INTEGER = "integer"
+    NUMBER = "number"
     CHOICE = "choice"
+    CHOICES = "choices"  # several of the options
     BOOLEAN = "boolean"
+    TEAM = "team"
+    PERSON = "person"  # a Slack user id or an e-mail
+    DURATION = "duration"  # 30m, 4h, 2d
+    DATETIME = "datetime"
 
 
 ServiceName = Annotated[str, InputKind.SERVICE]
@@ -59,6 +67,16 @@ class ChangeInputs(Inputs):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """How an input is asked for beyond its type; among the annotations of a model's field."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)  # choice: what people choose → what CEL sees
+    options_from: OptionsFrom | None = None
+    default_from: str = ""  # CEL
+    show_when: str = ""  # CEL
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """One input as forms and lines see it."""
 
@@ -72,6 +90,7 @@ class Input:
     maximum: int | None = None
     max_length: int | None = None
     options: tuple[str, ...] = ()
+    asked: Asked = Asked()
 
 
 def inputs_of(model: type[BaseModel]) -> tuple[Input, ...]:
@@ -84,6 +103,7 @@ def _input(name: str, info: FieldInfo) -> Input:
     meta = info.metadata
     kind = next((m for m in meta if isinstance(m, InputKind)), None)
     annotation = info.annotation
+    asked = next((m for m in meta if isinstance(m, Asked)), Asked())
     options: tuple[str, ...] = ()
     if kind is None:
         if getattr(annotation, "__origin__", None) is Literal:
@@ -101,7 +121,8 @@ def _input(name: str, info: FieldInfo) -> Input:
         minimum=next((int(m.ge) for m in meta if isinstance(m, Ge)), None),  # type: ignore[call-overload]
         maximum=next((int(m.le) for m in meta if isinstance(m, Le)), None),  # type: ignore[call-overload]
         max_length=next((m.max_length for m in meta if isinstance(m, MaxLen)), None),
-        options=options,
+        options=options or tuple(asked.values),
+        asked=asked,
     )
 
 
@@ -122,6 +143,8 @@ class Context:
     environment: Environment | None = None
     service: Service | None = None
     frozen: Mapping[str, str] = field(default_factory=dict)  # what the first plan made up; keep it when planning again
+    evaluate: EvaluateAll | None = None
+    request: int = 0  # its number; 0 while nobody has asked yet
 
     def needs(self) -> tuple[ClusterReader, Environment, Service]:
         """Cluster, environment and service, for actions whose inputs name them."""
@@ -218,3 +241,6 @@ class Action:
     check: Check | None = None  # raises InputError for what only the catalog can tell, so that it shows at its field
     button: str = ""  # label of the button on the first page; empty: none
     operators_only: bool = False
+    rules: tuple[Rule, ...] = ()  # what the inputs have to fulfil together
+    variables: Callable[[Any], dict[str, Any]] | None = None  # how CEL sees the inputs; default: as they are
+    pinned: str = ""  # what a request keeps, so that it goes on with the version it began with

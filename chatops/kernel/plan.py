@@ -51,6 +51,26 @@ class Write(Record):
     resource_version: str = ""  # as read; a precondition of the write, not part of the digest
 
 
+class Step(Record):
+    """One step of a declared action with everything filled in that is known before it runs.
+
+    A leaf that only an earlier step's outputs can fill in keeps its ``${CEL}``; ``deferred`` says that there are some.
+    """
+
+    kind: Literal["apply", "wait", "job", "remove"]
+    title: str  # apply Cluster.postgresql.cnpg.io/checkout-db
+    name: str = ""
+    writes: tuple[Write, ...] = ()  # apply: the objects; job: the Job
+    refs: tuple[ObjectRef, ...] = ()  # wait, remove: the object
+    until: str = ""  # wait: CEL over ``object`` and the rest
+    outputs: dict[str, str] = Field(default_factory=dict)  # CEL over ``object``
+    timeout: float = 600.0  # seconds
+    retries: int = 3
+    deferred: bool = False
+    created: tuple[str, ...] = ()  # apply: which of its objects (as str(ref)) are not there yet; only these are ours
+    undo: tuple[Step, ...] = ()
+
+
 class Plan(Record):
     """What would change (``changes``), how it is written, what is watched afterwards, and how it reads on the card."""
 
@@ -68,6 +88,10 @@ class Plan(Record):
         default_factory=dict
     )  # what this plan made up (a restart's time), kept when planning again
     undo: tuple[Write, ...] = ()  # what is written when the rollout fails; empty: nothing by itself
+    steps: tuple[Step, ...] = ()  # a declared action's; then writes, watch and undo are empty
+    outputs: dict[str, str] = Field(default_factory=dict)  # templates, filled in when the steps are done
+    expires: float = 0.0  # seconds after which what the steps made is removed; 0: never
+    risk: Literal["", "danger"] = ""  # what the changes imply, when that is more than the action's own risk
 
 
 class Ask(Record):
@@ -119,7 +143,17 @@ def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decisio
         "changes": [change.model_dump(mode="json") for change in plan.changes],
         "restores": [[str(write.ref), write.restore] for write in plan.writes if write.restore],
         "undo": [[str(write.ref), write.manager, write.restore, write.body] for write in plan.undo],
+        "steps": [_bound(step) for step in plan.steps],
+        "outputs": plan.outputs,
+        "expires": plan.expires,
         "on_failure": plan.on_failure,
         "asks": [ask.model_dump(mode="json") for ask in decision.asks],
     }
     return hashlib.sha256(canonical(bound).encode()).hexdigest()
+
+
+def _bound(step: Step) -> dict[str, Any]:
+    """What an approval of a step binds: everything but object versions and wording."""
+    found = step.model_dump(mode="json", exclude={"title", "undo", "writes"})
+    writes = [write.model_dump(mode="json", exclude={"resource_version"}) for write in step.writes]
+    return {**found, "writes": writes, "undo": [_bound(one) for one in step.undo]}

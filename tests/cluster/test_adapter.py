@@ -10,6 +10,7 @@ import pytest
 
 from chatops.adapters.kubernetes import KubernetesClusters, Patience
 from chatops.adapters.kubernetes.handle import Reader, Writer
+from chatops.adapters.metrics import Metrics
 from chatops.kernel.errors import ClusterError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from chatops.kernel.plan import ObjectRef, Write
 from chatops.kernel.rollout import newest_replicaset
@@ -328,6 +329,36 @@ async def test_something_that_is_no_kubernetes_is_told_apart(unused_tcp_port: in
     async with server, KubernetesClusters(kubeconfig, sleep=hurried) as clusters:
         with pytest.raises(Unavailable, match="not a Kubernetes API"):
             await clusters.reader(PRODUCTION).get(CHECKOUT)
+
+
+async def test_every_exchange_is_counted_by_cluster_verb_and_result(cluster: PracticeCluster) -> None:
+    metrics = Metrics()
+    patience = Patience(total=0.3)
+    async with KubernetesClusters(
+        cluster.kubeconfig(), patience=patience, sleep=hurried, on_answer=metrics.cluster_answered
+    ) as adapter:
+        reader = adapter.reader(PRODUCTION)
+        await reader.get(CHECKOUT)
+        await reader.get(deployment("nothing"))
+        cluster.fault(503, verb="list", times=1)
+        await reader.find("v1", "Pod", "shop")
+        async with contextlib.aclosing(reader.watch(CHECKOUT, timeout=0.2)) as seen:
+            await anext(seen)
+            await anext(seen, None)
+        cluster.fault("hang", verb="patch", times=None)
+        with pytest.raises(Unavailable):
+            await reader.dry_run(image("1.4.2"))
+    counted = {
+        (call["call"], call["result"]): sample.value
+        for one in metrics.registry.collect()
+        for sample in one.samples
+        if sample.name == "chatops_call_seconds_count" and (call := sample.labels)["system"] == "kubernetes"
+    }
+    assert counted["get", "ok"] == 1
+    assert counted["get", "404"] == 1
+    assert (counted["list", "503"], counted["list", "ok"]) == (1, 2)
+    assert counted["watch", "ok"] == 1
+    assert counted["dry_run", "away"] == 1
 
 
 async def test_a_cluster_that_hangs_delays_no_other(cluster: PracticeCluster) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,8 @@ class KubernetesClusters:
     service account of the pod. Environments with the same ``cluster`` share one connection; different ones share
     nothing, so that a slow cluster delays no other. ``on_call(verb, object)`` is told ``before apply`` just before a
     request leaves and ``after apply`` just after its answer came (likewise get, list, watch, logs, dry_run, restore).
+    ``on_answer(context, verb, result, seconds)`` hears of each exchange, repeated ones too; the result is ``ok``, a
+    status, or ``away``; for a watch, the seconds until it stood.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class KubernetesClusters:
         kubeconfig: str | Path | Mapping[str, Any] = "",
         *,
         on_call: OnCall | None = None,
+        on_answer: Callable[[str, str, str, float], None] | None = None,
         patience: Patience | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._kubeconfig = kubeconfig
         self._on_call = on_call
+        self._on_answer = on_answer
         self._patience = patience or Patience()
         self._sleep = sleep
         self._known: dict[str, tuple[Connection, Paths]] = {}
@@ -68,6 +73,7 @@ class KubernetesClusters:
                 lambda: self._connect(context),
                 patience=self._patience,
                 on_call=self._on_call,
+                on_answer=partial(self._on_answer, context) if self._on_answer else None,
                 sleep=self._sleep,
             )
 

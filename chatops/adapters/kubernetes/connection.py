@@ -11,8 +11,9 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from chatops.kernel.errors import PlatformError, Unavailable
 log = logging.getLogger("chatops.kubernetes")
 
 OnCall = Callable[[str, str], None]
+OnAnswer = Callable[[str, str, float], None]  # verb; "ok", the status, or "away"; seconds
 Query = Sequence[tuple[str, str]]
 AGAIN = frozenset({429, 500, 502, 503, 504})
 JSON = "application/json"
@@ -53,6 +55,7 @@ class Connection:
         *,
         patience: Patience,
         on_call: OnCall | None,
+        on_answer: OnAnswer | None = None,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.name = name
@@ -60,6 +63,7 @@ class Connection:
         self.sleep = sleep
         self._connect = connect
         self._on_call = on_call or (lambda verb, thing: None)
+        self._on_answer = on_answer or (lambda verb, result, seconds: None)
         self._client: ApiClient | None = None
         self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(patience.at_once)
@@ -97,8 +101,9 @@ class Connection:
             total=seconds, sock_connect=self.patience.connect, sock_read=self.patience.watch + self.patience.connect
         )
         self._on_call("before watch", thing)
-        with self._explained():
+        with self._explained(), self._timed("watch") as timed:
             answer = await self._send("GET", path, query, None, JSON, limits)
+            timed.answered(answer)
         self._on_call("after watch", thing)
         try:
             if answer.status != 200:
@@ -124,7 +129,7 @@ class Connection:
             last = attempt == self.patience.tries
             self._on_call(f"before {verb}", thing)
             try:
-                answer, read = await self._once(method, path, query, body, content)
+                answer, read = await self._once(verb, method, path, query, body, content)
             except aiohttp.ClientError as error:
                 if last or isinstance(error, aiohttp.ClientSSLError | aiohttp.InvalidURL):
                     raise self._silent(error) from error
@@ -151,7 +156,7 @@ class Connection:
         raise Unavailable(f"the cluster {self.name} does not accept our credentials")
 
     async def _once(
-        self, method: str, path: str, query: Query, body: Any, content: str
+        self, verb: str, method: str, path: str, query: Query, body: Any, content: str
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         """One exchange; raises aiohttp's errors for what may be tried again, ``Unavailable`` for time-outs."""
         limits = aiohttp.ClientTimeout(total=self.patience.total, sock_connect=self.patience.connect)
@@ -159,8 +164,11 @@ class Connection:
             async with asyncio.timeout(self.patience.total):
                 await self._slots.acquire()
             try:
-                answer = await self._send(method, path, query, body, content, limits)
-                return answer, await answer.read()
+                with self._timed(verb) as timed:
+                    answer = await self._send(method, path, query, body, content, limits)
+                    read = await answer.read()
+                    timed.answered(answer)
+                    return answer, read
             finally:
                 self._slots.release()
         except TimeoutError as error:
@@ -201,8 +209,27 @@ class Connection:
             return Unavailable(f"the cluster {self.name} shows a certificate that we don't trust")
         return Unavailable(f"the cluster {self.name} does not answer", hint="The platform team can see why in its log.")
 
+    @contextmanager
+    def _timed(self, verb: str) -> Iterator[_Timed]:
+        """Tells how long one exchange took and what came of it, our own waiting for a slot left out."""
+        timed, started = _Timed(), time.perf_counter()
+        try:
+            yield timed
+        finally:
+            self._on_answer(verb, timed.result, time.perf_counter() - started)
+
     def _explained(self) -> _Explained:
         return _Explained(self._silent)
+
+
+@dataclass(slots=True)
+class _Timed:
+    """What came of an exchange; "away" until it was answered."""
+
+    result: str = "away"
+
+    def answered(self, answer: aiohttp.ClientResponse) -> None:
+        self.result = "ok" if answer.status < 300 else str(answer.status)
 
 
 class _Explained:
