@@ -16,11 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 from chatops.kernel.catalog import Environment, Platform, Service
-from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import OptionsFrom, Rule
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
-from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, Ledger
+from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
 
 Risk = Literal["read", "change", "danger"]
 

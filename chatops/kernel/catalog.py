@@ -127,6 +127,17 @@ class PolicyRule(Record):
     where: str = ""  # file:line, for explanations
 
 
+class Allowed(Record):
+    """What declared actions may touch (``actions:`` in platform.yml); None: the default.
+
+    The default is namespaced kinds other than RBAC and Secrets, in the environments' own namespaces. A namespace may
+    end with ``*``.
+    """
+
+    kinds: tuple[str, ...] | None = None  # Kind or Kind.group
+    namespaces: tuple[str, ...] | None = None
+
+
 class Platform(Record):
     """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
 
@@ -137,6 +148,7 @@ class Platform(Record):
     services: dict[str, Service] = Field(default_factory=dict)
     policies: tuple[PolicyRule, ...] = ()
     operators: tuple[str, ...] = ()  # the platform team: sources like a requirement's
+    allowed: Allowed = Allowed()
     rotas: dict[str, Any] = Field(default_factory=dict)
     escalations: dict[str, Any] = Field(default_factory=dict)
     digest: str = ""

@@ -98,14 +98,3 @@ class Declaration(Record):
     expires: float = 0.0  # seconds; 0: what it makes stays
     button: str = ""
     where: str = ""  # file, for messages
-
-
-class Allowed(Record):
-    """What declared actions may touch (``actions:`` in platform.yml); None: the default.
-
-    The default is namespaced kinds other than RBAC and Secrets, in the environments' own namespaces. A namespace may
-    end with ``*``.
-    """
-
-    kinds: tuple[str, ...] | None = None  # Kind or Kind.group
-    namespaces: tuple[str, ...] | None = None

@@ -143,12 +143,12 @@ def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decisio
         "changes": [change.model_dump(mode="json") for change in plan.changes],
         "restores": [[str(write.ref), write.restore] for write in plan.writes if write.restore],
         "undo": [[str(write.ref), write.manager, write.restore, write.body] for write in plan.undo],
-        "steps": [_bound(step) for step in plan.steps],
-        "outputs": plan.outputs,
-        "expires": plan.expires,
         "on_failure": plan.on_failure,
         "asks": [ask.model_dump(mode="json") for ask in decision.asks],
     }
+    if plan.steps:
+        steps = [_bound(step) for step in plan.steps]
+        bound |= {"steps": steps, "outputs": plan.outputs, "expires": plan.expires}
     return hashlib.sha256(canonical(bound).encode()).hexdigest()
 
 

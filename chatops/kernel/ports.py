@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -14,6 +14,8 @@ from chatops.kernel.plan import ObjectRef, Write
 P = ParamSpec("P")
 T = TypeVar("T")
 Row = Mapping[str, Any]
+# Evaluates (CEL expression, variables) pairs in one go; in the place of a value that there isn't: its ``CelError``
+EvaluateAll = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], Awaitable[list[Any]]]
 
 
 class Tx(Protocol):

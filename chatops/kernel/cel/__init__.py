@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from chatops.kernel.cel.check import CelMistake, check, possible, spoken_of
@@ -23,6 +23,7 @@ from chatops.kernel.cel.types import (
     vocabulary,
 )
 from chatops.kernel.errors import PlatformError
+from chatops.kernel.ports import EvaluateAll
 
 __all__ = [
     "BOOL",
@@ -48,10 +49,6 @@ __all__ = [
 
 class CelError(PlatformError):
     """An expression gave no value: an error of its own, a limit, or a worker that died."""
-
-
-# Evaluates (expression, variables) pairs in one go; in the place of a value that there isn't: its ``CelError``
-EvaluateAll = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], Awaitable[list[Any]]]
 
 
 class Evaluator(Protocol):
