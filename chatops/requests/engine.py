@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from approvals import store
 from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request, State
+from chatops.kernel.accidents import recorded
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
 from chatops.requests.pause import paused
@@ -111,9 +111,8 @@ class Engine:
                 delay = min(delay * 2, RETRY_MOST)
             except PlatformError as no:
                 await self._give_up(number, no)
-            except Exception:
-                reference = secrets.token_hex(4)
-                log.exception("%s failed unexpectedly, reference %s", request.name, reference)
+            except Exception as error:
+                reference = recorded(log, error, f"moving {request.name}")
                 broken = PlatformError(f"Something unexpected went wrong; the platform team finds it as {reference}.")
                 await self._give_up(number, broken)
 

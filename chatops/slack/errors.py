@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from chatops.kernel.accidents import recorded
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Forbidden, InputError, PlatformError, Refused, TooLate, Unavailable
 from chatops.requests.parse import InputErrors
@@ -20,13 +20,7 @@ log = logging.getLogger(__name__)
 # What the client raises when Slack does not answer; whether the call was done is unknown then.
 AWAY: tuple[type[Exception], ...] = (TimeoutError, OSError, aiohttp.ClientError)
 
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without what is mistaken for another when read aloud
 _LONGEST_LINE = 1500  # characters of a corrected line that a button's value (2,000) holds in any alphabet
-
-
-def reference() -> str:
-    """A short id that a person can say and that finds the traceback in the log: E-7F3K9Q."""
-    return "E-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
 def lines(error: BaseException, doing: str = "") -> list[str]:
@@ -36,8 +30,7 @@ def lines(error: BaseException, doing: str = "") -> list[str]:
         if isinstance(error, Unavailable) and error.retry_after:
             told.append(f"It asked us to wait {round(error.retry_after)} seconds.")
         return told
-    name = reference()
-    log.error("%s while %s", name, doing or "answering", exc_info=error)
+    name = recorded(log, error, doing or "answering")
     if isinstance(error, SlackApiError):
         return [f"Slack refused a part of this ({_slack_said(error)}). Reference {name}."]
     return [

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import SystemRandom
@@ -18,6 +17,7 @@ from random import SystemRandom
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import store
+from chatops.kernel.accidents import recorded
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 from chatops.slack import posts
@@ -192,8 +192,8 @@ class Messenger:
             return  # before its call: the row keeps it for the next start
         except (Away, Unavailable) as away:
             verdict = await self._put_off(queue, job, str(away))
-        except Exception:
-            verdict = await self._defect(queue, job)
+        except Exception as error:
+            verdict = await self._defect(queue, job, error)
         job.busy = False
         if isinstance(verdict, Later):
             job.calm = verdict.calm
@@ -248,16 +248,15 @@ class Messenger:
             log.error("%s: %s", job.id, error)
         return Later(at)
 
-    async def _defect(self, queue: Queue, job: Job) -> Later | None:
+    async def _defect(self, queue: Queue, job: Job, error: Exception) -> Later | None:
         """Something of ours is wrong with this post: tried a few times, then recorded with the log's reference."""
-        reference = secrets.token_hex(4)
-        log.exception("%s could not be delivered (reference %s)", job.id, reference)
+        reference = recorded(log, error, f"delivering {job.id}")
         job.tries += 1
         if job.tries < TRIES:
             return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
         try:
             await self._delivery.give_up(job.id, f"could not be delivered, reference {reference}")
-        except Exception as error:  # a worker that ended here would take all messages down with it
-            log.error("%s could not be given up: %s", job.id, error)
+        except Exception as worse:  # a worker that ended here would take all messages down with it
+            log.error("%s could not be given up: %s", job.id, worse)
             return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
         return None

@@ -1,6 +1,8 @@
 """A cluster that says no, later, or nothing at all; and workloads that are not ours to change."""
 
+import re
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,6 +34,21 @@ def written(house: House) -> int:
     """How many writes to Deployments the cluster stored, or may have."""
     patches = [one for one in house.cluster.log.after() if one["verb"] == "patch" and one["resource"] == "deployments"]
     return sum(not one["dryRun"] and one["status"] == 200 for one in patches)
+
+
+async def test_what_nobody_foresaw_stands_on_the_card_with_what_finds_its_traceback(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(request: object) -> None:
+        raise KeyError("a defect of ours")
+
+    monkeypatch.setattr(house.assistant.engine, "planner", SimpleNamespace(make=broken))
+    await house.dana.types(LINE)
+    card = await house.dana.sees(REQUESTS, "REFUSED", "Something unexpected went wrong")
+    [reference] = re.findall(r"E-[2-9A-Z]{6}", card.text)
+    [record] = [one for one in caplog.records if one.getMessage().startswith(reference)]
+    assert record.exc_info is not None
+    assert "a defect of ours" in str(record.exc_info[1])
 
 
 # at planning -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from chatops.kernel import accidents
 from chatops.kernel.errors import (
     ClusterError,
     Conflict,
@@ -57,7 +58,7 @@ def test_an_accident_has_a_reference_that_finds_its_traceback(caplog: pytest.Log
 
 
 def test_references_are_short_and_hold_nothing_that_reads_like_something_else() -> None:
-    names = {errors.reference() for _ in range(200)}
+    names = {accidents.reference() for _ in range(200)}
     assert len(names) == 200
     assert all(len(name) == 8 and not set(name[2:]) & set("01OIL") for name in names)
 
