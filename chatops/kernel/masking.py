@@ -57,8 +57,9 @@ _RANDOM_BITS = 3.6  # bits a character; words in kebab-case stay below, 32 rando
 
 def mask(text: str) -> tuple[str, bool]:
     """The text without what looks like a secret, and whether anything was taken out. Masking again changes nothing."""
-    shorter = _NAMED.sub(_named, text)
-    shorter = _LONG.sub(_random, shorter)
+    shorter, before = text, ""
+    while shorter != before:  # what is taken out may uncover a name that stood within it: XOXA-…_SECRET:0
+        before, shorter = shorter, _LONG.sub(_random, _NAMED.sub(_named, shorter))
     return shorter, shorter != text
 
 
