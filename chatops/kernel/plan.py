@@ -137,7 +137,7 @@ def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decisio
     What happens on failure is in it, because it is approved along with the change; so is the pod template that a
     rollback puts back, because its secrets are masked in the changes.
     """
-    bound = {
+    bound: dict[str, Any] = {
         "action": action,
         "inputs": {name: value for name, value in inputs.items() if name != "reason"},
         "changes": [change.model_dump(mode="json") for change in plan.changes],
