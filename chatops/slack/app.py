@@ -41,21 +41,26 @@ _DECIDING = frozenset((*ids.VOTES, *ids.CHOICES))
 
 
 class App(AsyncApp):
-    """Bolt's app, with a way past its dispatch for the clicks that people wait for.
+    """Bolt's app, with a way past its dispatch for what people wait for: votes, and what a select offers as they type.
 
-    Bolt would spend more time on finding the listener of a vote than the vote takes; nothing else of what it does
-    applies to a button (whose installation it is, is known; a bot presses no buttons).
+    Bolt would spend more time on finding the listener than the listener takes; nothing else of what it does applies to
+    a button or a select (whose installation it is, is known; a bot uses neither).
     """
 
-    decide: Listener  # the guarded listener of votes and choices; Bolt knows it too
+    # The guarded listeners; Bolt knows them too.
+    decide: Listener  # votes and choices
+    suggest: Listener  # a select's options
 
     async def take_in(self, payload: Body, headers: dict[str, str | Sequence[str]]) -> BoltResponse:
         """The acknowledgement of one of Slack's deliveries; ``headers`` tell of a repeated one."""
-        if not decides(payload):
-            asked = AsyncBoltRequest(body=payload, headers=headers, mode="socket_mode")
-            return await self.async_dispatch(asked)
+        if payload.get("type") == "block_suggestion":
+            listener = self.suggest
+        elif decides(payload):
+            listener = self.decide
+        else:
+            return await self.async_dispatch(AsyncBoltRequest(body=payload, headers=headers, mode="socket_mode"))
         ack = AsyncAck()  # type: ignore[no-untyped-call]
-        await self.decide(ack, payload)
+        await listener(ack, payload)
         return ack.response or BoltResponse(status=500)
 
 
@@ -112,7 +117,7 @@ def _bind(app: App, on: Listeners, guard: Guard) -> None:
     app.decide = guard(on.vote, "vote")
     app.action(re.compile(rf"^({'|'.join(sorted(_DECIDING))})$"))(app.decide)
     app.command(ids.COMMAND)(guard(on.command, "command"))
-    app.options(re.compile(rf"^({'|'.join(ids.PICKED)})$"))(guard(on.options, "options"))
+    app.suggest = guard(on.options, "options")
     app.action(re.compile(rf"^({'|'.join(ids.PICKED)})$"))(guard(on.picked, "pick"))
     app.view(ids.FORM_VIEW)(guard(on.form_submitted, "form"))
     app.view(ids.REASON_VIEW)(guard(on.reason_submitted, "form"))
@@ -131,7 +136,7 @@ def _bind(app: App, on: Listeners, guard: Guard) -> None:
     app.event(ANYTHING)(guard(on.nothing, "event"))
     app.view_closed(ANYTHING)(guard(on.nothing, "form"))
     app.view_submission(ANYTHING)(guard(on.unknown, "form"))
-    app.options(ANYTHING)(guard(on.options, "options"))
+    app.options(ANYTHING)(app.suggest)
     app.action(ANYTHING)(guard(on.unknown, "button"))
     app.shortcut(ANYTHING)(guard(on.unknown, "shortcut"))
     app.command(ANYTHING)(guard(on.command, "command"))
