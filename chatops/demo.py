@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -13,8 +13,7 @@ from ruamel.yaml import YAML
 from chatops.kernel.errors import PlatformError
 from chatops.main import Assistant, Settings
 from chatops.sandbox.cluster import PracticeCluster
-from chatops.sandbox.slack import LocalSlack, Suggestion, Workspace, load_workspace
-from commands import registry
+from chatops.sandbox.slack import LocalSlack, Suggestion, load_workspace
 
 ACME = Path(__file__).parents[1] / "examples" / "acme"
 
@@ -29,9 +28,10 @@ async def run_demo(
     host, _, port = listen.rpartition(":")
     manifests = list(YAML(typ="safe").load_all(ACME / "cluster.yml"))
     with tempfile.TemporaryDirectory(prefix="chatops-demo-") as folder:
-        slack = LocalSlack(_workspace(), host=host, port=int(port))
+        slack = LocalSlack(load_workspace(ACME / "slack.yml"), host=host, port=int(port))
         cluster = PracticeCluster(manifests, pace=pace)
-        async with slack, cluster, Assistant(_settings(slack, cluster, folder)):
+        async with slack, cluster, Assistant(_settings(slack, cluster, folder)) as assistant:
+            slack.offer(partial(_allowed, assistant))
             await slack.connected()
             say(f"\n  The platform assistant is ready:  {slack.url}/?as=dana&channel=platform-requests\n")
             say("  A local Slack, a practice cluster and SQLite, all on this machine. Ctrl-C ends it.\n")
@@ -51,12 +51,10 @@ def _settings(slack: LocalSlack, cluster: PracticeCluster, folder: str) -> Setti
     )
 
 
-def _workspace() -> Workspace:
-    """Acme's workspace, whose page suggests the actions there are while somebody types."""
-    workspace = load_workspace(ACME / "slack.yml")
-    suggestions = tuple(
+async def _allowed(assistant: Assistant, user: str) -> Sequence[Suggestion]:
+    """The actions that the page suggests to a person while they type: those they may ask for."""
+    person = await assistant.directory.person(user)
+    return [
         Suggestion(text=f"/platform {action.name}", title=action.usage, description=action.summary)
-        for action in registry.load().values()
-    )
-    commands = tuple(replace(command, suggestions=suggestions) for command in workspace.app.commands)
-    return replace(workspace, app=replace(workspace.app, commands=commands))
+        for action in await assistant.road.questions.allowed(person)
+    ]

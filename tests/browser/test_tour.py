@@ -75,6 +75,7 @@ async def dana_fills_in_the_form(page: Page) -> None:
     box = page.get_by_label("Message #platform-requests")
     await box.press_sequentially("/platform ")
     await expect(page.get_by_role("option", name="rollback")).to_be_visible()
+    await expect(page.get_by_role("option", name="pause")).to_have_count(0)
     await box.fill("/platform deploy")
     await box.press("Enter")
     form = page.get_by_role("dialog", name="Deploy")
@@ -116,6 +117,8 @@ async def olu_asks_what_runs_where(page: Page) -> None:
     answer = page.get_by_role("article").filter(has_text="Only visible to you")
     await expect(answer).to_contain_text("production   1.4.2    healthy")
     await expect(answer).to_contain_text("Dana")
+    await page.get_by_label("Message #").press_sequentially("/platform pau")
+    await expect(page.get_by_role("option", name="pause")).to_be_visible()
 
 
 async def gus_is_refused(page: Page) -> None:
@@ -132,6 +135,9 @@ async def app_home_shows_danas_requests(page: Page) -> None:
     home = page.get_by_role("region", name="Home")
     await expect(home).to_contain_text("Your requests (2)")
     await expect(home).to_contain_text("R-1002 · Deploy checkout 1.4.2 → 1.5.0-broken")
+    await home.get_by_role("link", name="R-1002").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("platform-requests")
+    await expect(card(page, "1.4.2 → 1.5.0-broken")).to_be_in_viewport()
 
 
 async def the_inspector_shows_the_traffic(page: Page) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from chatops.sandbox.slack import LocalSlack, load_workspace
+from chatops.sandbox.slack import LocalSlack, Suggestion, load_workspace
 from chatops.sandbox.slack.seed import SeedError
 from tests.local_slack.conftest import TOKENS, web_client
 from tests.support.people import ACME, Acme, Person, SlackSays
@@ -90,6 +90,20 @@ async def test_nobody_acts_for_strangers_or_where_they_are_not(acme: Acme) -> No
     await acme.sandbox.change_person("U0OLU", deleted=True)
     with pytest.raises(SlackSays, match="account_inactive"):
         await acme.olu.types("x")
+
+
+async def test_each_person_is_offered_what_they_may_type(acme: Acme) -> None:
+    async def offers(user: str) -> list[Suggestion]:
+        return [Suggestion("/platform pause")] if user == "U0OLU" else []
+
+    async def offered(name: str) -> list[str]:
+        told = await acme.dana.api.get("commands", **{"as": name})
+        return [one["text"] for one in told["commands"][0]["suggestions"]]
+
+    assert await offered("olu") == []
+    acme.slack.offer(offers)
+    assert await offered("olu") == ["/platform pause"]
+    assert await offered("dana") == []
 
 
 async def test_new_person_joins_and_is_seen(acme: Acme) -> None:

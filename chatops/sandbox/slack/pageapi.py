@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -17,10 +17,11 @@ from chatops.sandbox.slack.live import Live, Subscriber
 from chatops.sandbox.slack.model import Conversation, State
 from chatops.sandbox.slack.people import People
 from chatops.sandbox.slack.posting import Posting
-from chatops.sandbox.slack.seed import Person
+from chatops.sandbox.slack.seed import Person, Suggestion
 
 Json = dict[str, Any]
 Handler = Callable[[Json], Awaitable[Json] | Json]
+Offers = Callable[[str], Awaitable[Sequence[Suggestion]]]  # what one person may type, by their id
 
 
 class PageApi:
@@ -35,11 +36,13 @@ class PageApi:
         self._clicks = clicks
         self._live = live
         self._control = control
+        self.offers: Offers | None = None
 
     def routes(self) -> list[web.RouteDef]:
         read: dict[str, Handler] = {
             "bootstrap": self.bootstrap,
             "messages": self.messages,
+            "commands": self.commands,
             "home": self.home,
             "traffic": lambda given: {"entries": self._control.traffic.after(int(given.get("after", 0)))},
             "faults": lambda _: self._control.list_faults(),
@@ -103,6 +106,15 @@ class PageApi:
             ]
         mine = [one for one in where.ephemerals.get(me.id, {}).values() if one.get("thread_ts") == (thread or None)]
         return {"messages": sorted([*found, *mine], key=lambda one: str(one["ts"])), "n": self._live.n}
+
+    async def commands(self, given: Json) -> Json:
+        """The commands with what this very person may type; asked for once the page stands, for it takes a while."""
+        me = self._who(given)
+        commands = [asdict(command) for command in self._state.app.commands]
+        if self.offers is not None:
+            offered = [asdict(one) for one in await self.offers(me.id)]
+            commands = [{**command, "suggestions": offered} for command in commands]
+        return {"commands": commands}
 
     def home(self, given: Json) -> Json:
         return {"view": self._people.home(self._who(given))}

@@ -23,7 +23,7 @@ from chatops.sandbox.slack.faults import Faults
 from chatops.sandbox.slack.limits import Limits
 from chatops.sandbox.slack.live import Live
 from chatops.sandbox.slack.model import State
-from chatops.sandbox.slack.pageapi import PageApi
+from chatops.sandbox.slack.pageapi import Offers, PageApi
 from chatops.sandbox.slack.people import People
 from chatops.sandbox.slack.posting import Posting
 from chatops.sandbox.slack.seed import Workspace
@@ -102,6 +102,10 @@ class LocalSlack:
     def api_url(self) -> str:
         """What slack-sdk takes as base_url; ends with /api/."""
         return f"{self.state.url}/api/"
+
+    def offer(self, offers: Offers) -> None:
+        """What the page suggests to each person from now on, instead of what the workspace says for everybody."""
+        self._page_api.offers = offers
 
     async def connected(self, times: int = 0) -> None:
         """Return once the app has a Socket Mode connection, and has opened `times` of them since the server started."""

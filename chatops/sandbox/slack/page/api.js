@@ -36,6 +36,7 @@ const post = (path, body) => call("POST", path, { body: { as: me, ...body } });
 
 export const api = {
   bootstrap: (as) => call("GET", "bootstrap", { query: { as } }),
+  commands: () => call("GET", "commands", { query: { as: me } }),
   messages: (channel, thread_ts) => call("GET", "messages", { query: { as: me, channel, thread_ts } }),
   home: () => call("GET", "home", { query: { as: me } }),
   read: (channel, ts) => post("read", { channel, ts }),

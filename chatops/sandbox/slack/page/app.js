@@ -68,11 +68,21 @@ async function load(user) {
   localStorage.setItem(KEY, state.me.id);
   state.channel = own ? appChannel()?.id || HOME : placeFor(state.channel || arrival.channel);
   emit("boot");
+  learnCommands();
   await loadPlace();
   if (mine !== loading) return false;
   loading = null; // before the queue is worked off, or everything in it would only be queued again, for ever
   queued.splice(0).forEach(hear);
   return true;
+}
+
+// What this person may type; the app may have to think about it, and nobody waits for that.
+async function learnCommands() {
+  const { me } = state;
+  const told = await api.commands().catch(() => null); // who types is then offered less, and not stopped
+  if (!told || state.me.id !== me.id) return;
+  state.commands = told.commands;
+  emit("commands");
 }
 
 async function bootstrap(user) {

@@ -3,7 +3,7 @@ import { h, icon, iconButton, uid } from "./dom.js";
 import { api } from "./api.js";
 import { Listbox } from "./listbox.js";
 import { openMenu } from "./menu.js";
-import { state } from "./state.js";
+import { on, state } from "./state.js";
 import { suggestions } from "./suggest.js";
 import { toast } from "./toast.js";
 
@@ -56,6 +56,7 @@ export class Composer {
       this.#offer();
     });
     input.addEventListener("blur", () => this.list.close());
+    on("commands", () => document.activeElement === input && input.value.startsWith("/") && this.#offer());
     input.addEventListener("click", () => this.#offer());
     input.addEventListener("keydown", (event) => this.#pressed(event));
   }
