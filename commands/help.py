@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, Input, InputKind, Inputs, inputs_of
-from chatops.kernel.errors import InputError
+from chatops.kernel.errors import Refused
 
 WAYS = (
     "Type `/platform` alone for buttons, or an action alone for its form.",
@@ -32,9 +32,7 @@ async def answer(inputs: Help, ctx: Context) -> Answer:
         return Answer("What you can ask for", (*lines, *WAYS), context="/platform help ACTION tells more about one")
     action = allowed.get(inputs.action)
     if action is None:
-        raise InputError(
-            f"You can't ask for {inputs.action!r}.", field="action", hint="`/platform help` says for what."
-        )
+        raise Refused(f"You can't ask for {inputs.action!r}.", hint="`/platform help` says for what.")
     return _one(action)
 
 

@@ -77,6 +77,8 @@ class Answers:
         record = self.actions.get(action)
         if record is None:
             raise InputError(f"There is no action called {action!r}.", field="action")
+        if record.operators_only and not is_operator(person, self.configuration.platform):
+            raise Refused(f"Only the platform team can ask for {action}.")
         needed = {name: value for name, value in values.items() if value not in (None, "")}
         plan, inputs = Plan(summary=""), None
         note: tuple[str, ...] = ()
@@ -208,11 +210,11 @@ def is_operator(person: Person, platform: Platform) -> bool:
 
 def row(request: Request, link: str = "") -> Mapping[str, Any]:
     """A request as lists show it."""
-    place = f"{request.service} in {request.environment}" if request.service else ""
-    summary = request.plan.summary if request.plan and request.plan.summary else place
+    summary = request.plan.summary if request.plan and request.plan.summary else request.service
+    place = f" in {request.environment}" if request.environment else ""
     return {
         "id": request.name,
-        "title": f"{request.title} {summary}".strip(),
+        "title": f"{request.title} {summary}{place}".strip(),
         "state": request.state.value.replace("_", " "),
         "by": request.requester_name,
         "at": request.created_at,

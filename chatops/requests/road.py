@@ -23,7 +23,7 @@ from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
 from chatops.requests.parse import parse
 from chatops.requests.planning import Planner, team_of
-from chatops.requests.questions import Answers, HomePage
+from chatops.requests.questions import Answers, HomePage, is_operator
 from chatops.requests.register import Register, approvers, card
 
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
@@ -62,10 +62,17 @@ class Road:
     directory: Directory
     clock: Clock
 
-    def permit(self, person: Person) -> None:
-        """Raises ``Refused`` for everyone who is not a full member of the home workspace."""
+    def permit(self, person: Person, action: str = "") -> None:
+        """Raises ``Refused`` for who is no full member of the home workspace, or may never ask for ``action``."""
         if not person.is_member:
             raise Refused(STRANGERS[person.standing])
+        if action and action not in self.offered(person):
+            raise Refused(f"Only the platform team can ask for {action}.")
+
+    def offered(self, person: Person | None) -> Mapping[str, Action]:
+        """The actions that forms and hints name; what is the platform team's alone, to the platform team alone."""
+        operates = person is not None and is_operator(person, self.configuration.platform)
+        return {name: one for name, one in self.actions.items() if operates or not one.operators_only}
 
     def parse(self, action: str, values: Mapping[str, Any]) -> BaseModel:
         """Typed inputs; raises ``InputErrors``."""
@@ -102,7 +109,7 @@ class Road:
 
     async def answer(self, action: str, values: Mapping[str, Any], *, person: Person) -> Answer:
         """A read action's answer."""
-        self.permit(person)
+        self.permit(person, action)
         record = self.actions[action]
         inputs = self.parse(action, values)
         if record.answer is None:

@@ -54,7 +54,7 @@ class Asking:
         try:
             line = self.read(text)
         except Misread as wrong:
-            self.road.permit(await self._person(where))
+            self.road.permit(await self._person(where), wrong.line.action)
             await self.answers.tell(item.key, where, errors.answer(wrong, form=self._form_line(wrong.line)))
             return
         if not line.action:
@@ -82,7 +82,9 @@ class Asking:
         if action is None:
             said = InputError("There is no form for this any more.", hint="Type /platform to see what there is.")
             await self.answers.tell(key, where, errors.answer(said))
-        elif not await self._opened(trigger, where, action, line):
+            return
+        self._permit_known(where, action)
+        if not await self._opened(trigger, where, action, line):
             await self.answers.tell(key, where, self._late(line))
 
     def read(self, text: str) -> Line:
@@ -94,7 +96,8 @@ class Asking:
         origin = Origin(where.channel, where.thread_ts, where.response_url, action.name, line.break_glass)
         values: Mapping[str, Any] = {**line.values, "reason": line.reason}
         info = (forms.LOOKING,) if self.filling.wanted(action, values) else ()
-        return forms.form(action, self.configuration.platform, self.road.actions, values, origin, info)
+        offered = self.road.offered(self.directory.known(where.user, where.team))
+        return forms.form(action, self.configuration.platform, offered, values, origin, info)
 
     # ---- inside
 
@@ -120,9 +123,7 @@ class Asking:
     async def _open_or_say(self, item: Item, where: Where, line: Line) -> None:
         """Opens the form at once, with what is in memory; says what is missing where no form can be opened."""
         action = self.road.actions[line.action]
-        known = self.directory.known(where.user, where.team)
-        if known is not None:
-            self.road.permit(known)
+        self._permit_known(where, action)
         trigger = str(item.body.get("trigger") or "")
         in_time = not item.again and self.clock.now() - item.received_at < TRIGGER_LIVES
         if trigger and in_time and await self._opened(trigger, where, action, line):
@@ -134,6 +135,12 @@ class Asking:
         button = Button("Open the form", self._form_line(line), form=True)
         lines = (f"{action.title} needs {missing} too.", f"Usage: `{action.usage}`")
         await self.answers.tell(item.key, where, Answer(title="Not quite", lines=lines, buttons=(button,)))
+
+    def _permit_known(self, where: Where, action: Action) -> None:
+        """Refuses at once who is known; who is not yet is refused when the form comes back."""
+        known = self.directory.known(where.user, where.team)
+        if known is not None:
+            self.road.permit(known, action.name)
 
     async def _opened(self, trigger: str, where: Where, action: Action, line: Line) -> bool:
         """Whether the form stands; what runs there now is filled in afterwards."""

@@ -118,7 +118,7 @@ class Listeners:
             self.asking.road.parse(origin.action, values)
             known = self.directory.known(where.user, where.team)
             if known is not None:
-                self.asking.road.permit(known)
+                self.asking.road.permit(known, origin.action)
         except InputError as wrong:
             await ack(response_action="errors", errors=forms.field_errors(errors.inputs(wrong), view))
             return

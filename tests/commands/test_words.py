@@ -76,7 +76,7 @@ async def test_help_for_one_action_tells_its_usage_inputs_and_limits() -> None:
 
 
 async def test_help_does_not_tell_of_what_one_may_not_do() -> None:
-    with pytest.raises(InputError, match="pause"):
+    with pytest.raises(Refused, match="pause"):
         await ask(help.RECORD, Questions(allowed=(deploy.RECORD,)), action="pause")
 
 

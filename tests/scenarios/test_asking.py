@@ -7,6 +7,8 @@ import pytest
 
 from chatops.adapters.kubernetes import Patience
 from tests.support.house import REQUESTS, House, acme_house
+from tests.support.people import Person
+from tests.support.rendering import render_text
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
 
@@ -36,7 +38,7 @@ async def test_platform_alone_shows_what_this_person_may_do_and_what_waits_for_t
         await house.dana.types("/platform")
         page = await house.dana.sees("general", "What you can do", "/platform deploy SERVICE VERSION ENVIRONMENT")
         assert "Your recent requests" in page.text
-        assert "R-1001 · Deploy checkout 1.4.1 → 1.4.2 · waiting · Dana" in page.text
+        assert "R-1001 · Deploy checkout 1.4.1 → 1.4.2 in production · waiting · Dana" in page.text
         for word in ("scale", "pause", "resume"):
             assert f"/platform {word}" not in page.text, word
         assert page.buttons == ["Deploy", "Roll back", "Status", "My requests"]
@@ -47,10 +49,29 @@ async def test_platform_alone_shows_what_this_person_may_do_and_what_waits_for_t
         assert "R-1001" not in page.text
         await house.lee.types("/platform")
         await house.lee.sees("general", "Waiting for you", "R-1001 · Deploy checkout 1.4.1 → 1.4.2")
-        await house.dana.types("/platform help scale")
-        await house.dana.sees("general", "You can't ask for 'scale'")
+        await is_told_no(house.dana, "/platform help scale", "You can't ask for 'scale'")
+        for line in ("help pause", "pause", "pause now", "pauze", "why pause", "pause because I say so"):
+            no = "You can't ask for 'pause'" if line == "help pause" else "Only the platform team can ask for pause"
+            await is_told_no(house.dana, f"/platform {line}", no)
+        await house.dana.types("/platform frobnicate")
+        known = await house.dana.sees("general", "There is no action called 'frobnicate'", "I know deploy")
+        assert "pause" not in known.text
+        await house.dana.types("/platform why")
+        form = await house.dana.modal(title="Why")
+        assert "pause" not in str(form.view)
+        await form.close()
         await house.gus.types("/platform", channel=REQUESTS)
         await house.gus.sees(REQUESTS, "home workspace")
+
+
+async def is_told_no(person: Person, line: str, no: str) -> None:
+    """The answer to a line says no, without a button that leads to the same no."""
+    there = person.messages[person.channel_id("general")]
+    before = set(there)
+    await person.types(line)
+    ts = await person.wait(lambda: next(iter(set(there) - before), None), 5, lambda: f"an answer to {line}")
+    assert no in render_text(there[ts]), line
+    assert "actions" not in [block["type"] for block in there[ts]["blocks"]], line
 
 
 async def test_help_why_requests_and_status_answer_in_words(house: House) -> None:
@@ -84,7 +105,9 @@ async def test_lists_app_home_and_the_notice_lead_to_the_card(house: House) -> N
     notice = await house.dana.sees("deploys", "Dana deployed checkout", "R-1001")
     assert leads in str(notice.message["blocks"])
     await house.dana.types("/platform requests")
-    mine = await house.dana.sees("general", "Your requests", "R-1001 · Deploy checkout 1.4.2 → 1.4.3 · succeeded")
+    mine = await house.dana.sees(
+        "general", "Your requests", "R-1001 · Deploy checkout 1.4.2 → 1.4.3 in staging · succeeded"
+    )
     assert leads in str(mine.message["blocks"])
     await house.dana.types("/platform")
     page = await house.dana.sees("general", "What you can do", "R-1001")
@@ -144,7 +167,7 @@ async def test_one_of_five_thousand_services_is_found_while_typing() -> None:
 
 async def test_while_the_platform_team_pauses_nothing_is_written_and_everything_else_goes_on(house: House) -> None:
     await house.dana.types("/platform pause because I can")
-    await house.dana.sees("general", "Only the platform team can pause or resume new writes.")
+    await house.dana.sees("general", "Only the platform team can ask for pause.")
     await house.sam.types("/platform pause")
     await house.sam.sees("general", "Say why: everybody who asks meanwhile reads it.")
     await house.sam.types("/platform pause because the registry moves")
@@ -158,7 +181,7 @@ async def test_while_the_platform_team_pauses_nothing_is_written_and_everything_
     await house.dana.types("/platform")
     await house.dana.sees("general", "What you can do", "paused by Sam: the registry moves")
     await house.dana.types("/platform resume")
-    await house.dana.sees("general", "Refused", "Only the platform team can pause or resume new writes.")
+    await house.dana.sees("general", "Refused", "Only the platform team can ask for pause.")
     assert await house.image("checkout") == "1.4.1"
     await house.olu.types("/platform resume")
     await house.olu.sees("general", "New writes go on.")

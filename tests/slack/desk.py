@@ -121,9 +121,12 @@ class FakeRoad:
         """The next answers of a call: values, exceptions to raise, or functions of the call's arguments."""
         self.planned.setdefault(call, []).extend(answers)
 
-    def permit(self, person: Person) -> None:
+    def permit(self, person: Person, action: str = "") -> None:
         if not person.is_member:
             raise Refused(STRANGERS[person.standing])
+
+    def offered(self, person: Person | None) -> Mapping[str, Action]:
+        return self.actions
 
     def parse(self, action: str, values: Mapping[str, Any]) -> Any:
         return parse(self.actions[action], values, self.configuration.platform)
