@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 from annotated_types import Ge, Le, MaxLen
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -98,18 +99,24 @@ def inputs_of(model: type[BaseModel]) -> tuple[Input, ...]:
     return tuple(sorted(found, key=lambda one: one.name == "reason"))
 
 
+def _without_none(annotation: Any) -> Any:
+    """``int`` of ``int | None``: what may be left out is asked for like what may not."""
+    left = [one for one in get_args(annotation) if one is not NoneType] if isinstance(annotation, UnionType) else []
+    return left[0] if len(left) == 1 else annotation
+
+
 def _input(name: str, info: FieldInfo) -> Input:
     meta = info.metadata
     kind = next((m for m in meta if isinstance(m, InputKind)), None)
-    annotation = info.annotation
+    annotation = _without_none(info.annotation)
     asked = next((m for m in meta if isinstance(m, Asked)), Asked())
     options: tuple[str, ...] = ()
     if kind is None:
         if getattr(annotation, "__origin__", None) is Literal:
-            kind, options = InputKind.CHOICE, tuple(str(o) for o in annotation.__args__)  # type: ignore[union-attr]
+            kind, options = InputKind.CHOICE, tuple(str(o) for o in annotation.__args__)
         else:
             kinds = {int: InputKind.INTEGER, bool: InputKind.BOOLEAN}
-            kind = kinds.get(annotation, InputKind.TEXT) if annotation else InputKind.TEXT  # type: ignore[arg-type]
+            kind = kinds.get(annotation, InputKind.TEXT) if annotation else InputKind.TEXT
     return Input(
         name=name,
         title=info.title or name.replace("_", " ").capitalize(),

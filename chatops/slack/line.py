@@ -208,7 +208,7 @@ class _Reader:
     def take_words(self, words: Sequence[str]) -> None:
         """Positional words."""
         slots = [name for name in self.action.positionals if name in self.fields and name not in self.values]
-        words = self._joined(words, slots)
+        words = self._without_keyed(self._joined(words, slots), slots)
         extra = words[len(slots) :]
         words = words[: len(slots)]
         misfits: list[tuple[str, str]] = []
@@ -224,6 +224,27 @@ class _Reader:
             raise self._unknown_word(*misfits[0])
         if extra:
             raise self._extra(extra)
+
+    def _without_keyed(self, words: Sequence[str], slots: Sequence[str]) -> list[str]:
+        """Takes what suits no slot but the one needed input that has none: the 5 of ``scale checkout production 5``."""
+        left: list[str] = []
+        for word in words:
+            placed = any(self._fits(name, word) or self._meant(name, word) for name in slots)
+            homes = [] if placed else self._homes(word)
+            if len(homes) == 1 and self.fields[homes[0]].required:
+                self.values[homes[0]] = self._spelled(homes[0], word)
+            else:
+                left.append(word)
+        return left
+
+    def _homes(self, word: str) -> list[str]:
+        """The inputs said with a key that a word without one could be for."""
+        return [
+            name
+            for name, one in self.fields.items()
+            if name not in self.action.positionals and name not in self.values and self._fits(name, word)
+            and one.kind in (InputKind.INTEGER, InputKind.CHOICE)
+        ]  # fmt: skip
 
     def _joined(self, words: Sequence[str], slots: Sequence[str]) -> list[str]:
         """``why database create``: two words that name one action become one."""
@@ -295,6 +316,12 @@ class _Reader:
 
     def _extra(self, words: Sequence[str]) -> Misread:
         said = " ".join(words)
+        homes = self._homes(words[0]) if len(words) == 1 else []
+        if len(homes) == 1:
+            return Misread(
+                f"I don't know what {said[:_SHOWN]!r} is for.", self.line(), hint=f"Did you mean {homes[0]}={said}?",
+                corrected=self._corrected({homes[0]: said}), suggestion=f"{homes[0]}={said}",
+            )  # fmt: skip
         hint = "A reason goes after `because`." if not self.reason else f"Usage: {self.action.usage}"
         takes_reason = "reason" in self.fields and not self.reason
         fixed = f"{write(self.action, self.line())} because {said}" if takes_reason else ""

@@ -43,6 +43,7 @@ async def test_a_wrong_word_is_said_back_with_what_there_is_and_asks_for_nothing
         ("deploy checkout 1.4.2 moon because x", "no environment called 'moon'", "staging, production"),
         ('deploy checkout "1.4 2" production because x', "Version must be an image tag", "no spaces"),
         ("deploy checkout 1.4 2 production because x", "I don't know what '2' is for"),
+        ("rollback checkout production 12", "Did you mean revision=12?"),
         (f"deploy cart {'1' * 300} production because x", "at most 128 characters"),
         ("scale checkout production replicas=-1 because x", "Replicas must be 0 or more"),
         ("scale checkout production replicas=10000 because x", "between 0 and 50 in production"),

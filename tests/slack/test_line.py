@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatops.slack.line import Line, Misread, parse, unescape, without_mention, write
+from commands import registry
 from tests.slack.desk import ACTIONS, platform
 
 ACME = platform()
@@ -56,6 +57,9 @@ def test_words_that_fit_one_way_only_are_understood_in_any_order(text: str) -> N
         ("deploy checkout 1.4.2", {"service": "checkout", "version": "1.4.2"}),
         ("scale checkout production replicas=5", {"service": "checkout", "environment": "production", "replicas": "5"}),
         ("scale checkout production Replicas=5", {"service": "checkout", "environment": "production", "replicas": "5"}),
+        ("scale checkout production 5", {"service": "checkout", "environment": "production", "replicas": "5"}),
+        ("scale 5 production checkout", {"service": "checkout", "environment": "production", "replicas": "5"}),
+        ("scale checkout 5", {"service": "checkout", "replicas": "5"}),
         ("requests waiting", {"whose": "waiting"}),
     ],
 )
@@ -135,6 +139,20 @@ def test_a_word_like_no_other_names_what_there_is() -> None:
 def test_words_too_many_are_taken_for_a_forgotten_because() -> None:
     wrong = misread("deploy checkout 1.4.2 production fixes the cart")
     assert wrong.corrected == "deploy checkout 1.4.2 production because fixes the cart"
+
+
+def test_a_word_for_an_input_that_may_be_left_out_is_offered_with_its_key() -> None:
+    actions = registry.load(())
+    with pytest.raises(Misread) as caught:
+        parse("rollback checkout production 12 because the cart", actions, ACME)
+    wrong = caught.value
+    assert (wrong.message, wrong.hint) == ("I don't know what '12' is for.", "Did you mean revision=12?")
+    assert wrong.corrected == "rollback checkout production revision=12 because the cart"
+    assert parse(wrong.corrected, actions, ACME).values["revision"] == "12"
+
+
+def test_two_numbers_are_not_guessed_at() -> None:
+    assert misread("scale checkout production 5 6").message == "I don't know what '6' is for."
 
 
 def test_a_version_that_is_none_is_left_to_the_form_of_the_error() -> None:
