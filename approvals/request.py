@@ -108,6 +108,7 @@ class Request(Record):
     started_at: float = 0.0
     ended_at: float = 0.0
     extra: dict[str, Any] = Field(default_factory=dict)
+    pinned: str = ""  # the declared action as it was when this was asked, so that it goes on with that version
 
     @property
     def name(self) -> str:

@@ -68,6 +68,7 @@ class Step(Record):
     retries: int = 3
     deferred: bool = False
     created: tuple[str, ...] = ()  # apply: which of its objects (as str(ref)) are not there yet; only these are ours
+    uids: dict[str, str] = Field(default_factory=dict)  # remove: str(ref) → uid as planned; another object stays
     undo: tuple[Step, ...] = ()
 
 
