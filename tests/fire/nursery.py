@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -89,6 +90,8 @@ def main() -> None:
 
     for line in sys.stdin:
         with lock:  # nobody else holds it in the child
+            # A child that is asked to end before it listens for that must not die of it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
             pid = os.fork()
             if pid == 0:
                 code = 1
@@ -97,6 +100,7 @@ def main() -> None:
                     code = 0
                 finally:
                     os._exit(code)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         say("born", pid)
         threading.Thread(target=watch, args=(pid,)).start()
 

@@ -42,14 +42,28 @@ class Points:
 
 
 async def main(given: dict[str, Any]) -> None:
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # the nursery held it back until somebody listens
     points = Points(Path(given["points"]), given["target"])
     settings = Settings(
         config=Path(given["config"]), database=given["database"], bot_token=given["bot_token"],
         app_token=given["app_token"], slack_api_url=given["slack_api_url"], kubeconfig=given["kubeconfig"],
         listen="127.0.0.1:0",
     )  # fmt: skip
-    stop = asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    async with Assistant(settings, clock=ShiftedClock(given["offset"]), on_point=points.hit):
+    async with Assistant(settings, clock=ShiftedClock(given["offset"]), on_point=points.hit) as assistant:
+        recovering = asyncio.create_task(recover(assistant, Path(given["recovered"]))) if given["recovered"] else None
         await stop.wait()
+        if recovering is not None:
+            recovering.cancel()
+
+
+async def recover(assistant: Assistant, recovered: Path) -> None:
+    """Makes the file once this start has met Slack, looked at what is due, and has nothing left to do or to say."""
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "meet Slack"))
+    await assistant.deadlines.look()
+    while assistant.engine.tasks or not assistant.messenger.settled:
+        await assistant.engine.idle()
+        await asyncio.sleep(0.02)
+    recovered.touch()
