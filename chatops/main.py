@@ -21,10 +21,12 @@ from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
 from chatops.adapters.configuration.problems import Problem
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
+from chatops.adapters.kubernetes.connection import Patience
 from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
+from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
@@ -34,6 +36,7 @@ from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
+from chatops.requests.pages import Pages
 from chatops.requests.planning import Planner
 from chatops.requests.questions import Answers
 from chatops.requests.register import Register
@@ -69,6 +72,7 @@ class Settings:
     slack_api_url: str = SLACK
     listen: str = LISTEN
     kubeconfig: str | Mapping[str, Any] = ""
+    public_url: str = ""  # where people's browsers reach us; empty: where we listen
 
     @classmethod
     def from_environment(cls, config: Path, environ: Mapping[str, str]) -> Settings:
@@ -90,6 +94,7 @@ class Settings:
             slack_api_url=environ.get("SLACK_API_URL", SLACK).rstrip("/") + "/",
             listen=environ.get("CHATOPS_LISTEN", LISTEN),
             kubeconfig=environ.get("KUBECONFIG", ""),
+            public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )
 
 
@@ -97,17 +102,20 @@ class Assistant:
     """The whole program: everything built and handed to each other on entering, ended in reverse on leaving.
 
     ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
-    the process. ``burst`` posts may go to a channel at once before Slack's one a second holds.
+    the process. ``burst`` posts may go to a channel at once before Slack's one a second holds; ``patience`` is how long
+    a cluster is waited for.
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1
-    ) -> None:
+        self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1,
+        patience: Patience | None = None,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self._on_point = on_point
         self._burst = burst
+        self._patience = patience
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -129,13 +137,12 @@ class Assistant:
         self.actions = registry.load()
         self.configuration = LiveConfiguration(settings.config, self.actions, self.clock)
         self.database = await enter(SQLite(settings.database, on_commit_point=hook and commit_points(hook)))
+        on_call, on_answer = hook and cluster_points(hook), self.metrics.cluster_answered
         self.clusters = await enter(
-            KubernetesClusters(
-                settings.kubeconfig, on_call=hook and cluster_points(hook), on_answer=self.metrics.cluster_answered
-            )
+            KubernetesClusters(settings.kubeconfig, on_call=on_call, on_answer=on_answer, patience=self._patience)
         )
-        evaluator = CelEvaluator()
-        self._stack.push_async_callback(evaluator.close)
+        self.evaluator = CelEvaluator()
+        self._stack.push_async_callback(self.evaluator.close)
         session = await enter(aiohttp.ClientSession())
         self.client = SlackClient(settings.bot_token, settings.slack_api_url, session, self.metrics)
         self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
@@ -144,23 +151,26 @@ class Assistant:
             self.database, self.client, self.clock, renderers(self.clock, self.permalinks),
             burst=self._burst, on_call=hook and slack_points(hook),
         )  # fmt: skip
-        self._build_road(evaluator)
+        self._build_road()
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
             show_home=Homes(self.client, self.road, self.directory, self.clock).show,
         )  # fmt: skip
 
-    def _build_road(self, evaluator: CelEvaluator) -> None:
+    def _build_road(self) -> None:
         database, configuration, clock = self.database, self.configuration, self.clock
         ledger = DeployLedger(database, self.messenger, configuration)
         register = Register(self.messenger, configuration, clock, ledger.ended)
         planner = Planner(
-            self.actions, configuration, self.clusters, self.directory, evaluator.evaluate_all, ledger, clock
+            self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock
         )
-        questions = Answers(self.actions, database, planner, configuration, clock, self.permalinks.of)
+        self.pages = Pages(
+            self.actions, database, register, self.messenger, self.clusters, configuration, clock, self._public_url
+        )
+        questions = Answers(self.actions, database, planner, configuration, clock, self.pages, self.permalinks.of)
         planner.questions = questions
-        runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock)
+        runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock, self.pages)
         self.engine = Engine(database, register, planner, runner, clock)
         register.wake = self.engine.wake
         self.register = register
@@ -176,16 +186,16 @@ class Assistant:
         self._stack.push_async_callback(self.messenger.close)
         self._stack.push_async_callback(self.engine.close)
         self._stack.push_async_callback(self.front.close)
-        await self.engine.start()
         await self.messenger.audit_cards()
         readiness = Readiness(self.database)
         readiness.came_up("database")
         self.http = await self._stack.enter_async_context(
             HttpServer(
                 settings.listen, self.front.app, settings.signing_secret, self.metrics, readiness.missing,
-                count=Gauges(self.database, self.metrics).count,
+                pages=PageHandlers(self.pages), count=Gauges(self.database, self.metrics).count,
             )
         )  # fmt: skip
+        await self.engine.start()  # after the server: a link to a one-time page names its address
         if settings.app_token:
             up = partial(readiness.came_up, "slack")
             socket = Socket(self.front.app, self.client, settings.app_token, self.metrics, up=up)
@@ -212,6 +222,8 @@ class Assistant:
         if not self.settings.app_token:  # with Socket Mode the connection says so
             readiness.came_up("slack")
         await self.front.open()
+        # Ready now: the first request finds policy's process standing, and the start did not wait for it.
+        self._background(self.evaluator.start(), "CEL evaluator")
         await attend(self.client, channels_of(self.configuration.platform))
 
     def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -224,6 +236,9 @@ class Assistant:
             await asyncio.gather(task, return_exceptions=True)
 
         self._stack.push_async_callback(end)
+
+    def _public_url(self) -> str:
+        return self.settings.public_url or self.http.address
 
     async def _prune(self) -> None:
         await self.database.write(prune, self.clock.now())

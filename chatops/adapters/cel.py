@@ -31,12 +31,18 @@ class CelEvaluator:
         self._limit = limit
         self._largest = largest
         self._process: Process | None = None
+        self._ready = False
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Starts the process now, so that the first question does not wait for it."""
         async with self._turn:
             await self._started()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the process is up, so that a question is answered at once."""
+        return self._ready and self._process is not None and self._process.returncode is None
 
     async def close(self) -> None:
         """Ends the process."""
@@ -126,10 +132,11 @@ class CelEvaluator:
         if not ready:
             await self._end()
             raise CelError("the process that evaluates CEL does not start")
+        self._ready = True
         return process
 
     async def _end(self) -> None:
-        process, self._process = self._process, None
+        process, self._process, self._ready = self._process, None, False
         if process is None:
             return
         if process.returncode is None:

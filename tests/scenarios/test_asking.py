@@ -1,5 +1,6 @@
 """What people ask before they ask for a change, the way a second change waits, pausing, and whose vote counts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -134,18 +135,25 @@ async def test_a_card_asked_for_elsewhere_is_linked_and_leads_on_to_its_diff_and
     assert await house.image("checkout", "shop-staging") == "1.4.2"
 
 
-async def test_the_form_opens_and_can_be_sent_while_the_cluster_hangs(house: House) -> None:
-    house.assistant.clusters._patience = Patience(total=0.2, pause=0.01)
-    house.cluster.fault("hang", times=None, resource="deployments")
-    await house.dana.types("/platform deploy checkout")
-    form = await house.dana.modal(title="Deploy")
-    await form.fill(Environment="production", Version="1.4.2", Reason="fixes the cart")
-    await form.becomes("Now: The cluster production does not answer", "production needs a lead")
-    assert form.values["Version"] == "1.4.2"
-    assert await form.submit() == {}
-    card = await house.dana.sees(REQUESTS, "PLANNING", "does not answer")
-    house.cluster.faults.clear()
-    await card.becomes("WAITING", "1.4.1 → 1.4.2")
+async def test_what_evaluates_policies_stands_before_anybody_asks(house: House) -> None:
+    async with asyncio.timeout(30):
+        while not house.assistant.evaluator.stands:
+            await asyncio.sleep(0.02)
+    assert (await house.rows("SELECT count(*) AS n FROM inbox"))[0]["n"] == 0
+
+
+async def test_the_form_opens_and_can_be_sent_while_the_cluster_hangs() -> None:
+    async with acme_house(patience=Patience(total=0.2, pause=0.01)) as house:
+        house.cluster.fault("hang", times=None, resource="deployments")
+        await house.dana.types("/platform deploy checkout")
+        form = await house.dana.modal(title="Deploy")
+        await form.fill(Environment="production", Version="1.4.2", Reason="fixes the cart")
+        await form.becomes("Now: The cluster production does not answer", "production needs a lead")
+        assert form.values["Version"] == "1.4.2"
+        assert await form.submit() == {}
+        card = await house.dana.sees(REQUESTS, "PLANNING", "does not answer")
+        house.cluster.faults.clear()
+        await card.becomes("WAITING", "1.4.1 → 1.4.2")
 
 
 async def test_one_of_five_thousand_services_is_found_while_typing() -> None:

@@ -18,9 +18,8 @@ FORBIDDEN = 'User "platform" cannot patch resource "deployments"'
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with acme_house() as house:
-        # Waiting is for production: nothing here asserts how long it took.
-        house.assistant.clusters._patience = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
+    # Waiting is for production: nothing here asserts how long it took.
+    async with acme_house(patience=Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)) as house:
         yield house
 
 

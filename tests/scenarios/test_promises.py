@@ -27,15 +27,13 @@ def freeze_from(hour: int) -> Callable[[dict[str, Any]], None]:
     return rule(name="frozen later", when=when, deny="Production is frozen.", break_glass={"group": "sre"})
 
 
-def impatient(house: House) -> None:
-    """Waiting is for production: nothing here asserts how long it took."""
-    house.assistant.clusters._patience = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
+# Waiting is for production: nothing here asserts how long it took.
+HURRIED = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
 
 
 @pytest.fixture
 async def house():
-    async with acme_house() as house:
-        impatient(house)
+    async with acme_house(patience=HURRIED) as house:
         yield house
 
 
