@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -35,6 +36,31 @@ async def test_live_socket_is_for_the_own_page_only(acme: Acme) -> None:
         await acme.dana.api.session.ws_connect(live, headers={"Origin": "http://evil.test"})
     async with acme.dana.api.session.ws_connect(live, headers={"Origin": acme.slack.url}) as socket:
         assert (await socket.receive_json())["type"] == "hello"
+
+
+async def test_who_does_not_say_who_they_are_is_told_how(acme: Acme) -> None:
+    session = acme.dana.api.session
+    for path, status, detail in (
+        ("bootstrap", 400, "Say as whom: as=dana"),
+        ("bootstrap?as=", 400, "Say as whom: as=dana"),
+        ("bootstrap?as=nobody", 400, "Nobody here goes by 'nobody'"),
+        ("live", 400, "Say as whom: as=dana"),
+    ):
+        async with session.get(f"{acme.slack.url}/sandbox/api/{path}") as answer:
+            assert answer.status == status, path
+            assert detail in (await answer.json())["detail"]
+
+
+async def test_the_page_is_framed_by_nobody_and_runs_only_what_is_its_own(acme: Acme) -> None:
+    for path in ("/", "/static/app.js"):
+        async with acme.dana.api.session.get(acme.slack.url + path) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            assert "frame-ancestors 'none'" in policy
+            assert "default-src 'self';" in policy
+            if path == "/":
+                assert policy.startswith(
+                    re.findall(r'Content-Security-Policy" content="([^"]+)"', await answer.text())[0]
+                )
 
 
 async def test_foreign_pages_cannot_act_for_people(acme: Acme) -> None:

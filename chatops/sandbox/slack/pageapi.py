@@ -178,7 +178,10 @@ class PageApi:
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """The websocket; a text sent to it comes back as an echo behind everything that happened before."""
-        me = self._who(dict(request.query))
+        try:
+            me = self._who(dict(request.query))
+        except PageError as error:
+            return _refused(error)
         socket = web.WebSocketResponse(heartbeat=30)
         # Subscribed before the handshake ends: what happens from now on reaches the page.
         subscriber = self._live.subscribe(me.id, traffic=request.query.get("traffic") != "0")
@@ -199,10 +202,12 @@ class PageApi:
     # ---- inside
 
     def _who(self, given: Json) -> Person:
-        given_as = str(given.get("as"))
+        given_as = str(given.get("as") or "")
+        if not given_as:
+            raise PageError("no_such_person", "Say as whom: as=dana, a handle or an id.", 400)
         person = self._state.people.get(given_as) or self._state.by_name(given_as)
         if person is None:
-            raise PageError("no_such_person", f"Nobody has the id {given.get('as')!r}.", 400)
+            raise PageError("no_such_person", f"Nobody here goes by {given_as!r}.", 400)
         if person.deleted:
             raise PageError("account_inactive", f"The account of {person.real_name} is deactivated.", 403)
         return person
@@ -236,14 +241,17 @@ class PageApi:
                 answer = result if isinstance(result, dict) else await result
                 return web.json_response({"ok": True, **answer})
             except PageError as error:
-                refused = {"ok": False, "error": error.error, "detail": error.detail}
-                return web.json_response(refused, status=error.status)
+                return _refused(error)
             except SlackError as error:
                 return web.json_response({**error.answer(), "detail": str(error)})
             except ValueError as error:
                 return web.json_response({"ok": False, "error": "invalid_json", "detail": str(error)}, status=400)
 
         return handler
+
+
+def _refused(error: PageError) -> web.Response:
+    return web.json_response({"ok": False, "error": error.error, "detail": error.detail}, status=error.status)
 
 
 async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:

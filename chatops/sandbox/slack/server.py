@@ -33,6 +33,11 @@ from chatops.sandbox.slack.views import Views
 from chatops.sandbox.slack.webapi import WebApi
 
 PAGE = Path(__file__).parent / "page"
+# As in the page's own <meta>, and what only a header can say: no other page may put this one into a frame.
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; connect-src 'self' ws://127.0.0.1:* ws://localhost:*; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 LARGEST_BODY = 64 * 1024 * 1024
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -203,4 +208,5 @@ async def _static(request: web.Request) -> web.StreamResponse:
 def _served(path: Path) -> web.StreamResponse:
     if not path.is_file():
         return web.Response(status=404, text="The page is not installed; the API under /sandbox/api/ is.")
-    return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+    return web.FileResponse(path, headers=headers)
