@@ -209,6 +209,70 @@ def m008_what_slack_shows(db: Database) -> None:
     db.execute("ALTER TABLE posts ADD COLUMN sent_hash TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def m009_pages(db: Database) -> None:
+    """One-time pages and the browsers that opened them; tokens and sessions are kept as hashes (sha256, hex)."""
+    db.execute(
+        """CREATE TABLE pages (
+            token TEXT NOT NULL PRIMARY KEY,
+            request_id INTEGER NOT NULL REFERENCES requests (id) ON DELETE CASCADE,
+            person_id TEXT NOT NULL,
+            expires_at REAL NOT NULL,
+            closed_at REAL NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX pages_by_request ON pages (request_id)")
+    db.execute("CREATE INDEX pages_expired ON pages (expires_at)")
+    db.execute(
+        """CREATE TABLE page_visits (
+            session TEXT NOT NULL PRIMARY KEY,
+            token TEXT NOT NULL REFERENCES pages (token) ON DELETE CASCADE,
+            code TEXT NOT NULL,
+            opened_at REAL NOT NULL,
+            confirmed_at REAL NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX page_visits_by_page ON page_visits (token)")
+
+
+@migrations()
+def m010_objects(db: Database) -> None:
+    """What requests made in clusters, by uid: the only objects that are ever removed when their time is over.
+
+    ``look_at`` is when something is due next (a warning, the end, another try), 0 when nothing is; ``period`` is the
+    life in seconds that an extension gives anew.
+    """
+    db.execute(
+        """CREATE TABLE objects (
+            uid TEXT NOT NULL PRIMARY KEY,
+            request_id INTEGER NOT NULL,
+            environment TEXT NOT NULL,
+            service TEXT NOT NULL DEFAULT '',
+            team TEXT NOT NULL DEFAULT '',
+            requester_id TEXT NOT NULL,
+            api_version TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            period REAL NOT NULL DEFAULT 0,
+            expires_at REAL NOT NULL DEFAULT 0,
+            annotated_at REAL NOT NULL DEFAULT 0,
+            look_at REAL NOT NULL DEFAULT 0,
+            warned INTEGER NOT NULL DEFAULT 0,
+            removing_at REAL NOT NULL DEFAULT 0,
+            removed_at REAL NOT NULL DEFAULT 0,
+            fate TEXT NOT NULL DEFAULT '',
+            tries INTEGER NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT ''
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX objects_of_request ON objects (request_id) WHERE removed_at = 0")
+    db.execute("CREATE INDEX objects_of_requester ON objects (requester_id, made_at) WHERE removed_at = 0")
+    db.execute("CREATE INDEX objects_of_team ON objects (team, made_at) WHERE removed_at = 0")
+    db.execute("CREATE INDEX objects_due ON objects (look_at) WHERE removed_at = 0 AND look_at > 0")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

@@ -1,0 +1,95 @@
+"""How far a run of steps has come, what is undone when it fails, and both in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from chatops.kernel.catalog import Record
+from chatops.kernel.plan import Plan, Step
+
+PLACE, OUTPUTS = "steps", "outputs"  # keys of a request's ``extra``
+
+
+class Place(Record):
+    """Where a run stands; stored before and after each outside effect."""
+
+    at: int = 0  # the step that is under way, from 0; of the undo steps while ``back`` is set
+    began: float = 0.0  # epoch seconds at which it began; 0: not yet
+    wrote: int = 0  # how many of its objects are known to be written or removed
+    tries: int = 0  # how often it failed and is tried again
+    uids: dict[str, str] = Field(default_factory=dict)  # of the step's objects, as known before the next effect
+    outputs: dict[str, dict[str, Any]] = Field(default_factory=dict)  # of the steps done, by their names
+    back: int | None = None  # given: undoing the first ``back`` steps of the plan
+    failures: tuple[str, ...] = ()  # what could not be undone
+
+    def next(self, outputs: Mapping[str, Any], step: Step) -> Place:
+        """The place before the next step."""
+        known = {**self.outputs, step.name: dict(outputs)} if step.name else self.outputs
+        return Place(at=self.at + 1, outputs=known, back=self.back, failures=self.failures)
+
+
+def place_of(extra: Mapping[str, Any]) -> Place:
+    """The stored place; the start when there is none."""
+    return Place.model_validate(extra.get(PLACE) or {})
+
+
+def course(plan: Plan, place: Place) -> tuple[Step, ...]:
+    """The steps being taken: the plan's, or the undo steps of those that were taken, the last step's first."""
+    if place.back is None:
+        return plan.steps
+    return tuple(step for done in reversed(plan.steps[: place.back]) for step in done.undo)
+
+
+def nothing_to_do(plan: Plan) -> bool:
+    """Whether carrying out the plan would leave everything as it is; a job and what is filled in later never do."""
+    return not plan.changes and not any(step.kind == "job" or step.deferred for step in plan.steps)
+
+
+def progress(plan: Plan, place: Place) -> str:
+    """``step 2 of 5: wait for Cluster.postgresql.cnpg.io/checkout-db``."""
+    steps = course(plan, place)
+    word = "step" if place.back is None else "undoing,"
+    return f"{word} {place.at + 1} of {len(steps)}: {steps[place.at].title}"
+
+
+def described(step: Step) -> str:
+    """A step in words that a lead can judge."""
+    parts = []
+    if step.kind == "apply" and step.created:
+        parts.append("new" if len(step.created) == len(step.writes) else f"{len(step.created)} of them new")
+    if step.kind == "wait":
+        parts.append(f"until {step.until}, at most {lasts(step.timeout)}")
+    if step.kind == "job":
+        parts.append(f"at most {lasts(step.timeout)}")
+    if step.deferred:
+        parts.append("partly filled in by what earlier steps give")
+    return f"{step.title} ({'; '.join(parts)})" if parts else step.title
+
+
+def written_out(plan: Plan) -> str:
+    """All steps with their undo, what comes out at the end, and how long it stays; empty for a plan without steps."""
+    return "\n".join(_written_out(plan)) if plan.steps else ""
+
+
+def _written_out(plan: Plan) -> Iterator[str]:
+    for number, step in enumerate(plan.steps, start=1):
+        yield f"{number}. {described(step)}"
+        for name, expression in step.outputs.items():
+            yield f"   gives {name}: {expression}"
+        for undo in step.undo:
+            yield f"   undone by: {described(undo)}"
+    for name, template in plan.outputs.items():
+        yield f"At the end, {name}: {template}"
+    if plan.expires:
+        yield f"What it makes is removed after {lasts(plan.expires)}, unless somebody extends it."
+
+
+def lasts(seconds: float) -> str:
+    """``90s``, ``10m``, ``4h``, ``30d``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
