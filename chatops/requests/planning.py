@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,13 @@ from approvals.lifecycle import is_requester
 from approvals.request import Approver, Request
 from chatops.kernel.action import Action, Context, Questions
 from chatops.kernel.cel import EvaluateAll
+from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, Configuration, Directory, Ledger
+
+MOST_REVIVED = 200  # pinned actions kept; as many requests of different versions are hardly under way at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,23 @@ class Planner:
     ledger: Ledger
     clock: Clock
     questions: Questions | None = None
+    build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
+    _revived: dict[str, Action] = field(default_factory=dict)
+
+    def action_of(self, request: Request) -> Action:
+        """The action of a request: a declared one in the version that the request began with.
+
+        Raises ``Refused`` for a built-in one that is no longer there.
+        """
+        if request.pinned and self.build is not None:
+            if request.pinned not in self._revived:
+                if len(self._revived) >= MOST_REVIVED:
+                    self._revived.clear()
+                self._revived[request.pinned] = self.build(Declaration.model_validate_json(request.pinned))
+            return self._revived[request.pinned]
+        if request.action not in self.actions:
+            raise Refused(f"There is no action called {request.action} any more.")
+        return self.actions[request.action]
 
     async def make(self, request: Request) -> Made:
         """Plans a request from the live objects; raises ``Refused``, ``Unavailable`` or a ``ClusterError``."""
@@ -54,13 +74,13 @@ class Planner:
         inputs = action.inputs.model_validate(request.inputs)
         requester = await self.requester(request)
         frozen = request.plan.frozen if request.plan else {}
-        plan = await self.plan(action, inputs, requester, frozen)
+        plan = await self.plan(action, inputs, requester, frozen, request.id)
         decision = await self.decide(action, inputs, requester, plan, broke_glass=bool(request.broke_glass))
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
         return Made(plan, decision, bound, await self.approvers(request, decision))
 
     def _check_still_there(self, request: Request) -> None:
-        """The configuration may have changed since it was asked."""
+        """The configuration may have changed since it was asked; what was taken out of it does not start any more."""
         platform = self.configuration.platform
         for kind, name, known in (
             ("action", request.action, self.actions),
@@ -71,14 +91,17 @@ class Planner:
                 raise Refused(f"The {kind} {name} was taken out of the configuration after this was asked for.")
 
     async def plan(
-        self, action: Action, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None
-    ) -> Plan:
-        """The action's plan for these inputs."""
+        self, action: Action, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None,
+        number: int = 0,
+    ) -> Plan:  # fmt: skip
+        """The action's plan for these inputs; ``number`` is the request's, 0 before there is one."""
         if action.plan is None:
             raise TypeError(f"{action.name} is a read action: it has no plan")
-        return await action.plan(inputs, self.context(inputs, requester, frozen or {}))
+        return await action.plan(inputs, self.context(inputs, requester, frozen or {}, number))
 
-    def context(self, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None) -> Context:
+    def context(
+        self, inputs: BaseModel, requester: Person, frozen: Mapping[str, str] | None = None, number: int = 0
+    ) -> Context:
         """What a planner or an answerer may know about these inputs."""
         platform = self.configuration.platform
         environment = platform.environments.get(getattr(inputs, "environment", "") or "")
@@ -95,6 +118,8 @@ class Planner:
             service=platform.services.get(getattr(inputs, "service", "") or ""),
             frozen=frozen or {},
             clusters=self.clusters,
+            evaluate=self.evaluate,
+            request=number,
         )
 
     async def decide(
