@@ -62,8 +62,9 @@ def check(config: Path) -> None:
     """Checks a configuration folder; prints every mistake as file:line: what is wrong, and what would be right."""
     from chatops.adapters.configuration.folder import check as problems_of
     from commands import registry
+    from commands.declared import action_of
 
-    problems = problems_of(config, registry.load())
+    problems = problems_of(config, registry.load(), action_of)
     for problem in problems:
         click.echo(str(problem), err=True)
     if problems:

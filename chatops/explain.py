@@ -11,12 +11,13 @@ from chatops.adapters.configuration.folder import load
 from chatops.kernel.people import Person, Standing
 from chatops.slack.line import parse
 from commands import registry
+from commands.declared import action_of
 
 
 async def explained(config: Path, who: str, line: str) -> tuple[str, ...]:
     """What policy says to a line typed by ``who``; Slack usergroups are not known here. Raises ``PlatformError``."""
-    actions = registry.load()
-    platform = load(config, actions)
+    loaded = load(config, registry.load(), action_of)
+    platform, actions = loaded.platform, loaded.actions
     asked = parse(line, actions, platform)
     person = Person(id=who, name=who, email=who, standing=Standing.MEMBER)
     groups = tuple(group.name for group in platform.groups.values() if any(map(person.is_named, group.members)))

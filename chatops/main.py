@@ -53,6 +53,7 @@ from chatops.slack.permalinks import Permalinks
 from chatops.slack.rendering import renderers
 from chatops.slack.socket import Socket
 from commands import registry
+from commands.declared import action_of
 
 log = logging.getLogger("chatops")
 
@@ -134,8 +135,8 @@ class Assistant:
 
     async def _build(self) -> None:
         enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
-        self.actions = registry.load()
-        self.configuration = LiveConfiguration(settings.config, self.actions, self.clock)
+        self.configuration = LiveConfiguration(settings.config, registry.load(), self.clock, action_of)
+        self.actions = self.configuration.actions
         self.database = await enter(SQLite(settings.database, on_commit_point=hook and commit_points(hook)))
         on_call, on_answer = hook and cluster_points(hook), self.metrics.cluster_answered
         self.clusters = await enter(

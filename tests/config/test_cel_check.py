@@ -16,7 +16,7 @@ from tests.config.acme import ACTIONS, acme
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
     folder = acme(tmp_path_factory.mktemp("acme"))
-    return vocabulary(ACTIONS, load(folder, ACTIONS))
+    return vocabulary(ACTIONS, load(folder, ACTIONS).platform)
 
 
 RIGHT = [

@@ -11,7 +11,7 @@ from tests.config.acme import ACTIONS, EXAMPLE, acme
 
 @pytest.fixture(scope="module")
 def platform():
-    return load(EXAMPLE, ACTIONS)
+    return load(EXAMPLE, ACTIONS).platform
 
 
 def test_acme_has_its_environments_services_and_people(platform):
@@ -51,28 +51,30 @@ def test_rotas_and_escalations_are_kept_with_durations_in_seconds(platform):
 
 
 def test_the_group_platform_is_the_platform_team_when_nothing_else_is_said(tmp_path):
-    assert load(acme(tmp_path, ('operators: ["group:platform"]\n', "")), ACTIONS).operators == ("group:platform",)
+    assert load(acme(tmp_path, ('operators: ["group:platform"]\n', "")), ACTIONS).platform.operators == (
+        "group:platform",
+    )
 
 
 def test_nobody_is_the_platform_team_when_there_is_no_such_group(tmp_path):
     folder = acme(tmp_path, ('operators: ["group:platform"]\n', ""), ("  platform: {members", "  others: {members"))
-    assert load(folder, ACTIONS).operators == ()
+    assert load(folder, ACTIONS).platform.operators == ()
 
 
 def test_the_example_as_another_program_writes_it_means_the_same(platform, tmp_path):
     content = yaml.safe_load((EXAMPLE / "platform.yml").read_text())
     (tmp_path / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False, width=60))
-    again = load(tmp_path, ACTIONS)
+    again = load(tmp_path, ACTIONS).platform
     same = {"environments", "groups", "teams", "services", "operators", "rotas", "escalations", "channels"}
     assert again.model_dump(include=same) == platform.model_dump(include=same)
     assert [rule.when for rule in again.policies] == [rule.when for rule in platform.policies]
 
 
 def test_the_digest_names_the_content(tmp_path):
-    first = load(acme(tmp_path), ACTIONS).digest
-    assert first == load(acme(tmp_path), ACTIONS).digest
+    first = load(acme(tmp_path), ACTIONS).platform.digest
+    assert first == load(acme(tmp_path), ACTIONS).platform.digest
     assert len(first) == 64
-    assert first != load(acme(tmp_path, ("version: 1\n", "version: 1 # changed\n")), ACTIONS).digest
+    assert first != load(acme(tmp_path, ("version: 1\n", "version: 1 # changed\n")), ACTIONS).platform.digest
 
 
 def test_no_two_folders_share_a_digest_by_moving_bytes_between_name_and_content():
@@ -87,12 +89,12 @@ def test_what_a_config_map_mount_adds_is_not_read(tmp_path):
     acme(data)
     (tmp_path / "..data").symlink_to(data.name)
     (tmp_path / "platform.yml").symlink_to("..data/platform.yml")
-    assert load(tmp_path, ACTIONS).digest == load(EXAMPLE, ACTIONS).digest
+    assert load(tmp_path, ACTIONS).platform.digest == load(EXAMPLE, ACTIONS).platform.digest
 
 
 def test_five_thousand_services_are_read_whole(tmp_path):
     entry = "  svc-{0}: {{team: shop, workload: {{container: app}}, image: registry.acme.test/shop/svc-{0}}}\n"
     many = "".join(entry.format(number) for number in range(5000))
-    platform = load(acme(tmp_path, ("\nservices:\n", "\nservices:\n" + many)), ACTIONS)
+    platform = load(acme(tmp_path, ("\nservices:\n", "\nservices:\n" + many)), ACTIONS).platform
     assert len(platform.services) == 5006
     assert platform.services["svc-4999"].image == "registry.acme.test/shop/svc-4999"

@@ -30,7 +30,7 @@ async def cel():
     await evaluator.close()
 
 
-ACME = load(EXAMPLE, ACTIONS)
+ACME = load(EXAMPLE, ACTIONS).platform
 
 
 def asking(action="deploy", env="production", person=DANA, now=NOVEMBER, plan=None, **inputs):

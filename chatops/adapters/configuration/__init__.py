@@ -4,8 +4,8 @@ In the order of reading: ``folder`` (files), ``document`` (YAML), ``fields`` (on
 (the sections), ``platform`` (the whole), ``live`` (changes while running).
 """
 
-from chatops.adapters.configuration.folder import check, load
+from chatops.adapters.configuration.folder import Build, Loaded, check, load
 from chatops.adapters.configuration.live import LiveConfiguration
 from chatops.adapters.configuration.problems import ConfigurationError, Problem
 
-__all__ = ["ConfigurationError", "LiveConfiguration", "Problem", "check", "load"]
+__all__ = ["Build", "ConfigurationError", "LiveConfiguration", "Loaded", "Problem", "check", "load"]

@@ -1,31 +1,50 @@
-"""Reads a configuration folder: ``platform.yml``, and later ``actions/*.yml``."""
+"""Reads a configuration folder: ``platform.yml``, ``actions/*.yml`` and the ``manifests/`` that actions apply."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from chatops.adapters.configuration.actions import ACTIONS, MANIFESTS, ActionFiles
 from chatops.adapters.configuration.document import LARGEST, read_yaml
 from chatops.adapters.configuration.fields import Problems
 from chatops.adapters.configuration.platform import read_platform
 from chatops.adapters.configuration.problems import ConfigurationError, Problem
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Platform
+from chatops.kernel.declaration import Declaration
+from chatops.kernel.errors import PlatformError
 
 MAIN = "platform.yml"
+ENDINGS = (".yml", ".yaml")
+MOST_FILES = 2000
+
+Build = Callable[[Declaration], Action]  # commands.declared.action_of, handed in by who may import it
 
 
-def load(folder: Path, actions: Mapping[str, Action]) -> Platform:
-    """The platform that a folder describes. Raises ``ConfigurationError`` with every mistake."""
-    return parse(folder, read(folder), actions)
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a folder says: the platform, and every action by name, the declared ones after those that were handed in."""
+
+    platform: Platform
+    actions: Mapping[str, Action] = field(default_factory=dict)
 
 
-def check(folder: Path, actions: Mapping[str, Action]) -> list[Problem]:
+def load(folder: Path, actions: Mapping[str, Action], build: Build | None = None) -> Loaded:
+    """What a folder describes; without ``build`` its actions are checked but not made.
+
+    Raises ``ConfigurationError`` with every mistake.
+    """
+    return parse(folder, read(folder), actions, build)
+
+
+def check(folder: Path, actions: Mapping[str, Action], build: Build | None = None) -> list[Problem]:
     """Every mistake of a configuration folder; none: it can be loaded."""
     try:
-        load(folder, actions)
+        load(folder, actions, build)
     except ConfigurationError as error:
         return error.problems
     return []
@@ -33,8 +52,13 @@ def check(folder: Path, actions: Mapping[str, Action]) -> list[Problem]:
 
 def files(folder: Path) -> list[Path]:
     """The files that are the configuration, sorted; hidden ones (a ConfigMap's ``..data``) are not."""
-    found = [folder / MAIN, *(folder / "actions").glob("*.yml"), *(folder / "actions").glob("*.yaml")]
-    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+    inside = [*(folder / ACTIONS).glob("*"), *(folder / MANIFESTS).glob("**/*")]
+    found = [folder / MAIN, *(path for path in inside if path.suffix in ENDINGS)]
+    return sorted(path for path in found if path.is_file() and not _hidden(path.relative_to(folder)))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -48,6 +72,10 @@ def read(folder: Path) -> dict[str, bytes]:
         found = files(folder)
         if main not in found:
             raise _refused(main, _absent(folder))
+        if len(found) > MOST_FILES:
+            raise _refused(
+                folder, f"there are {len(found)} files in {ACTIONS} and {MANIFESTS}: at most {MOST_FILES}"
+            )
         return {path.relative_to(folder).as_posix(): _content(path) for path in found}
     except OSError as error:
         path = Path(error.filename) if error.filename else folder
@@ -84,21 +112,33 @@ def digest(contents: Mapping[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def parse(folder: Path, contents: Mapping[str, bytes], actions: Mapping[str, Action]) -> Platform:
-    """The platform of contents that were read. Raises ``ConfigurationError``."""
+def parse(
+    folder: Path, contents: Mapping[str, bytes], actions: Mapping[str, Action], build: Build | None = None
+) -> Loaded:
+    """What contents that were read say. Raises ``ConfigurationError``."""
     problems = Problems(str(folder / MAIN))
-    problems.found += [
-        Problem(str(folder / name), 1, "declared actions are not supported by this version: remove the file")
-        for name in contents
-        if name != MAIN
-    ]
+    declared = ActionFiles(folder, contents, actions)
     platform = Platform()
     try:
         document = read_yaml(contents[MAIN], problems.file)
     except ConfigurationError as error:
         problems.found += error.problems
+        declared.read(platform)  # its own mistakes are told along with why the platform cannot be read
     else:
-        platform = read_platform(document, actions, problems)
-    if problems.found:
-        raise ConfigurationError(problems.found)
-    return platform.model_copy(update={"digest": digest(contents)})
+        platform = read_platform(document, actions, problems, declared.read)
+    if found := [*problems.found, *declared.problems]:
+        raise ConfigurationError(found)
+    made = _made(build, declared.found) if build is not None else {}
+    return Loaded(platform.model_copy(update={"digest": digest(contents)}), {**actions, **made})
+
+
+def _made(build: Build, declarations: Iterable[Declaration]) -> dict[str, Action]:
+    made, problems = {}, []
+    for one in declarations:
+        try:
+            made[one.name] = build(one)
+        except (PlatformError, ValueError) as error:
+            problems.append(Problem(one.where, 1, f"action {one.name}: {error}"))
+    if problems:
+        raise ConfigurationError(problems)
+    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from pathlib import Path
 
 from chatops.adapters.configuration import folder as disk
@@ -21,19 +21,28 @@ Signature = tuple[tuple[str, int, int, int], ...]
 class LiveConfiguration:
     """Implements ``kernel.ports.Configuration``; loads at once. Raises ``ConfigurationError``."""
 
-    def __init__(self, folder: Path, actions: Mapping[str, Action], clock: Clock, *, every: float = 2.0) -> None:
+    def __init__(
+        self, folder: Path, actions: Mapping[str, Action], clock: Clock, build: disk.Build | None = None, *,
+        every: float = 2.0,
+    ) -> None:  # fmt: skip
         self._folder = folder
-        self._actions = actions
+        self._built_in = actions
+        self._build = build
         self._clock = clock
         self._every = every  # seconds between looks
         self._seen = signature(folder)  # before reading: a change in between is seen at the next look
-        self._platform = disk.load(folder, actions)
+        self._loaded = disk.load(folder, actions, build)
         self._refused: object = None  # the state that was refused last: its digest, or why it cannot be read
 
     @property
     def platform(self) -> Platform:
         """The last good configuration."""
-        return self._platform
+        return self._loaded.platform
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """Every action that there is now; whoever keeps this sees the newest at each look."""
+        return _Newest(lambda: self._loaded.actions)
 
     async def watch(
         self,
@@ -59,24 +68,46 @@ class LiveConfiguration:
         on_change: Callable[[Platform], Awaitable[None]],
         on_refused: Callable[[Sequence[Problem]], Awaitable[None]],
     ) -> None:
-        platform, problems, state = await asyncio.to_thread(self._look)
-        if platform is not None:
+        loaded, problems, state = await asyncio.to_thread(self._look)
+        if loaded is not None:
             self._refused = None
-            if platform.digest != self._platform.digest:
-                self._platform = platform
-                await _told(on_change(platform))
+            if loaded.platform.digest != self._loaded.platform.digest:
+                self._loaded = loaded
+                await _told(on_change(loaded.platform))
         elif state != self._refused:
             self._refused = state
             await _told(on_refused(problems))
 
-    def _look(self) -> tuple[Platform | None, Sequence[Problem], object]:
+    def _look(self) -> tuple[disk.Loaded | None, Sequence[Problem], object]:
         state: object = None
         try:
             contents = disk.read(self._folder)
             state = disk.digest(contents)
-            return disk.parse(self._folder, contents, self._actions), (), state
+            return disk.parse(self._folder, contents, self._built_in, self._build), (), state
         except ConfigurationError as error:
             return None, error.problems, state or tuple(error.problems)
+
+
+class _Newest(Mapping[str, Action]):
+    """A mapping that is looked up anew each time; going through it sees one state to its end."""
+
+    def __init__(self, now: Callable[[], Mapping[str, Action]]) -> None:
+        self._now = now
+
+    def __getitem__(self, name: str) -> Action:
+        return self._now()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def items(self) -> ItemsView[str, Action]:
+        return self._now().items()
+
+    def values(self) -> ValuesView[Action]:
+        return self._now().values()
 
 
 async def _told(telling: Awaitable[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chatops.adapters.configuration import catalog
@@ -12,6 +12,7 @@ from chatops.adapters.configuration.policies import policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
 from chatops.kernel.cel import vocabulary
+from chatops.kernel.declaration import Declaration
 from chatops.kernel.quorum import unsatisfiable
 
 KEYS = (
@@ -43,8 +44,14 @@ LATER = (
 OPERATORS = "platform"  # the group that is the platform team unless `operators` says otherwise
 
 
-def read_platform(document: Node, actions: Mapping[str, Action], problems: Problems) -> Platform:
-    """The platform of one document; every mistake is added to ``problems``, what is wrong is left out."""
+Declare = Callable[[Platform], tuple[Declaration, ...]]
+
+
+def read_platform(document: Node, actions: Mapping[str, Action], problems: Problems, declare: Declare) -> Platform:
+    """The platform of one document; every mistake is added to ``problems``, what is wrong is left out.
+
+    ``declare`` reads the declared actions once it is known what exists, and before the rules that speak of them.
+    """
     if document.value is None:
         problems.add(1, "the file is empty: start from examples/acme/platform.yml")
         return Platform()
@@ -60,7 +67,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
         operators = (f"group:{OPERATORS}",)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})
-    found = policies(root, known, vocabulary(actions, named))
+    found = policies(root, known, vocabulary(actions, named, declare(named)))
     rules = tuple(rule for rule, _ in found.values())
     platform = platform.model_copy(update={"operators": operators, "policies": rules})
     _environments(root, platform.environments)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from chatops.kernel.action import Action, InputKind
 from chatops.kernel.catalog import Platform
+from chatops.kernel.declaration import Declaration, DeclaredInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,33 +131,99 @@ class Vocabulary:
         return replace(self, variables={**self.variables, **more})
 
 
-def vocabulary(actions: Mapping[str, Action], platform: Platform | None = None) -> Vocabulary:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the catalog's names are compared with; any text while there is no catalog."""
+
+    envs: Type
+    tiers: Type
+    services: Type
+    teams: Type
+    groups: Type
+
+    @classmethod
+    def of(cls, platform: Platform | None) -> _Names:
+        p = platform or Platform()
+        return cls(
+            envs=one_of("environment", p.environments),
+            tiers=one_of("tier", (e.tier for e in p.environments.values())),
+            services=one_of("service", p.services),
+            teams=one_of("team", p.teams),
+            groups=one_of("group", p.groups),
+        )
+
+
+def _around(names: _Names, platform: Platform | None) -> dict[str, Type]:
+    """What every expression about a request may speak of."""
+    groups, teams = list_of(names.groups), list_of(names.teams)
+    return {
+        "env": record(name=names.envs, tier=names.tiers, namespace=STRING, cluster=STRING),
+        "service": record(name=names.services, team=names.teams, labels=_labels(platform)),
+        "requester": record(email=STRING, name=STRING, groups=groups, teams=teams),
+        "now": TIMESTAMP,
+    }
+
+
+def vocabulary(
+    actions: Mapping[str, Action], platform: Platform | None = None, declared: Iterable[Declaration] = ()
+) -> Vocabulary:
     """The vocabulary of a policy: DESIGN.md's table of CEL variables.
 
     With ``platform``, names that are compared with must exist: environments, tiers, services, teams, groups.
     """
-    p = platform
-    envs = one_of("environment", p.environments) if p else STRING
-    services = one_of("service", p.services) if p else STRING
-    teams = one_of("team", p.teams) if p else STRING
-    groups = one_of("group", p.groups) if p else STRING
-    tiers = one_of("tier", (e.tier for e in p.environments.values())) if p else STRING
+    names = _Names.of(platform)
     change = record(object=STRING, field=STRING, before=DYN, after=DYN)
-    names = {InputKind.SERVICE: services, InputKind.ENVIRONMENT: envs}
+    kinds = {InputKind.SERVICE: names.services, InputKind.ENVIRONMENT: names.envs}
+    every: dict[str, tuple[str, Mapping[str, Type]]] = {
+        name: (action.risk, _inputs(action.inputs, kinds)) for name, action in actions.items()
+    }
+    every |= {one.name: (one.risk, _declared(one.inputs, names)) for one in declared}
     return Vocabulary(
         variables={
-            "env": record(name=envs, tier=tiers, namespace=STRING, cluster=STRING),
-            "action": record(
-                name=one_of("action", actions) if actions else STRING, risk=one_of("risk", ("read", "change", "danger"))
-            ),
+            **_around(names, platform),
+            "action": record(name=one_of("action", every), risk=one_of("risk", ("read", "change", "danger"))),
             "inputs": Type("inputs"),
-            "service": record(name=services, team=teams, labels=_labels(p)),
-            "requester": record(email=STRING, name=STRING, groups=list_of(groups), teams=list_of(teams)),
             "plan": record(changes=list_of(change), warnings=list_of(STRING)),
-            "now": TIMESTAMP,
         },
-        actions={name: (action.risk, _inputs(action.inputs, names)) for name, action in actions.items()},
+        actions=every,
     )
+
+
+def speech(inputs: Iterable[DeclaredInput], platform: Platform | None = None) -> Vocabulary:
+    """The vocabulary of a declared action's rules and templates; ``object`` and ``steps`` come with the step."""
+    names = _Names.of(platform)
+    request = record(id=STRING, name=STRING)
+    return Vocabulary({**_around(names, platform), "inputs": record(**_declared(inputs, names)), "request": request})
+
+
+def _declared(inputs: Iterable[DeclaredInput], names: _Names) -> dict[str, Type]:
+    """How CEL sees the inputs of a declared action, and the reason that every change has."""
+    return {**{one.name: _declared_type(one, names) for one in inputs}, "reason": STRING}
+
+
+def _declared_type(one: DeclaredInput, names: _Names) -> Type:
+    named = {"service": names.services, "environment": names.envs, "team": names.teams}
+    empty = {"text": STRING, "person": STRING, "version": STRING, "boolean": BOOL, **named}
+    if one.type in empty:
+        return empty[one.type]  # absent, it is "" or false
+    if one.type == "choice":
+        chosen = _chosen(one)
+        return list_of(chosen) if one.several else chosen
+    may_be_null = (not one.required or one.show_when) and one.default is None and not one.default_from
+    kinds = {"integer": INT, "number": DOUBLE, "duration": DURATION, "datetime": TIMESTAMP}
+    return DYN if may_be_null else kinds[one.type]
+
+
+def _chosen(one: DeclaredInput) -> Type:
+    """What CEL sees of a choice: the value on the right of its option."""
+    if one.options_from is not None:
+        return DYN if not one.options_from.kind else STRING
+    values = list(one.options.values())
+    if all(isinstance(value, str) for value in values):
+        return one_of(f"value of {one.name}", values)
+    kinds = {bool: BOOL, int: INT, float: DOUBLE}
+    types = {kinds.get(type(value), DYN) for value in values}
+    return types.pop() if len(types) == 1 else DYN
 
 
 def _labels(platform: Platform | None) -> Type:
