@@ -10,11 +10,42 @@ from importlib.metadata import EntryPoint, entry_points
 
 from chatops.kernel.action import Action, inputs_of
 from chatops.kernel.errors import PlatformError
-from commands import deploy, help, pause, requests, restart, resume, rollback, scale, status, why
+from commands import (
+    deploy,
+    help,
+    pause,
+    requests,
+    restart,
+    resume,
+    rollback,
+    scale,
+    secret_confirm,
+    secret_list,
+    secret_rotate,
+    secret_set,
+    status,
+    why,
+)
 
 GROUP = "platform_chatops.actions"
 BUILT_IN = tuple(
-    module.RECORD for module in (deploy, rollback, restart, scale, status, requests, why, help, pause, resume)
+    module.RECORD
+    for module in (
+        deploy,
+        rollback,
+        restart,
+        scale,
+        status,
+        secret_set,
+        secret_rotate,
+        secret_list,
+        secret_confirm,
+        requests,
+        why,
+        help,
+        pause,
+        resume,
+    )
 )
 
 

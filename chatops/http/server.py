@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chatops.adapters.metrics import Metrics
+from chatops.http.pages import PageHandlers
 from chatops.http.refusals import refused
 from chatops.http.slack import App, SlackEvents, not_here
 from chatops.kernel.errors import PlatformError
@@ -42,6 +43,7 @@ class HttpServer:
         metrics: Metrics,
         missing: Missing,
         *,
+        pages: PageHandlers | None = None,
         count: Callable[[], Awaitable[None]] = _nothing,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -59,6 +61,8 @@ class HttpServer:
                 web.get("/metrics", self._show_metrics),
             ]
         )
+        if pages is not None:
+            self.web.add_routes([web.get("/page/{token}", pages.show), web.post("/page/{token}", pages.give)])
         self._runner: web.AppRunner | None = None
         self.address = ""
 

@@ -216,6 +216,13 @@ class Questions(Protocol):
         """Requests as rows: id, title, state, by, at, link; newest first, at most 20."""
         ...
 
+    async def confirm_page(self, person: Person, request: int, code: str, mine: bool) -> str:
+        """Whether the browser that shows this code is the person's; returns a sentence.
+
+        Raises ``Refused`` for everybody but the requester, ``TooLate`` when the page is gone.
+        """
+        ...
+
     async def pause(self, person: Person, paused: bool, reason: str) -> str:
         """Stops or resumes new writes.
 
@@ -228,6 +235,7 @@ Planner = Callable[[Any, Context], Awaitable[Plan]]
 Applier = Callable[[Plan, ClusterWriter], Awaitable[Outcome]]
 Answerer = Callable[[Any, Context], Awaitable[Answer]]
 Check = Callable[[Any, Platform], None]
+Giver = Callable[[Plan, str, ClusterWriter], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,4 +257,6 @@ class Action:
     operators_only: bool = False
     rules: tuple[Rule, ...] = ()  # what the inputs have to fulfil together
     variables: Callable[[Any], dict[str, Any]] | None = None  # how CEL sees the inputs; default: as they are
+    give: Giver | None = None  # instead of apply: writes a value that a person gives on a one-time page
+    hidden: bool = False  # asked for by buttons alone: in no list, no help
     pinned: str = ""  # what a request keeps, so that it goes on with the version it began with

@@ -137,6 +137,10 @@ class ClusterReader(Protocol):
         """The live object as the API gives it."""
         ...
 
+    async def metadata(self, ref: ObjectRef) -> dict[str, Any] | None:
+        """The live object with nothing but its ``metadata``, for what must not be read."""
+        ...
+
     async def find(self, api_version: str, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         """Live objects by label selector."""
         ...

@@ -18,6 +18,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.requests.pages import Pages
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused, set_paused
 from chatops.requests.planning import Planner, team_of
@@ -48,6 +49,7 @@ class Answers:
     planner: Planner
     configuration: Configuration
     clock: Clock
+    pages: Pages
     cards: Cards = lambda tx, names: {}
     _allowed: dict[tuple[Any, ...], tuple[Action, ...]] = field(default_factory=dict)
 
@@ -66,6 +68,8 @@ class Answers:
         return self._allowed[key]
 
     async def _may(self, person: Person, action: Action, platform: Platform) -> bool:
+        if action.hidden:
+            return False
         if action.operators_only:
             return is_operator(person, platform)
         if action.risk == "read":
@@ -122,6 +126,10 @@ class Answers:
             return False
         asked = [source for ask in asks for source in ask.sources]
         return bool(sources_of(person, asked, team_of(request, self.configuration), platform))
+
+    async def confirm_page(self, person: Person, request: int, code: str, mine: bool) -> str:
+        """The requester's word on who opened a one-time page."""
+        return await self.pages.confirm(request, code, person, mine=mine)
 
     async def pause(self, person: Person, paused: bool, reason: str) -> str:
         """Stops or resumes new writes; for the platform team."""

@@ -20,6 +20,8 @@ from chatops.kernel.errors import ClusterError, Conflict, PlatformError, Unavail
 from chatops.kernel.plan import ObjectRef, Plan, Write
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Database, Tx
 from chatops.kernel.rollout import Rollout
+from chatops.requests import pages
+from chatops.requests.pages import Pages
 from chatops.requests.planning import Planner
 from chatops.requests.register import Register
 from commands.watching import diagnose, watch_rollout
@@ -40,11 +42,15 @@ class Runner:
     clusters: Clusters
     configuration: Configuration
     clock: Clock
+    pages: Pages
 
     async def run(self, request: Request) -> None:
         """The next step of a running request."""
         if request.step == "writing":
             await self._write(request)
+            return
+        if request.step == pages.STEP:
+            await self.pages.wait(request)
             return
         failed = await self._watch(request, _plan(request).watch)
         if failed is None:
@@ -71,6 +77,9 @@ class Runner:
 
     async def _write(self, request: Request) -> None:
         action, plan = self.actions[request.action], _plan(request)
+        if action.give is not None:
+            await self.pages.ask(request)
+            return
         if action.apply is None:
             raise TypeError(f"{request.action} has nothing to apply")
         if self.clock.now() - request.started_at > START_WITHIN:

@@ -30,6 +30,7 @@ OnAnswer = Callable[[str, str, float], None]  # verb; "ok", the status, or "away
 Query = Sequence[tuple[str, str]]
 AGAIN = frozenset({429, 500, 502, 503, 504})
 JSON = "application/json"
+ACCEPT = "application/json, */*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,14 @@ class Connection:
         self._slots = asyncio.Semaphore(patience.at_once)
 
     async def json(
-        self, verb: str, thing: str, method: str, path: str, query: Query = (), body: Any = None, content: str = JSON
-    ) -> dict[str, Any]:
+        self, verb: str, thing: str, method: str, path: str, query: Query = (), body: Any = None, content: str = JSON,
+        *, accept: str = ACCEPT,
+    ) -> dict[str, Any]:  # fmt: skip
         """Calls the API and returns the object it answers with.
 
         Raises ``Unavailable`` or a ``ClusterError``.
         """
-        answer = await self._call(verb, thing, method, path, query, body, content)
+        answer = await self._call(verb, thing, method, path, query, body, content, accept)
         try:
             found = json.loads(answer)
         except ValueError as error:
@@ -121,7 +123,7 @@ class Connection:
             self._client = None
 
     async def _call(
-        self, verb: str, thing: str, method: str, path: str, query: Query, body: Any, content: str
+        self, verb: str, thing: str, method: str, path: str, query: Query, body: Any, content: str, accept: str = ACCEPT
     ) -> bytes:
         renewed = False
         pause = self.patience.pause
@@ -129,7 +131,7 @@ class Connection:
             last = attempt == self.patience.tries
             self._on_call(f"before {verb}", thing)
             try:
-                answer, read = await self._once(verb, method, path, query, body, content)
+                answer, read = await self._once(verb, method, path, query, body, content, accept)
             except aiohttp.ClientError as error:
                 if last or isinstance(error, aiohttp.ClientSSLError | aiohttp.InvalidURL):
                     raise self._silent(error) from error
@@ -156,7 +158,7 @@ class Connection:
         raise Unavailable(f"the cluster {self.name} does not accept our credentials")
 
     async def _once(
-        self, verb: str, method: str, path: str, query: Query, body: Any, content: str
+        self, verb: str, method: str, path: str, query: Query, body: Any, content: str, accept: str
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         """One exchange; raises aiohttp's errors for what may be tried again, ``Unavailable`` for time-outs."""
         limits = aiohttp.ClientTimeout(total=self.patience.total, sock_connect=self.patience.connect)
@@ -165,7 +167,7 @@ class Connection:
                 await self._slots.acquire()
             try:
                 with self._timed(verb) as timed:
-                    answer = await self._send(method, path, query, body, content, limits)
+                    answer = await self._send(method, path, query, body, content, limits, accept)
                     read = await answer.read()
                     timed.answered(answer)
                     return answer, read
@@ -175,10 +177,11 @@ class Connection:
             raise self._silent(error) from error
 
     async def _send(
-        self, method: str, path: str, query: Query, body: Any, content: str, limits: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+        self, method: str, path: str, query: Query, body: Any, content: str, limits: aiohttp.ClientTimeout,
+        accept: str = ACCEPT,
+    ) -> aiohttp.ClientResponse:  # fmt: skip
         client = await self._ready()
-        headers = {"Accept": "application/json, */*", "Content-Type": content}
+        headers = {"Accept": accept, "Content-Type": content}
         _, url, headers, body, _ = await client.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )

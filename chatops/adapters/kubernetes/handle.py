@@ -20,6 +20,8 @@ from chatops.kernel.plan import ObjectRef, Write
 
 PAGE = 500
 LOG_BYTES = 64 * 1024
+# https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-metadata
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Reader:
@@ -42,6 +44,14 @@ class Reader:
         query = [("labelSelector", selector)] if selector else []
         found = await self._list(api_version, kind, namespace, query)
         return [{"apiVersion": api_version, "kind": kind, **one} for one in found]
+
+    async def metadata(self, ref: ObjectRef) -> dict[str, Any] | None:
+        """The live object's metadata alone, or None: what a Secret holds is not even transferred."""
+        path = await self._path(ref)
+        try:
+            return await self._connection.json("get", str(ref), "GET", path, accept=_METADATA)
+        except NotFound:
+            return None
 
     async def events(self, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
         """Events about one object, oldest first."""

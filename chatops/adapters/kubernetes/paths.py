@@ -13,6 +13,7 @@ BUILT_IN = {
     ("v1", "Pod"): "pods",
     ("v1", "Event"): "events",
     ("v1", "Namespace"): "namespaces",
+    ("v1", "Secret"): "secrets",
     ("apps/v1", "Deployment"): "deployments",
     ("apps/v1", "ReplicaSet"): "replicasets",
     ("apps/v1", "StatefulSet"): "statefulsets",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +169,7 @@ class Front:
         if verb == "watch":
             return await self.watches.answer(request, resource, target.namespace)
         if verb == "list":
-            return as_json(answer_list(self.api.store, resource, target.namespace, request.query))
+            return as_json(_asked_for(request, answer_list(self.api.store, resource, target.namespace, request.query)))
         namespace = target.namespace if resource.namespaced else ""
         if verb == "get" and target.sub == "log":
             return await answer_log(self.api, request, namespace, target.name)
@@ -199,7 +200,7 @@ class Front:
             raw = await request.read() if verb != "get" else b""
             return as_json(answer_scale(self.api, resource, namespace, name, verb, _media(request), raw, ask))
         if verb == "get":
-            return as_json(_shown(resource, self.api.get(resource, namespace, name)))
+            return as_json(_asked_for(request, _shown(resource, self.api.get(resource, namespace, name))))
         if sub == "eviction":
             return as_json(evict(self.api, namespace, name, await _body(request), ask), 201)
         if verb in ("delete", "deletecollection"):
@@ -245,6 +246,26 @@ class Front:
             details["group"] = resource.group
         body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
         return as_json(body)
+
+
+_METADATA_ONLY = re.compile(r"application/json\s*;\s*as=PartialObjectMetadata(List)?\s*;\s*g=meta\.k8s\.io\s*;\s*v=v1")
+
+
+def _asked_for(request: web.Request, found: Obj) -> Obj:
+    """Only the metadata where that was asked for.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-metadata
+    """
+    if not _METADATA_ONLY.search(request.headers.get("Accept", "")):
+        return found
+    if "items" not in found:
+        return _metadata_of(found)
+    items = [_metadata_of(item) for item in found["items"]]
+    return {**found, "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "items": items}
+
+
+def _metadata_of(found: Obj) -> Obj:
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": found["metadata"]}
 
 
 def _verb(request: web.Request, target: Target) -> str:
