@@ -14,7 +14,7 @@ from chatops.kernel.errors import Refused
 
 WAYS = (
     "Type `/platform` alone for buttons, or an action alone for its form.",
-    "In a thread, where commands don't work, mention me with the same line.",
+    "In a thread, where commands don't work, mention me with the same line; in our direct messages, just type it.",
 )
 
 

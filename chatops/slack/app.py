@@ -131,6 +131,7 @@ def _bind(app: App, on: Listeners, guard: Guard) -> None:
     app.shortcut(ids.SHORTCUT)(guard(on.shortcut, "shortcut"))
     app.shortcut(ids.MESSAGE_SHORTCUT)(guard(on.shortcut, "shortcut"))
     app.event("app_mention")(guard(on.mention, "event"))
+    app.event("message")(guard(on.direct, "event"))
     app.event("app_home_opened")(guard(on.home_opened, "event"))
     # Whatever else: an event without a listener would be sent again and again, a click would show a warning sign.
     app.event(ANYTHING)(guard(on.nothing, "event"))

@@ -63,6 +63,14 @@ class Listeners:
             await self._accept_line(f"event:{body['event_id']}", where, text)
         await ack()
 
+    async def direct(self, ack: AsyncAck, body: Body) -> None:
+        """A line typed in our direct messages, where nobody needs to be mentioned."""
+        where = payloads.of_direct(body)
+        if where is not None and where.user != self.home.bot_user_id:
+            text = without_mention(str((body.get("event") or {}).get("text") or ""), self.home.bot_user_id)
+            await self._accept_line(f"event:{body['event_id']}", where, text)
+        await ack()
+
     async def line_button(self, ack: AsyncAck, body: Body) -> None:
         """A button that runs its line; a double click on a change asks for it once."""
         click = payloads.click_of(body)

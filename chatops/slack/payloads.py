@@ -6,7 +6,7 @@ https://docs.slack.dev/reference/interaction-payloads
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chatops.kernel.masking import mask
@@ -69,6 +69,19 @@ def of_event(body: Json) -> Where:
         thread_ts=str(event.get("thread_ts") or event.get("ts") or ""),
         visible=True,
     )
+
+
+def of_direct(body: Json) -> Where | None:
+    """A line typed in our direct messages, answered beside it; None for what no person said there.
+
+    Edits, joined people and files come as messages with a subtype, an app's own with its ``bot_id``:
+    https://docs.slack.dev/reference/events/message
+    """
+    event = body.get("event") or {}
+    said = event.get("user") and not (event.get("subtype") or event.get("bot_id") or event.get("hidden"))
+    if event.get("channel_type") != "im" or not said:
+        return None
+    return replace(of_event(body), thread_ts=str(event.get("thread_ts") or ""))
 
 
 def of_interaction(body: Json) -> Where:

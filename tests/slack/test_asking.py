@@ -10,9 +10,11 @@ import pytest
 
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Refused, Unavailable
+from chatops.slack import payloads
 from tests.slack.desk import desk
 
 LINE = "deploy checkout 1.4.2 production because fixes the cart"
+DIRECT = "@platform"
 VALUES = {"service": "checkout", "version": "1.4.2", "environment": "production", "reason": "fixes the cart"}
 
 
@@ -179,6 +181,48 @@ async def test_a_mention_in_a_thread_asks_and_links_the_card_in_that_thread(tmp_
         assert values == VALUES
         assert place["thread_ts"] == card.ts
         await acme.lee.sees("platform-requests", "its card is in", thread=card.ts)
+
+
+async def test_a_line_typed_to_the_app_itself_works_like_a_command_and_is_answered_there(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        await acme.card()
+        acme.road.plan("ask", lambda *_: acme.asked())
+        typed = await acme.dana.types(LINE, channel=DIRECT)
+        answer = await acme.dana.sees(DIRECT, "R-1042 Deploy", "its card is in #platform-requests")
+        assert "thread_ts" not in answer.message
+        [(_, values, _, _, place)] = acme.road.called("ask")
+        assert (values, place["channel"]) == (VALUES, typed.channel)
+        await acme.dana.types("deploy checkout", channel=DIRECT)
+        missing = await acme.dana.sees(DIRECT, "Deploy needs Version and Environment too")
+        await missing.click("Open the form")
+        await (await acme.dana.modal("Deploy")).close()
+        thread = await acme.dana.types("delpoy", channel=DIRECT, thread=answer)
+        await acme.dana.sees(DIRECT, "Did you mean deploy?", thread=answer.ts)
+        assert thread.message["thread_ts"] == answer.ts
+
+
+async def test_in_direct_messages_only_what_a_person_says_anew_is_a_line(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        acme.road.plan("first_page", Answer("What you can do", ("words",)))
+        await acme.dana.types("@platform", channel=DIRECT)
+        answer = await acme.dana.sees(DIRECT, "What you can do")
+        opened = await acme.client.conversations_open(users="U0DANA")
+        await acme.client.chat_postMessage(channel=opened["channel"]["id"], text="deploy checkout 1.4.2 production")
+        await acme.client.chat_update(channel=answer.channel, ts=answer.ts, text="deploy checkout 1.4.2 staging")
+        await acme.dana.types("deploy checkout 1.4.2 staging", channel="general")
+        await acme.quiet()
+        assert len(await acme.rows("SELECT key FROM inbox WHERE kind = 'line'")) == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"subtype": "message_changed"}, {"subtype": "file_share"}, {"bot_id": "B1"}, {"hidden": True}, {"user": ""},
+     {"user": None}, {"channel_type": "channel"}, {"channel_type": "mpim"}],
+)  # fmt: skip
+def test_what_no_person_typed_in_direct_messages_is_no_line(event: dict[str, Any]) -> None:
+    said = {"type": "message", "channel": "D1", "channel_type": "im", "user": "U0DANA", "ts": "1.0", "text": "help"}
+    assert payloads.of_direct({"event": said}) is not None
+    assert payloads.of_direct({"event": said | event}) is None
 
 
 async def test_the_shortcut_on_a_message_asks_in_its_thread(tmp_path: Path) -> None:

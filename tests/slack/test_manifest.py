@@ -80,6 +80,14 @@ def test_events_home_and_socket_mode_are_on() -> None:
     assert MANIFEST["features"]["app_home"]["home_tab_enabled"]
 
 
+def test_people_can_type_to_the_app_and_the_app_hears_it() -> None:
+    home, scopes = MANIFEST["features"]["app_home"], MANIFEST["oauth_config"]["scopes"]["bot"]
+    assert home["messages_tab_enabled"]
+    assert not home["messages_tab_read_only_enabled"]
+    assert "message.im" in MANIFEST["settings"]["event_subscriptions"]["bot_events"]
+    assert {"im:history", "im:write"} <= set(scopes)
+
+
 def test_slacks_limits_on_manifests_are_kept() -> None:
     """https://docs.slack.dev/reference/app-manifest"""
     about = MANIFEST["display_information"]
