@@ -14,7 +14,8 @@ import pytest
 
 from chatops.adapters.configuration.folder import check, load
 from chatops.cli import cli
-from chatops.kernel.cel.types import FUNCTIONS, METHODS, vocabulary
+from chatops.kernel.cel import vocabulary
+from chatops.kernel.cel.types import FUNCTIONS, METHODS
 from commands import registry
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links, prose, table
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from chatops.kernel.cel.check import CelMistake, check, possible, spoken_of
+from chatops.kernel.cel.leaf import LeafError, Part, has_cel, parts
+from chatops.kernel.cel.speech import catalog_variables, speech, vocabulary
 from chatops.kernel.cel.types import (
     BOOL,
     DYN,
@@ -20,7 +22,6 @@ from chatops.kernel.cel.types import (
     list_of,
     map_of,
     record,
-    vocabulary,
 )
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.ports import EvaluateAll
@@ -35,13 +36,19 @@ __all__ = [
     "CelMistake",
     "EvaluateAll",
     "Evaluator",
+    "LeafError",
+    "Part",
     "Type",
     "Vocabulary",
+    "catalog_variables",
     "check",
+    "has_cel",
     "list_of",
     "map_of",
+    "parts",
     "possible",
     "record",
+    "speech",
     "spoken_of",
     "vocabulary",
 ]

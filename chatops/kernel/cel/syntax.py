@@ -18,7 +18,7 @@ RESERVED = re.compile(
     r"as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while|in"
 )
 
-_TOKENS = re.compile(
+TOKENS = re.compile(
     r"""
     (?P<space>(?:[ \t\r\n\f]|//[^\n]*)+)
   | (?P<string>(?:[rR][bB]?|[bB][rR]?)?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}
@@ -161,7 +161,7 @@ def parse(source: str) -> Node:
 def _tokens(source: str) -> Iterator[Token]:
     at = 0
     while at < len(source):
-        found = _TOKENS.match(source, at)
+        found = TOKENS.match(source, at)
         if found is None:
             raise CelSyntaxError(at, *_strange(source, at))
         kind = found.lastgroup or ""
