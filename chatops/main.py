@@ -37,17 +37,17 @@ from chatops.points import OnPoint, cluster_points, commit_points, slack_points
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
 from chatops.requests.pages import Pages
+from chatops.requests.pages import prune as forget_pages
 from chatops.requests.planning import Planner
 from chatops.requests.questions import Answers
 from chatops.requests.register import Register
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
-from chatops.slack import front
+from chatops.slack import front, intake, posts
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SLACK, SlackClient
 from chatops.slack.directory import Home
 from chatops.slack.homes import Homes
-from chatops.slack.intake import prune
 from chatops.slack.messenger import Messenger
 from chatops.slack.permalinks import Permalinks
 from chatops.slack.rendering import renderers
@@ -58,6 +58,7 @@ from commands.declared import action_of
 log = logging.getLogger("chatops")
 
 LISTEN = "127.0.0.1:8080"
+MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
 
 
@@ -204,7 +205,7 @@ class Assistant:
             self._stack.push_async_callback(socket.close)
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self._prune, "interval", hours=1, max_instances=1, coalesce=True)
+        scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
         scheduler.start()
         readiness.came_up("scheduler")
         self._stack.callback(scheduler.shutdown, wait=False)
@@ -241,8 +242,12 @@ class Assistant:
     def _public_url(self) -> str:
         return self.settings.public_url or self.http.address
 
-    async def _prune(self) -> None:
-        await self.database.write(prune, self.clock.now())
+    async def forget(self) -> None:
+        """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
+        for prune in (intake.prune, posts.prune, forget_pages):
+            for _ in range(MOST_PRUNINGS):
+                if not await self.database.write(prune, self.clock.now()):
+                    break
 
     async def _changed(self, platform: Platform) -> None:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])

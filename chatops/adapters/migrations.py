@@ -273,6 +273,15 @@ def m010_objects(db: Database) -> None:
     db.execute("CREATE INDEX objects_due ON objects (look_at) WHERE removed_at = 0 AND look_at > 0")
 
 
+@migrations()
+def m011_old_posts(db: Database) -> None:
+    """Finds the messages that may be forgotten without a look at those that are kept: cards, and what is to be sent."""
+    db.execute(
+        "CREATE INDEX posts_old ON posts (updated_at) "
+        "WHERE wanted = sent AND kind IN ('answer', 'asked', 'end', 'note', 'notice')"
+    )
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

@@ -26,9 +26,14 @@ VALUES (:key, :kind, :body, :now, NULL, 1, '') ON CONFLICT (key) DO NOTHING
 DONE = "UPDATE inbox SET done_at = :now, error = :error WHERE key = :key AND done_at IS NULL"
 WAITING = "SELECT key, kind, body, received_at, tries FROM inbox WHERE done_at IS NULL ORDER BY received_at"
 TRIED = "UPDATE inbox SET tries = tries + 1 WHERE key = :key"
-PRUNE = "DELETE FROM inbox WHERE done_at IS NOT NULL AND done_at < :before"
+PRUNE = """
+DELETE FROM inbox WHERE key IN (
+    SELECT key FROM inbox WHERE done_at IS NOT NULL AND done_at < :before ORDER BY done_at LIMIT :limit
+)
+"""
 
 KEPT = 7 * 86400.0  # seconds a done row guards against a late repetition
+AT_ONCE = 500  # rows deleted in one transaction, for others wait behind it
 MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
 
 
@@ -53,8 +58,8 @@ def done(tx: Tx, key: str, now: float, error: str = "") -> None:
 
 
 def prune(tx: Tx, now: float) -> int:
-    """Forgets rows that were done a week ago; returns how many."""
-    return tx.run(PRUNE, before=now - KEPT)
+    """Forgets rows that were done a week ago; returns how many, none when that was all."""
+    return tx.run(PRUNE, before=now - KEPT, limit=AT_ONCE)
 
 
 def _add(tx: Tx, key: str, kind: str, body: str, now: float) -> bool:

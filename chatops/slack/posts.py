@@ -62,6 +62,18 @@ UPDATE posts SET response_url = '', channel = '', channel_id = '', thread_of = '
 WHERE id = :id
 """
 AGAIN = "UPDATE posts SET wanted = wanted + 1 WHERE id = :id AND ts <> '' AND wanted = sent RETURNING *"
+# What nobody wants again, a while after it was said. Cards and the approvers' replies have buttons: a click on them,
+# years later, shows them again, and without their row they would be posted anew. Kinds not named here are kept, too.
+PRUNE = """
+DELETE FROM posts WHERE id IN (
+    SELECT id FROM posts
+    WHERE wanted = sent AND kind IN ('answer', 'asked', 'end', 'note', 'notice') AND updated_at < :before
+        AND subject NOT IN (SELECT CAST(id AS TEXT) FROM requests WHERE ended_at = 0)
+    ORDER BY updated_at LIMIT :limit
+)
+"""
+KEPT = 30 * 86400.0  # seconds
+AT_ONCE = 500  # rows deleted in one transaction, for others wait behind it
 
 
 @dataclass(slots=True)
@@ -230,6 +242,11 @@ def again(tx: Tx, post_ids: Iterable[str]) -> list[Wanted]:
     """Wants these posts once more, where they stand, to repair what Slack may show wrong."""
     rows = (tx.one(AGAIN, id=post_id) for post_id in post_ids)
     return [_wanted(row) for row in rows if row is not None]
+
+
+def prune(tx: Tx, now: float) -> int:
+    """Forgets old messages that are only said once; returns how many, none when that was all."""
+    return tx.run(PRUNE, before=now - KEPT, limit=AT_ONCE)
 
 
 def hash_of(message: Message) -> str:

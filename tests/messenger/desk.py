@@ -23,6 +23,7 @@ from tests.support.clock import MovableClock
 ACME = Path(__file__).parents[2] / "examples" / "acme" / "slack.yml"
 REQUESTS, DEPLOYS, SHOP = "C0REQUESTS", "C0DEPLOYS", "C0SHOP"
 BOT = SlackApp().bot_user_id
+KINDS = ("card", "request", "approvers", "incident", "notice", "note", "end", "answer", "asked")
 Json = dict[str, Any]
 
 
@@ -95,7 +96,7 @@ class Desk:
 
     def start(self) -> None:
         """Starts a messenger on what is in the database."""
-        renderers = {"card": self._render, "broken": self._broken}
+        renderers = {**dict.fromkeys(KINDS, self._render), "broken": self._broken}
         self.flying = 0
         self.messenger = Messenger(
             self.database,

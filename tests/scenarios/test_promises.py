@@ -148,3 +148,25 @@ async def set_image(house: House, version: str) -> None:
     """A person sets the version by hand."""
     containers = [{"name": "app", "image": f"{CHECKOUT}:{version}"}]
     await house.edit("checkout", {"spec": {"template": {"spec": {"containers": containers}}}}, manager="kubectl-set")
+
+
+async def test_a_click_on_a_card_of_long_ago_is_answered_and_the_card_stands_once(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    reply = await card.thread("Lee")
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=10)
+    await house.quiet()
+    await house.later(60 * 86400)
+    await house.assistant.forget()
+    kinds = {row["kind"] for row in await house.rows("SELECT kind FROM posts")}
+    assert kinds == {"request", "approvers"}
+    assert await house.rows("SELECT 1 AS one FROM inbox") == []
+    await card.click("Approve", stale=True)
+    await house.lee.sees(REQUESTS, "R-1001 is done; approved by Lee.")
+    await reply.click("Approve", stale=True)
+    await house.quiet()
+    await house.lee.catches_up()
+    where = house.lee.messages[house.lee.channel_id(REQUESTS)].values()
+    assert sum("fixes the cart" in str(one) for one in where) == 1
+    assert (await house.rows("SELECT count(*) AS n FROM posts WHERE kind IN ('request', 'approvers')"))[0]["n"] == 2
