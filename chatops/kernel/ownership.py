@@ -77,6 +77,20 @@ def drift(live: Mapping[str, Any], now: datetime, would: Mapping[str, Any] | Non
     return tuple(dict.fromkeys(said))
 
 
+def made_by(live: Mapping[str, Any], manager: str, *, alone: bool = False) -> bool:
+    """Whether ``manager``'s apply brought the object into being: nobody else had written to it before.
+
+    Times are whole seconds, and applying the same once more leaves an entry's time as it is. ``alone``: nobody but us
+    may have written to it yet, which must hold for the answer to the very first apply.
+    """
+    entries = [entry for entry in _entries(live) if not entry.get("subresource")]
+    ours = [one for one in entries if one.get("manager") == manager and one.get("operation") == "Apply"]
+    if not ours or (_time(ours[0]) - moment(live["metadata"].get("creationTimestamp"))).total_seconds() > 1:
+        return False
+    others = [one for one in entries if one not in ours and one.get("manager") not in CONTROLLERS]
+    return not others if alone else all(_time(one) >= _time(ours[0]) for one in others)
+
+
 def fields_of(entry: Mapping[str, Any]) -> frozenset[str]:
     """The leaf fields of one entry of ``managedFields``, as ``kernel.diff`` writes paths."""
     return frozenset(_leaves(entry.get("fieldsV1") or _EMPTY, "", ""))

@@ -174,6 +174,10 @@ class ClusterWriter(ClusterReader, Protocol):
         """
         ...
 
+    async def delete(self, ref: ObjectRef, uid: str) -> None:
+        """Removes the object with this uid; that it is gone, or another one of its name there, is success."""
+        ...
+
 
 class Clusters(Protocol):
     """A cluster for each environment."""

@@ -16,9 +16,10 @@ from approvals import store
 from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request, State
 from chatops.kernel.accidents import recorded
+from chatops.kernel.course import nothing_to_do
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
-from chatops.requests.pause import paused
+from chatops.requests.pause import Later, paused_by
 from chatops.requests.planning import Made, Planner
 from chatops.requests.register import Register
 from chatops.requests.run import Runner
@@ -26,14 +27,6 @@ from chatops.requests.run import Runner
 log = logging.getLogger(__name__)
 
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0  # seconds between tries while the cluster cannot be asked
-RECHECK = 5.0  # seconds between looks while new writes are paused
-
-
-class _Later(Exception):
-    """Look again after ``seconds``."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
 
 
 @dataclass(slots=True)
@@ -103,7 +96,7 @@ class Engine:
                 delay = RETRY_FIRST
             except TooLate:
                 continue  # somebody changed the request in between: look again
-            except _Later as later:
+            except Later as later:
                 await self.clock.sleep(later.seconds)
             except Unavailable as away:
                 await self._say_waiting(number, away)
@@ -123,19 +116,19 @@ class Engine:
         await self.database.write(self._planned, request, made)
 
     def _planned(self, tx: Tx, request: Request, made: Made) -> None:
-        event, changes = self._outcome(made)
-        if not made.plan.changes:
+        event, changes = self._outcome(request, made)
+        if nothing_to_do(made.plan):
             event, changes = Event.FOUND_UNCHANGED, {"plan": made.plan, "outcome": made.plan.now}
         after = self.register.move(tx, request, event, data=_bound(made), **changes)
         self._tell_broken_glass(tx, after)
 
-    def _outcome(self, made: Made) -> tuple[Event, dict[str, Any]]:
+    def _outcome(self, request: Request, made: Made) -> tuple[Event, dict[str, Any]]:
         """What policy's decision means for a request with this plan."""
         now = self.clock.now()
         decision = made.decision
         changes: dict[str, Any] = {
             "plan": made.plan, "decision": decision, "digest": made.digest, "approvers": made.approvers, "votes": (),
-            "progress": "", "outcome": "", "step": "",
+            "progress": "", "outcome": "", "step": "", "risk": made.plan.risk or request.risk,
         }  # fmt: skip
         if decision.outcome == "deny":
             return Event.DENIED, {**changes, "outcome": decision.denial, "approvers": ()}
@@ -159,11 +152,10 @@ class Engine:
         if self.clock.now() - request.approved_at > START_WITHIN:
             await self.database.write(self.register.stall, request)
             return
-        if stop := await self.database.read(paused):
-            said = f"new writes are paused by {stop['by']}: {stop['why']}"
+        if said := await self.database.read(paused_by):
             if request.progress != said:
                 await self.database.write(self.register.progress, request, progress=said)
-            raise _Later(RECHECK)
+            raise Later()
         made = await self.planner.make(request)
         await self.database.write(self._begin, request, made)
 
@@ -172,14 +164,14 @@ class Engine:
             # The approvals stand; the resource versions are those just read.
             after = self.register.move(
                 tx, request, Event.BEGUN, data=_bound(made), plan=made.plan, decision=made.decision, step="writing",
-                progress="", started_at=self.clock.now(),
+                progress="", started_at=self.clock.now(), extra={},
             )  # fmt: skip
             self._tell_broken_glass(tx, after)
             return
-        if not made.plan.changes:
+        if nothing_to_do(made.plan):
             self.register.move(tx, request, Event.FOUND_UNCHANGED, plan=made.plan, outcome=made.plan.now)
             return
-        event, changes = self._outcome(made)
+        event, changes = self._outcome(request, made)
         void = differs(request, made)
         if event is Event.ASKED:
             event = Event.VOIDED

@@ -86,14 +86,14 @@ def record(tx: Tx, request: Request, live: Mapping[str, Any], *, team: str, now:
     )  # fmt: skip
 
 
-def renew(tx: Tx, live: Mapping[str, Any], *, expires_at: float, period: float) -> None:
+def renew(tx: Tx, live: Mapping[str, Any], *, expires_at: float, period: float, now: float) -> None:
     """An object that another request made and this one changed lives as long as the later one of both wants."""
     row = tx.one(BY_UID, uid=live["metadata"]["uid"])
     known = _owned(row) if row else None
     if known is None or not known.expires_at or 0 < expires_at <= known.expires_at:
         return
     tx.run("UPDATE objects SET period = :period WHERE uid = :uid", uid=known.uid, period=period or known.period)
-    extend(tx, known.model_copy(update={"period": period or known.period}), expires_at)
+    extend(tx, known, expires_at, now)
 
 
 def of_request(tx: Tx, number: int) -> list[Owned]:
@@ -124,9 +124,12 @@ def warned(tx: Tx, one: Owned, count: int, expires_at: float) -> bool:
     return changed == 1
 
 
-def extend(tx: Tx, one: Owned, expires_at: float) -> bool:
-    """Moves an object's end (0: it stays); False when it is already being removed."""
-    return tx.run(EXTEND, uid=one.uid, expires=expires_at, look=next_look(expires_at, one.period, 0)) == 1
+def extend(tx: Tx, one: Owned, expires_at: float, now: float) -> bool:
+    """Moves an object's end (0: it stays); False when it is already being removed.
+
+    It is looked at soon, so that its own annotation says so, too.
+    """
+    return tx.run(EXTEND, uid=one.uid, expires=expires_at, look=now) == 1
 
 
 def annotated(tx: Tx, one: Owned) -> None:

@@ -233,6 +233,23 @@ class Writer(Reader):
                 return live
             raise
 
+    async def delete(self, ref: ObjectRef, uid: str) -> None:
+        """Removes the object with this uid, and in the background what it owns.
+
+        That it is gone already, or that another one has its name by now (409), is success.
+        """
+        options = {
+            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": {"uid": uid},
+        }  # fmt: skip
+        try:
+            await self._connection.json("delete", str(ref), "DELETE", await self._path(ref), (), options)
+        except NotFound:
+            return
+        except Conflict:
+            live = await self.get(ref)
+            if live is not None and live["metadata"]["uid"] == uid:
+                raise
+
     async def _stands(self, write: Write, live: dict[str, Any]) -> bool:
         if not write.restore:
             return holds(live, write)
