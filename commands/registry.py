@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from chatops.kernel.action import Action, inputs_of
 from chatops.kernel.errors import PlatformError
 from commands import (
+    config_set,
     deploy,
     help,
     pause,
@@ -36,6 +37,7 @@ BUILT_IN = tuple(
         restart,
         scale,
         status,
+        config_set,
         secret_set,
         secret_rotate,
         secret_list,

@@ -153,7 +153,7 @@ def _action(words: Sequence[str], actions: Mapping[str, Action], reason: str) ->
             meant, used = names[near], length
             break
     said = words[0][:_SHOWN]
-    known = [name for name, one in actions.items() if not one.operators_only][:12]
+    known = [name for name, one in actions.items() if not one.operators_only and not one.hidden][:12]
     hint = f"Did you mean {meant}?" if meant else f"I know {', '.join(known)}. `help` says more."
     # _WORD gave these words, quoted again they read the same.
     again = " ".join([meant, *(_quoted(word) for word in words[used:])]) + (f" because {reason}" if reason else "")
