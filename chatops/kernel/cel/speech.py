@@ -140,7 +140,7 @@ def _declared_type(one: DeclaredInput, names: _Names) -> Type:
         chosen = _chosen(one)
         return list_of(chosen) if one.several else chosen
     may_be_null = (not one.required or one.show_when) and one.default is None and not one.default_from
-    kinds = {"integer": INT, "number": DOUBLE, "duration": DURATION, "datetime": TIMESTAMP}
+    kinds = {"integer": INT, "number": DOUBLE, "duration": INT, "datetime": TIMESTAMP}  # a duration is in seconds
     return DYN if may_be_null else kinds[one.type]
 
 
