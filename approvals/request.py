@@ -98,6 +98,7 @@ class Request(Record):
     outcome: str = ""  # one sentence about how it ended, or what it waits for
     by: str = ""  # who rejected, cancelled, replaced it
     behind: int = 0  # the request that holds the service and environment
+    ahead: str = ""  # what that one is: Scale, asked by Dana
     broke_glass: str = ""  # the reason given for breaking the glass
     void: str = ""  # why earlier approvals no longer count
     channel: str = ""  # where it was asked, when that is not the requests channel

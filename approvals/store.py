@@ -42,6 +42,10 @@ SELECT id FROM requests WHERE ended_at = 0 AND service = :service AND environmen
       AND state IN ('queued', 'contested')
 ORDER BY CASE state WHEN 'queued' THEN 0 ELSE 1 END, id LIMIT 1
 """
+IN_LINE = """
+SELECT id FROM requests WHERE ended_at = 0 AND service = :service AND environment = :environment
+      AND state IN ('queued', 'contested') ORDER BY id
+"""
 # `ended_at = 0` is what the partial indexes hold.
 ACTIVE = """
 SELECT id FROM requests WHERE ended_at = 0 AND state IN ('planning', 'approved', 'running', 'rolling_back') ORDER BY id
@@ -182,6 +186,11 @@ def next_in_line(tx: Tx, service: str, environment: str) -> Request | None:
     """Whose turn it is once the service and environment are free: those who chose to wait first."""
     row = tx.one(NEXT_IN_LINE, service=service, environment=environment)
     return load(tx, int(row["id"])) if row else None
+
+
+def in_line(tx: Tx, service: str, environment: str) -> list[Request]:
+    """All that wait for the service and environment, or have not chosen yet, oldest first."""
+    return _several(tx, tx.all(IN_LINE, service=service, environment=environment))
 
 
 def _ids(rows: Sequence[Row]) -> list[int]:

@@ -33,7 +33,7 @@ class Register:
         holder = store.holder(tx, request.service, request.environment) if request.service else None
         if holder is not None:
             request = request.model_copy(
-                update={"state": State.CONTESTED, "behind": holder.id, "deadline_at": now + 3600}
+                update={"state": State.CONTESTED, "deadline_at": now + 3600, **_behind(holder)}
             )
         number = store.insert(tx, request, key)
         if number is None:
@@ -102,16 +102,20 @@ class Register:
         self.outbox.show(tx, post)
 
     def hand_over(self, tx: Tx, left: Request, successor: Request | None = None) -> None:
-        """Gives the place that ``left`` held to ``successor`` or the next in line."""
+        """Gives the place that ``left`` held to ``successor`` or the next in line; the rest learn who is ahead."""
         waiting = successor or store.next_in_line(tx, left.service, left.environment)
-        if waiting is not None:
-            self.move(tx, waiting, Event.TURN_CAME, behind=0, deadline_at=0.0)
+        if waiting is None:
+            return
+        first = self.move(tx, waiting, Event.TURN_CAME, behind=0, ahead="", deadline_at=0.0)
+        for other in store.in_line(tx, left.service, left.environment):
+            self.progress(tx, other, **_behind(first))
 
     def say(
-        self, tx: Tx, request: Request, what: str, lines: Sequence[str], *, mention: Sequence[str] = (), code: str = ""
-    ) -> None:
+        self, tx: Tx, request: Request, what: str, lines: Sequence[str], *, mention: Sequence[str] = (), code: str = "",
+        buttons: Sequence[Mapping[str, Any]] = (),
+    ) -> None:  # fmt: skip
         """Puts a note into the card's thread, once for each ``what``."""
-        content = {"lines": list(lines), "mention": list(mention), "code": code}
+        content = {"lines": list(lines), "mention": list(mention), "code": code, "buttons": list(buttons)}
         post = Post(
             f"{request.name}/note/{what}",
             Lane.ANSWER,
@@ -146,6 +150,10 @@ class Register:
             self.outbox.show(tx, approvers(request, channel))
         if request.state in UNDER_WAY:
             tx.after_commit(lambda: self.wake(request.id))
+
+
+def _behind(holder: Request) -> dict[str, Any]:
+    return {"behind": holder.id, "ahead": f"{holder.title}, asked by {holder.requester_name}"}
 
 
 def card(request: Request, channel: str = "") -> Post:

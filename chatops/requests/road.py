@@ -66,13 +66,17 @@ class Road:
         """Raises ``Refused`` for who is no full member of the home workspace, or may never ask for ``action``."""
         if not person.is_member:
             raise Refused(STRANGERS[person.standing])
-        if action and action not in self.offered(person):
+        if action and not self._open_to(self.actions[action], person):
             raise Refused(f"Only the platform team can ask for {action}.")
 
     def offered(self, person: Person | None) -> Mapping[str, Action]:
         """The actions that forms and hints name; what is the platform team's alone, to the platform team alone."""
-        operates = person is not None and is_operator(person, self.configuration.platform)
-        return {name: one for name, one in self.actions.items() if operates or not one.operators_only}
+        return {name: one for name, one in self.actions.items() if not one.hidden and self._open_to(one, person)}
+
+    def _open_to(self, action: Action, person: Person | None) -> bool:
+        if not action.operators_only:
+            return True
+        return person is not None and is_operator(person, self.configuration.platform)
 
     def parse(self, action: str, values: Mapping[str, Any]) -> BaseModel:
         """Typed inputs; raises ``InputErrors``."""
@@ -184,11 +188,13 @@ class Road:
         self.register.put(tx, request, after, event, who=person.email or person.id, data=data)
         return said
 
-    async def choose(self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "") -> str:
-        """The requester's (or, for breaking the glass, the group's) other buttons."""
-        return await self.database.write(self._choose, request, choice, person, key, reason and mask(reason)[0])
+    async def choose(
+        self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = ""
+    ) -> str:
+        """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed."""
+        return await self.database.write(self._choose, request, choice, person, key, reason and mask(reason)[0], saw)
 
-    def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str) -> str:
+    def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str) -> str:
         request = store.load(tx, number)
         if first_time(tx, key, self.clock.now()) is False:
             return stands(request)
@@ -214,20 +220,23 @@ class Road:
             return f"{request.name} waits for R-{request.behind}; it is planned when its turn comes."
         if choice != "replace":  # a card or form that is not ours
             raise TooLate(stands(request))
-        return self._replace(tx, request, person)
+        return self._replace(tx, request, person, saw)
 
-    def _replace(self, tx: Tx, request: Request, person: Person) -> str:
+    def _replace(self, tx: Tx, request: Request, person: Person, saw: str) -> str:
         """Cancels the pending request that holds the place, tells its requester, and takes the place."""
         if request.state is not State.CONTESTED:
             raise TooLate(stands(request))
         old = store.holder(tx, request.service, request.environment)
+        if old is not None and saw != old.name:  # nobody agreed to cancel this one
+            self._show_again(tx, request)
+            return f"Nothing was replaced: {old.name} ({request.ahead}) comes first now. Look at the card again."
         if old is not None and old.state not in CANCELLABLE:
             raise TooLate(f"{stands(old)} It can't be replaced any more; you can wait for it.")
         who = person.email or person.id
         # Take the queue's place first: the cancelled one hands over to the next in line.
         queued = self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
         if old is None:
-            self.register.move(tx, queued, Event.TURN_CAME, who=who, behind=0)
+            self.register.move(tx, queued, Event.TURN_CAME, who=who, behind=0, ahead="")
             return f"The way is free: {request.name} is being planned."
         after = lifecycle.move(
             old, Event.CANCELLED, self.clock.now(), by=person.name, outcome=f"replaced with {queued.name}"

@@ -34,7 +34,7 @@ class Decision:
 
     request: int
     verdict: str  # approve, reject, withdraw, cancel, wait, replace, start, break_glass
-    digest: str = ""
+    digest: str = ""  # what the card showed: of which plan, or whom it would replace
     reason: str = ""
 
     @classmethod
@@ -63,7 +63,9 @@ class Deciding:
                 decision.request, decision.digest, verdict, person=person, key=key, reason=decision.reason
             )
         choice = cast("Choice", decision.verdict)
-        return await self.road.choose(decision.request, choice, person=person, key=key, reason=decision.reason)
+        return await self.road.choose(
+            decision.request, choice, person=person, key=key, reason=decision.reason, saw=decision.digest
+        )
 
     async def later(self, item: Item) -> None:
         """Works off a decision whose person was not known at the click; ``item.body``: where, decision."""

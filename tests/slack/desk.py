@@ -163,7 +163,9 @@ class FakeRoad:
     async def vote(self, request: int, digest: str, verdict: str, *, person: Person, key: str, reason: str = "") -> str:
         return str(await self._next("vote", request, digest, verdict, person, key, reason))
 
-    async def choose(self, request: int, choice: str, *, person: Person, key: str, reason: str = "") -> str:
+    async def choose(
+        self, request: int, choice: str, *, person: Person, key: str, reason: str = "", saw: str = ""
+    ) -> str:
         return str(await self._next("choose", request, choice, person, key, reason))
 
     def called(self, name: str) -> list[tuple[Any, ...]]:

@@ -74,8 +74,8 @@ def request(state: State = State.WAITING, **changes: Any) -> Request:
 
 _RUN: dict[str, Any] = {"votes": (vote(LEE),), "approved_at": NOW + 120, "started_at": NOW + 180}
 _BROUGHT: dict[State, dict[str, Any]] = {
-    State.CONTESTED: {"behind": 1041, "deadline_at": NOW + 3600},
-    State.QUEUED: {"behind": 1041},
+    State.CONTESTED: {"behind": 1041, "ahead": "Scale, asked by Lee", "deadline_at": NOW + 3600},
+    State.QUEUED: {"behind": 1041, "ahead": "Scale, asked by Lee"},
     State.WAITING: {"approvers": (LEE, SAM), "deadline_at": NOW + 10 * 3600},
     State.APPROVED: {"votes": (vote(LEE),), "approved_at": NOW + 120},
     State.STALLED: {"votes": (vote(LEE),), "approved_at": NOW + 120, "outcome": "The cluster did not answer."},

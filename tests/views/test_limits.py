@@ -96,6 +96,7 @@ requests = st.builds(
     outcome=nasty,
     by=nasty,
     behind=st.integers(0, 10**9),
+    ahead=nasty,
     broke_glass=nasty,
     void=nasty,
     approved_at=times,

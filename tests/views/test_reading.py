@@ -59,9 +59,13 @@ def test_the_card_reads_as_a_lead_needs_it() -> None:
         (State.PLANNING, "PLANNING: asking the cluster what would change"),
         (
             State.CONTESTED,
-            "WAIT OR REPLACE? R-1041 is already changing checkout in PRODUCTION. Dana, choose by 09:00 UTC",
+            "WAIT OR REPLACE? R-1041 (Scale, asked by Lee) comes first for checkout in PRODUCTION."
+            " Dana, choose by 09:00 UTC",
         ),
-        (State.QUEUED, "QUEUED: waits for R-1041 to end; it is planned, and approved, after that"),
+        (
+            State.QUEUED,
+            "QUEUED: waits for R-1041 (Scale, asked by Lee) to end; it is planned, and approved, after that",
+        ),
         (State.APPROVED, "APPROVED by Lee (08:02 UTC); starts now"),
         (
             State.STALLED,

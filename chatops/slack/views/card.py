@@ -41,7 +41,7 @@ def title(request: Request) -> str:
 def moment(request: Request) -> str:
     """What must be seen at once: everything but progress."""
     given = ",".join(vote.person_id for vote in request.votes)
-    return f"{request.state}/{request.digest[:12]}/{given}/{request.deadline_at}"
+    return f"{request.state}/{request.digest[:12]}/{given}/{request.deadline_at}/{request.behind}"
 
 
 def buttons(request: Request) -> list[Block]:
@@ -56,7 +56,8 @@ def _buttons(request: Request) -> Iterator[Block]:
         yield button("Reject", ids.REJECT, value, style="danger")
     if state is State.CONTESTED:
         yield button("Wait", ids.WAIT, value, style="primary")
-        yield button("Replace", ids.REPLACE, value, style="danger", confirm=_confirm_replace(request))
+        named = ids.value(request.id, f"R-{request.behind}")  # a stale card must not replace another one than it shows
+        yield button("Replace", ids.REPLACE, named, style="danger", confirm=_confirm_replace(request))
     if state is State.STALLED:
         yield button("Start", ids.START, value, style="primary")
     undoable = state is State.SUCCEEDED or (state is State.FAILED and request.step != "writing")  # else: not written
@@ -82,9 +83,10 @@ def _confirm(request: Request) -> dict[str, str] | None:
 
 
 def _confirm_replace(request: Request) -> dict[str, str]:
-    other = f"R-{request.behind}" if request.behind else "the other request"
+    name = f"R-{request.behind}" if request.behind else "the other request"
+    other = f"{name} ({plain(request.ahead, 80)})" if request.ahead else name
     text = f"{other} is cancelled, and whoever asked for it is told. {request.name} takes its place."
-    return {"title": f"Replace {other}?", "text": text, "yes": "Replace", "no": "Keep it"}
+    return {"title": f"Replace {name}?", "text": text, "yes": "Replace", "no": "Keep it"}
 
 
 def _body(request: Request, now: float) -> Iterator[str]:

@@ -114,15 +114,19 @@ def _planning(request: Request, now: float) -> str:
 
 
 def _contested(request: Request, now: float) -> str:
-    holder = f"R-{request.behind}" if request.behind else "another change"
-    busy = f"{holder} is already changing {escape(request.service, 60)} in {place(request)}."
+    busy = f"{_ahead(request, 'another change')} comes first for {escape(request.service, 60)} in {place(request)}."
     by = f" by {when(request.deadline_at, now)}" if request.deadline_at else ""
     return _line("WAIT OR REPLACE?", f"{busy} {_requester(request)}, choose{by}")
 
 
 def _queued(request: Request, now: float) -> str:
-    holder = f"R-{request.behind}" if request.behind else "the change before it"
+    holder = _ahead(request, "the change before it")
     return _line("QUEUED:", f"waits for {holder} to end; it is planned, and approved, after that")
+
+
+def _ahead(request: Request, otherwise: str) -> str:
+    what = f" ({escape(request.ahead, 80)})" if request.ahead else ""
+    return f"R-{request.behind}{what}" if request.behind else otherwise
 
 
 def _waiting(request: Request, now: float) -> str:
