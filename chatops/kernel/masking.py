@@ -98,8 +98,12 @@ class LogMask(logging.Filter):
     """Masks whatever goes into a log line; add it to the handlers, so that libraries' records pass it too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always True; the record's message is replaced when something was found in it."""
+        """Always True; the record's message is replaced when something was found in it, and so is its traceback."""
         text, found = mask(record.getMessage())
         if found:
             record.msg, record.args = text, ()
+        if record.exc_info and not record.exc_text:  # an exception quotes what it choked on; formatters keep this text
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = mask(record.exc_text)[0]
         return True

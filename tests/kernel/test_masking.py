@@ -122,3 +122,15 @@ def test_log_lines_are_masked_with_their_arguments() -> None:
     record = logging.LogRecord("x", logging.INFO, "f", 1, "calling %s with %d", (SECRETS[0], 5), None)
     assert LogMask().filter(record)
     assert record.getMessage() == f"calling {MASK} with 5"
+
+
+def test_tracebacks_in_the_log_are_masked() -> None:
+    try:
+        raise ValueError(f"refused: {SECRETS[0]}")
+    except ValueError as error:
+        found = (type(error), error, error.__traceback__)
+        record = logging.LogRecord("x", logging.ERROR, "f", 1, "E-7F3K9Q while planning", (), found)
+    LogMask().filter(record)
+    written = logging.Formatter().format(record)
+    assert SECRETS[0] not in written
+    assert written.endswith(f"ValueError: refused: {MASK}")
