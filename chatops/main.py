@@ -45,7 +45,7 @@ from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.slack import front, intake, posts
 from chatops.slack.channels import attend, channels_of
-from chatops.slack.client import SLACK, SlackClient
+from chatops.slack.client import SLACK, SlackClient, session
 from chatops.slack.directory import Home
 from chatops.slack.homes import Homes
 from chatops.slack.messenger import Messenger
@@ -145,8 +145,8 @@ class Assistant:
         )
         self.evaluator = CelEvaluator()
         self._stack.push_async_callback(self.evaluator.close)
-        session = await enter(aiohttp.ClientSession())
-        self.client = SlackClient(settings.bot_token, settings.slack_api_url, session, self.metrics)
+        shared = await enter(session())
+        self.client = SlackClient(settings.bot_token, settings.slack_api_url, shared, self.metrics)
         self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
         self.permalinks = Permalinks(self.directory.home)
         self.messenger = Messenger(
@@ -252,7 +252,7 @@ class Assistant:
     async def _changed(self, platform: Platform) -> None:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])
         self.front.picking.index()
-        await attend(self.client, channels_of(platform))
+        self.front.background.spawn(attend(self.client, channels_of(platform)))
 
     async def _refused(self, problems: Sequence[Problem]) -> None:
         """The last good configuration stays; the platform team is told."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.catalog import Platform
+from chatops.slack import errors
 
 log = logging.getLogger(__name__)
+
+PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 60.0)  # seconds between tries
 
 
 def channels_of(platform: Platform) -> set[str]:
@@ -26,15 +29,42 @@ def channels_of(platform: Platform) -> set[str]:
     return {name.removeprefix("#") for name in found if name}
 
 
-async def attend(client: AsyncWebClient, wanted: Iterable[str]) -> None:
-    """Joins the public channels of these names or ids; a channel that can't be joined is named in the log."""
+async def attend(
+    client: AsyncWebClient, wanted: Iterable[str], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Joins the public channels of these names or ids; a channel that can't be joined is named in the log.
+
+    While Slack is away or asks to wait it is tried again, for about three minutes; after that the next start or change
+    of the configuration does, and the first message to a channel.
+    """
     names = set(wanted)
-    try:
-        async for channel in _public(client):
-            if (channel["name"] in names or channel["id"] in names) and not channel.get("is_member"):
-                await client.conversations_join(channel=channel["id"])
-    except (SlackApiError, aiohttp.ClientError, TimeoutError) as away:
-        log.warning("not every channel could be joined: %s", away)
+    for pause in PAUSES:
+        try:
+            await _join_all(client, names)
+            return
+        except SlackApiError as error:
+            if (said := error.response.get("error")) != "ratelimited":
+                log.warning("the channels can't be listed: %s", said)
+                return
+            away, asked = str(said), float(error.response.headers.get("Retry-After", 0))
+        except errors.AWAY as error:
+            away, asked = type(error).__name__, 0.0
+        log.warning("not every channel could be joined (%s); trying again", away)
+        await sleep(max(pause, asked))
+    log.error("not every channel could be joined; mentions in some will not be heard")
+
+
+async def _join_all(client: AsyncWebClient, names: set[str]) -> None:
+    """Joins them one by one: one that refuses does not keep us out of the others."""
+    async for channel in _public(client):
+        if (channel["name"] not in names and channel["id"] not in names) or channel.get("is_member"):
+            continue
+        try:
+            await client.conversations_join(channel=channel["id"])
+        except SlackApiError as error:
+            if (said := error.response.get("error")) == "ratelimited":
+                raise
+            log.warning("#%s can't be joined: %s", channel["name"], said)
 
 
 async def _public(client: AsyncWebClient) -> AsyncIterator[dict[str, str]]:

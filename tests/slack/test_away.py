@@ -1,0 +1,115 @@
+"""Each kind of call to Slack, when Slack does not answer, says no, or asks to wait."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatops.adapters.clock import SystemClock
+from chatops.requests.questions import HomePage
+from chatops.slack import client
+from chatops.slack.channels import PAUSES, attend
+from chatops.slack.homes import Homes
+from tests.slack.desk import Desk, desk
+from tests.support.house import acme_house
+
+CHANNELS = {"platform-requests", "deploys", "no-such-channel"}
+
+
+@pytest.fixture
+async def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setattr(client, "TIMEOUT", 1.0)
+    async with desk(tmp_path) as acme:
+        yield acme
+
+
+class Pauses:
+    """Waits that are over at once, remembered."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+async def member_of(acme: Desk) -> set[str]:
+    page = await acme.client.conversations_list(types="public_channel")
+    return {one["name"] for one in page["channels"] if one["is_member"]} & CHANNELS
+
+
+async def test_every_call_to_slack_has_an_end() -> None:
+    async with acme_house() as house:
+        session = house.assistant.client.session
+        assert session is not None
+        assert session.timeout.total == client.TIMEOUT
+
+
+# A closed connection is asked anew once by the client itself where that does no harm.
+@pytest.mark.parametrize(
+    ("kind", "method", "times"),
+    [("timeout", "conversations.list", 1), ("drop", "conversations.list", 4), ("timeout", "conversations.join", 1),
+     ("drop", "conversations.join", 1)],
+)  # fmt: skip
+async def test_channels_are_joined_once_slack_answers_again(acme: Desk, kind: str, method: str, times: int) -> None:
+    await acme.sandbox.fault(kind, method=method, times=times)
+    pauses = Pauses()
+    await attend(acme.client, CHANNELS, pauses)
+    assert await member_of(acme) == {"platform-requests", "deploys"}
+    assert pauses.seconds == list(PAUSES[: len(pauses.seconds)])
+    assert pauses.seconds
+
+
+async def test_joining_waits_as_long_as_slack_asks(acme: Desk) -> None:
+    await acme.sandbox.fault("ratelimit", method="conversations.join", retry_after=40, times=1)
+    pauses = Pauses()
+    await attend(acme.client, CHANNELS, pauses)
+    assert pauses.seconds == [40.0]
+    assert await member_of(acme) == {"platform-requests", "deploys"}
+
+
+async def test_a_channel_that_refuses_keeps_us_out_of_no_other(acme: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await acme.sandbox.fault("error", method="conversations.join", error="is_archived", times=1)
+    await attend(acme.client, CHANNELS, Pauses())
+    assert len(await member_of(acme)) == 1
+    assert "can't be joined: is_archived" in caplog.text
+
+
+async def test_joining_is_given_up_in_the_end_and_said(acme: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await acme.sandbox.fault("error", method="conversations.list", error="ratelimited", times=0)
+    pauses = Pauses()
+    await attend(acme.client, CHANNELS, pauses)
+    assert len(pauses.seconds) == len(PAUSES)
+    assert "mentions in some will not be heard" in caplog.text
+
+
+async def test_a_home_that_slack_never_answers_for_is_a_line_in_the_log(acme: Desk, caplog: Any) -> None:
+    await acme.sandbox.fault("timeout", method="views.publish", times=1)
+    acme.road.plan("home", HomePage((), (), ()))
+    await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0LEE")
+    assert "views.publish: TimeoutError" in caplog.text
+
+
+async def test_a_form_that_slack_never_opens_is_answered_with_a_button(acme: Desk) -> None:
+    await acme.sandbox.fault("timeout", method="views.open", times=1)
+    await acme.dana.types("/platform deploy checkout")
+    answer = await acme.dana.sees("general", "Slack gave me too little time")
+    await answer.click("Open the form")
+    await acme.dana.modal("Deploy")
+
+
+@pytest.mark.parametrize("method", ["views.open", "views.update", "conversations.open", "files.getUploadURLExternal"])
+async def test_a_diff_that_cannot_be_shown_is_said_so(acme: Desk, method: str) -> None:
+    await acme.card(1042)
+    acme.road.plan("diff", "\n".join(f"- line {number} {'x' * 400}" for number in range(600)))
+    card = await acme.dana.sees("platform-requests", "card of R-1042")
+    await acme.sandbox.fault("timeout", method=method, times=1)
+    await card.click("Full_diff")
+    await acme.front.background.idle()
+    if method == "views.open":
+        await acme.dana.sees("platform-requests", "I sent it to you as a file")
+    else:
+        await acme.dana.sees("platform-requests", "Something went wrong on our side")
