@@ -137,6 +137,13 @@ class ClusterReader(Protocol):
         """The live object as the API gives it."""
         ...
 
+    async def resolve(self, kind: str, group: str = "") -> tuple[str, bool]:
+        """The apiVersion that the cluster prefers for a kind, and whether it is namespaced; no ``group``: the core's.
+
+        Raises ``NotFound`` for a kind that the cluster does not have.
+        """
+        ...
+
     async def metadata(self, ref: ObjectRef) -> dict[str, Any] | None:
         """The live object with nothing but its ``metadata``, for what must not be read."""
         ...
@@ -174,8 +181,11 @@ class ClusterWriter(ClusterReader, Protocol):
         """
         ...
 
-    async def delete(self, ref: ObjectRef, uid: str) -> None:
-        """Removes the object with this uid; that it is gone, or another one of its name there, is success."""
+    async def delete(self, ref: ObjectRef, uid: str) -> bool:
+        """Deletes the object that has this uid, and what it owns.
+
+        False when it is gone or another object bears its name by now: that one stays.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Literal
+from urllib.parse import quote
 
 import aiohttp
 
@@ -44,6 +45,10 @@ class Reader:
         query = [("labelSelector", selector)] if selector else []
         found = await self._list(api_version, kind, namespace, query)
         return [{"apiVersion": api_version, "kind": kind, **one} for one in found]
+
+    async def resolve(self, kind: str, group: str = "") -> tuple[str, bool]:
+        """The apiVersion that the cluster prefers for a kind, and whether its objects live in namespaces."""
+        return await self._paths.resolve(kind, group)
 
     async def metadata(self, ref: ObjectRef) -> dict[str, Any] | None:
         """The live object's metadata alone, or None: what a Secret holds is not even transferred."""
@@ -166,7 +171,9 @@ class Reader:
                 return found
 
     async def _path(self, ref: ObjectRef) -> str:
-        return f"{await self._paths.collection(ref.api_version, ref.kind, ref.namespace)}/{ref.name}"
+        # A name with a slash in it would be the path of something else.
+        name = quote(ref.name, safe="")
+        return f"{await self._paths.collection(ref.api_version, ref.kind, ref.namespace)}/{name}"
 
     async def _put(
         self, verb: Literal["dry_run", "apply", "restore"], write: Write, query: Query = ()
@@ -233,22 +240,28 @@ class Writer(Reader):
                 return live
             raise
 
-    async def delete(self, ref: ObjectRef, uid: str) -> None:
-        """Removes the object with this uid, and in the background what it owns.
+    async def delete(self, ref: ObjectRef, uid: str) -> bool:
+        """Deletes the object with this uid, and what it owns; False when it is gone or another one bears its name.
 
-        That it is gone already, or that another one has its name by now (409), is success.
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-deletion
         """
-        options = {
-            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": {"uid": uid},
-        }  # fmt: skip
+        if not uid:
+            raise ValueError(f"without its uid {ref} may be anybody's")
+        path = await self._path(ref)
+        # Jobs would leave their pods behind without being told.
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        body = {**options, "preconditions": {"uid": uid}}
         try:
-            await self._connection.json("delete", str(ref), "DELETE", await self._path(ref), (), options)
+            await self._connection.json("delete", str(ref), "DELETE", path, (), body)
         except NotFound:
-            return
+            return False
         except Conflict:
-            live = await self.get(ref)
-            if live is not None and live["metadata"]["uid"] == uid:
+            live = await self.metadata(ref)
+            if live is None or live["metadata"]["uid"] != uid:
+                return False
+            if not live["metadata"].get("deletionTimestamp"):
                 raise
+        return True
 
     async def _stands(self, write: Write, live: dict[str, Any]) -> bool:
         if not write.restore:

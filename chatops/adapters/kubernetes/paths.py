@@ -29,6 +29,7 @@ class Paths:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._plurals = dict(BUILT_IN)
+        self._resolved: dict[tuple[str, str], tuple[str, bool]] = {}
 
     async def collection(self, api_version: str, kind: str, namespace: str) -> str:
         """The path of a kind's collection.
@@ -38,6 +39,36 @@ class Paths:
         plural = self._plurals.get((api_version, kind)) or await self._discover(api_version, kind)
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
         return f"{_root(api_version)}{within}/{plural}"
+
+    async def resolve(self, kind: str, group: str) -> tuple[str, bool]:
+        """The apiVersion that the cluster prefers for a kind, and whether it is namespaced; no ``group``: the core's.
+
+        Raises ``NotFound`` for a kind that the cluster does not have.
+        """
+        if (kind, group) not in self._resolved:
+            self._resolved[kind, group] = await self._resolve(kind, group)
+        return self._resolved[kind, group]
+
+    async def _resolve(self, kind: str, group: str) -> tuple[str, bool]:
+        name = f"{kind}.{group}" if group else kind
+        try:
+            for api_version in await self._versions(group):
+                known = await self._fetch(_root(api_version))
+                for resource in known.get("resources") or []:
+                    if resource["kind"] == kind and "/" not in resource["name"]:
+                        return api_version, bool(resource["namespaced"])
+        except NotFound as error:
+            raise NotFound(f"the cluster has no {name}", status=404) from error
+        raise NotFound(f"the cluster has no {name}", status=404)
+
+    async def _versions(self, group: str) -> list[str]:
+        """The group's versions, the preferred one first (https://kubernetes.io/docs/concepts/overview/kubernetes-api/)."""
+        if not group:
+            return ["v1"]
+        known = await self._fetch(f"/apis/{quote(group, safe='')}")
+        served = [str(one["groupVersion"]) for one in known.get("versions") or []]
+        preferred = str((known.get("preferredVersion") or {}).get("groupVersion") or "")
+        return sorted(served, key=lambda version: version != preferred)
 
     async def _discover(self, api_version: str, kind: str) -> str:
         try:
