@@ -39,13 +39,14 @@ _SHAPES = [
     rf"(?P<keep2>\b(?:Bearer|Basic)\s+)[{_B64}=.~]{{8,}}",  # RFC 6750, RFC 7617
     # user:password@ in a URL (RFC 3986); up to the last @ before the path, for passwords may hold one
     r"(?P<keep3>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@?#<>]{0,200}:)[^\s/<>]{1,200}(?=@)",
+    r"(?P<keep5>[?&]ticket=)[^\s&\"']{1,500}",  # in Socket Mode's addresses; "ticket: SHOP-12" in a reason is no secret
     # a name that says so, and its value: password=…, "api_key": "…", --token …
     r"(?P<keep4>\b[\w.-]{0,40}?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|client[_-]?secret|credential|ticket|pwd)[\"']?\s{0,4}(?::=|[:=])\s{0,4})"
+    r"|client[_-]?secret|credential|pwd)[\"']?\s{0,4}(?::=|[:=])\s{0,4})"
     r"(?!\s|//)(?:\"[^\"\n]{1,500}\"?|'[^'\n]{1,500}'?|[^\s,;&\"']{1,500})",
 ]
 _NAMED = re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.IGNORECASE)
-_KEPT = [f"keep{number}" for number in range(1, 5)]
+_KEPT = [f"keep{number}" for number in range(1, 6)]
 
 _LONG = re.compile(r"(?<![A-Za-z0-9+/_.:@-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"^(?:0x)?[0-9a-f]{32,128}$", re.IGNORECASE)  # digests, commits, trace ids

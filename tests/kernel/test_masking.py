@@ -59,6 +59,7 @@ def test_a_secret_is_masked_wherever_it_stands(secret: str, around: str) -> None
         ("api-key: 1234", f"api-key: {MASK}"),
         ("Authorization: Bearer abcdefgh1234", f"Authorization: Bearer {MASK}"),
         ("postgres://app:p4ss@w0rd@db/orders?x=1", f"postgres://app:{MASK}@db/orders?x=1"),
+        ("wss://a.test/link/?ticket=0a1b-2c&app_id=1", f"wss://a.test/link/?ticket={MASK}&app_id=1"),
         ("https://a.test/?token=abc&page=2", f"https://a.test/?token={MASK}&page=2"),
         ("https://hooks.slack.com/services/T0/B0/abcDEF", f"https://hooks.slack.com/services/{MASK}"),
     ],
@@ -69,7 +70,7 @@ def test_only_the_secret_part_is_taken_out(text: str, clean: str) -> None:
 
 SHA = hashlib.sha256(b"x").hexdigest()
 KEPT = [
-    "fixes the cart, 30% faster",
+    "fixes the cart, 30% faster", "ticket: SHOP-12, see https://tickets.acme.test/SHOP-12",
     "1.4.2", "v2026.06.15-rc.1", "1.5.0-broken",
     f"sha256:{SHA}", f"registry.acme.test/shop/checkout@sha256:{SHA}", SHA, SHA.upper(), SHA[:40],
     "550e8400-e29b-41d4-a716-446655440000",
