@@ -36,6 +36,7 @@ from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
+from chatops.requests.expiry import Expiry
 from chatops.requests.pages import Pages
 from chatops.requests.pages import prune as forget_pages
 from chatops.requests.planning import Planner
@@ -43,6 +44,7 @@ from chatops.requests.questions import Answers
 from chatops.requests.register import Register
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
+from chatops.requests.steps import Steps
 from chatops.slack import front, intake, posts
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SLACK, SlackClient, session
@@ -165,18 +167,21 @@ class Assistant:
         ledger = DeployLedger(database, self.messenger, configuration)
         register = Register(self.messenger, configuration, clock, ledger.ended)
         planner = Planner(
-            self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock
-        )
+            self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock,
+            build=action_of,
+        )  # fmt: skip
         self.pages = Pages(
             self.actions, database, register, self.messenger, self.clusters, configuration, clock, self._public_url
         )
         questions = Answers(self.actions, database, planner, configuration, clock, self.pages, self.permalinks.of)
         planner.questions = questions
         runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock, self.pages)
-        self.engine = Engine(database, register, planner, runner, clock)
+        steps = Steps(database, register, planner, self.clusters, configuration, clock)
+        self.engine = Engine(database, register, planner, runner, steps, clock)
         register.wake = self.engine.wake
         self.register = register
         self.deadlines = Deadlines(database, register, clock)
+        self.expiry = Expiry(database, register, self.clusters, configuration, clock)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
 
     # starting ------------------------------------------------------------------------------------------------------
@@ -205,6 +210,7 @@ class Assistant:
             self._stack.push_async_callback(socket.close)
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
         scheduler.start()
         readiness.came_up("scheduler")

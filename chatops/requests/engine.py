@@ -23,6 +23,7 @@ from chatops.requests.pause import Later, paused_by
 from chatops.requests.planning import Made, Planner
 from chatops.requests.register import Register
 from chatops.requests.run import Runner
+from chatops.requests.steps import Steps
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Engine:
     register: Register
     planner: Planner
     runner: Runner
+    steps: Steps
     clock: Clock
     tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     again: set[int] = field(default_factory=set)
@@ -83,8 +85,8 @@ class Engine:
         steps: dict[State, Callable[[Request], Awaitable[None]]] = {
             State.PLANNING: self._plan,
             State.APPROVED: self._start,
-            State.RUNNING: self.runner.run,
-            State.ROLLING_BACK: self.runner.roll_back,
+            State.RUNNING: self._run,
+            State.ROLLING_BACK: self._run,
         }
         while True:
             request = await self.database.read(store.find, number)
@@ -181,6 +183,15 @@ class Engine:
         if request.votes:
             said = f"The approvals of {request.name} are void: {void}"
             self.register.say(tx, after, f"void-{after.version}", [said], mention=[request.requester_id])
+
+    async def _run(self, request: Request) -> None:
+        """The next step of a run, or of undoing it."""
+        if request.plan is not None and request.plan.steps:
+            await self.steps.go_on(request)
+        elif request.state is State.RUNNING:
+            await self.runner.run(request)
+        else:
+            await self.runner.roll_back(request)
 
     # when it does not work -----------------------------------------------------------------------------------------
 

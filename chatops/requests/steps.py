@@ -10,27 +10,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request
-from chatops.kernel.action import Action, Context
-from chatops.kernel.cel import EvaluateAll
+from chatops.kernel.cel.render import rendered
 from chatops.kernel.course import OUTPUTS, PLACE, Place, course, place_of, progress
 from chatops.kernel.errors import ClusterError, Forbidden, Invalid, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.labels import REQUEST, REQUESTER, TEAM
 from chatops.kernel.masking import mask
 from chatops.kernel.plan import ObjectRef, Plan, Step, Write
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Database, Tx
+from chatops.kernel.variables import variables
 from chatops.requests import effects, objects
 from chatops.requests.effects import ComesLate, Object, Scene, StepFailed
 from chatops.requests.expiry import with_end
 from chatops.requests.pause import Later, paused_by
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.register import Register
-
-Render = Callable[[Any, Mapping[str, Any], EvaluateAll], Awaitable[Any]]  # fills in the ${CEL} of string leaves
-Variables = Callable[[Action, BaseModel, Context], Mapping[str, Any]]  # what CEL sees, but for ``steps`` and ``object``
 
 CLEANS_ITSELF = "ttlSecondsAfterFinished"  # of a Job's spec: Kubernetes removes it
 FORWARD, BACK = "stepping", "undoing"  # a request's ``step`` while its steps are taken
@@ -46,8 +41,6 @@ class Steps:
     clusters: Clusters
     configuration: Configuration
     clock: Clock
-    render: Render
-    variables: Variables
 
     async def go_on(self, request: Request) -> None:
         """The next thing to do for a request that is running or being undone."""
@@ -137,7 +130,7 @@ class Steps:
         requester = await self.planner.requester(request)
         context = self.planner.context(inputs, requester, plan_of(request).frozen, request.id)
         given = {name: {"outputs": values} for name, values in place.outputs.items()}
-        return {**self.variables(action, inputs, context), "steps": given}
+        return {**variables(action, inputs, context), "steps": given}
 
     def _answered(self, request: Request, place: Place) -> Callable[[], Awaitable[None]]:
         """Makes the card say again what is under way, once, after it had said that the cluster does not answer."""
@@ -163,13 +156,13 @@ class Steps:
         async def ref_of(ref: ObjectRef) -> ObjectRef:
             if "${" in ref.namespace + ref.kind + ref.api_version:
                 raise Refused(f"The place of {ref} would only be known during the run, so nobody could judge it.")
-            return ref.model_copy(update={"name": str(await self.render(ref.name, scene.variables, scene.evaluate))})
+            return ref.model_copy(update={"name": str(await rendered(ref.name, scene.variables, scene.evaluate))})
 
         writes = [
             write.model_copy(
                 update={
                     "ref": await ref_of(write.ref),
-                    "body": await self.render(write.body, scene.variables, scene.evaluate),
+                    "body": await rendered(write.body, scene.variables, scene.evaluate),
                 }
             )
             for write in step.writes
@@ -364,10 +357,10 @@ class Steps:
     async def _finish(self, request: Request, place: Place) -> None:
         """All steps are done: what came out of it is told."""
         plan, found = plan_of(request), dict[str, str]()
-        variables = await self._variables(request, place) if plan.outputs else {}
+        seen = await self._variables(request, place) if plan.outputs else {}
         for name, template in plan.outputs.items():
             try:
-                value = await self.render(template, variables, self.planner.evaluate)
+                value = await rendered(template, seen, self.planner.evaluate)
             except Unavailable:
                 raise
             except PlatformError as no:
