@@ -200,8 +200,10 @@ class _Reader:
                 self.break_glass = value.casefold() in _YES
             elif not self._fits(name, value) and self._closed(name) and value:
                 wrong.append(self._unknown_word(name, value))
+            elif self.values.get(name, value := self._spelled(name, value)) != value:
+                wrong.append(self._twice(name, value))
             else:
-                self.values[name] = self._spelled(name, value)
+                self.values[name] = value
         if wrong:
             raise wrong[0]
 
@@ -300,10 +302,13 @@ class _Reader:
     def _unknown_word(self, name: str, word: str) -> Misread:
         meant, one = self._meant(name, word), self.fields[name]
         known = list((self._choices(name) or {}).values())
+        said = f"There is no {one.title.casefold()} called {word[:_SHOWN]!r}."
+        if one.kind is InputKind.CHOICE:
+            said = f"{one.title} can't be {word[:_SHOWN]!r}."
         some = f"There are {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}." if known else ""
         return Misread(
-            f"There is no {one.title.casefold()} called {word[:_SHOWN]!r}.", self.line(), field=name, suggestion=meant,
-            hint=f"Did you mean {meant}?" if meant else some, corrected=self._corrected({name: meant}) if meant else "",
+            said, self.line(), field=name, suggestion=meant, hint=f"Did you mean {meant}?" if meant else some,
+            corrected=self._corrected({name: meant}) if meant else "",
         )  # fmt: skip
 
     def _unknown_key(self, key: str, value: str, keys: Mapping[str, str]) -> Misread:
@@ -313,6 +318,12 @@ class _Reader:
         said = f"`{self.action.name}` has no input called {key[:_SHOWN]!r}."
         fixed = self._corrected({meant: value}) if meant in self.fields and value else ""
         return Misread(said, self.line(), field=key, suggestion=meant, hint=hint, corrected=fixed)
+
+    def _twice(self, name: str, value: str) -> Misread:
+        both = f"{self.values[name][:_SHOWN]!r} and {value[:_SHOWN]!r}"
+        return Misread(
+            f"{self.fields[name].title} is given twice: {both}.", self.line(), field=name, hint="Say it once."
+        )
 
     def _extra(self, words: Sequence[str]) -> Misread:
         said = " ".join(words)

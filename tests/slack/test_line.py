@@ -136,6 +136,17 @@ def test_a_word_like_no_other_names_what_there_is() -> None:
     assert "staging, production" in wrong.hint
 
 
+def test_a_choice_that_there_is_not_is_said_in_words() -> None:
+    wrong = misread("requests tomorrow")
+    assert (str(wrong), wrong.hint) == ("Whose can't be 'tomorrow'.", "There are mine, waiting, recent.")
+
+
+def test_an_input_given_twice_is_asked_about_and_never_guessed() -> None:
+    wrong = misread("deploy checkout production version=1.4.2 version=1.4.3 because x")
+    assert (str(wrong), wrong.field) == ("Version is given twice: '1.4.2' and '1.4.3'.", "version")
+    assert read("scale checkout production replicas=5 replicas=5").values["replicas"] == "5"
+
+
 def test_words_too_many_are_taken_for_a_forgotten_because() -> None:
     wrong = misread("deploy checkout 1.4.2 production fixes the cart")
     assert wrong.corrected == "deploy checkout 1.4.2 production because fixes the cart"
