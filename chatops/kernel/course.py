@@ -23,12 +23,13 @@ class Place(Record):
     uids: dict[str, str] = Field(default_factory=dict)  # of the step's objects, as known before the next effect
     outputs: dict[str, dict[str, Any]] = Field(default_factory=dict)  # of the steps done, by their names
     back: int | None = None  # given: undoing the first ``back`` steps of the plan
+    failed: int | None = None  # the step that failed, once it is undone
     failures: tuple[str, ...] = ()  # what could not be undone
 
     def next(self, outputs: Mapping[str, Any], step: Step) -> Place:
         """The place before the next step."""
         known = {**self.outputs, step.name: dict(outputs)} if step.name else self.outputs
-        return Place(at=self.at + 1, outputs=known, back=self.back, failures=self.failures)
+        return Place(at=self.at + 1, outputs=known, back=self.back, failed=self.failed, failures=self.failures)
 
 
 def place_of(extra: Mapping[str, Any]) -> Place:

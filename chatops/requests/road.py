@@ -16,6 +16,7 @@ from approvals import lifecycle, store
 from approvals.lifecycle import CANCELLABLE, Event, is_requester, sources_of, stands
 from approvals.request import Request, State, Vote
 from chatops.kernel.action import Action, Answer
+from chatops.kernel.course import written_out
 from chatops.kernel.diff import unified
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
@@ -101,7 +102,7 @@ class Road:
             service=str(fields.get("service") or ""), environment=environment, tier=known.tier if known else "",
             reason=reason, requester_id=person.id, requester_name=person.name, requester_email=person.email,
             broke_glass=reason if break_glass else "", channel=channel, thread_ts=thread_ts,
-            created_at=self.clock.now(), updated_at=self.clock.now(),
+            created_at=self.clock.now(), updated_at=self.clock.now(), pinned=record.pinned,
         )  # fmt: skip
         return await self.database.write(self._ask, request, key)
 
@@ -142,7 +143,7 @@ class Road:
         found = await self.database.read(store.load, request)
         if found.plan is None:
             return f"{found.name} has no plan yet."
-        return unified(found.plan.changes)
+        return "\n\n".join(filter(None, (written_out(found.plan), unified(found.plan.changes))))
 
     async def vote(
         self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = ""

@@ -307,7 +307,7 @@ class Steps:
     def _fail(self, tx: Tx, request: Request, step: Step, why: PlatformError) -> None:
         plan, place = plan_of(request), place_of(request.extra)
         partly = step.kind == "apply" and place.wrote > 0
-        back = Place(back=place.at + partly, outputs=place.outputs)
+        back = Place(back=place.at + partly, outputs=place.outputs, failed=place.at)
         said = f"Step {place.at + 1} of {len(plan.steps)} ({step.title}) failed: {why.message}"
         lines, code = _evidence(said, why)
         if course(plan, back):

@@ -11,6 +11,7 @@ from chatops.slack import ids
 from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
 from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, section
 from chatops.slack.views.status import status, votes
+from chatops.slack.views.steps import outputs, steps
 
 WARNINGS = 5  # shown on the card; the rest is in the full diff
 CHANGES = 3
@@ -67,7 +68,7 @@ def _buttons(request: Request) -> Iterator[Block]:
         yield button("Roll back", ids.ROLL_BACK, ids.line_value(sendable), style="danger" * (state is State.FAILED))
     if state is State.DENIED and request.decision is not None and request.decision.break_glass:
         yield button("Break glass", ids.BREAK_GLASS, value, style="danger")
-    if request.plan is not None and request.plan.changes:
+    if request.plan is not None and (request.plan.changes or request.plan.steps):
         yield button("Full diff", ids.FULL_DIFF, value)
     if request.votes and state in DECIDING:
         yield button("Withdraw approval", ids.WITHDRAW, value)
@@ -102,6 +103,8 @@ def _body(request: Request, now: float) -> Iterator[str]:
     if plan is not None:
         if request.state is not State.UNCHANGED and (changes := _changes(plan)):
             yield f"Changes: {changes}"
+        yield from steps(request)
+        yield from outputs(request)
         if ahead and plan.now:
             yield f"Now: {escape(plan.now, 200)}"
         if ahead:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from approvals.request import Request, State
 from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, quoted
 from chatops.slack.views.blocks import Message, context, fallback, section
-from chatops.slack.views.status import back_to, place, status
+from chatops.slack.views.status import back_to, has_steps, place, status
+from chatops.slack.views.steps import outputs
 
 _DONE = {"deploy": "deployed", "rollback": "rolled back", "restart": "restarted", "scale": "scaled"}
 _MARK = {State.SUCCEEDED: "✅", State.FAILED: "❌", State.ROLLED_BACK: "↩️"}
@@ -33,7 +34,7 @@ def end(request: Request, now: float) -> Message | None:
         return None
     by_self = request.state is State.CANCELLED and request.by == request.requester_name
     rung = "" if by_self or not request.requester_id else f"{mention(request.requester_id)} "
-    text = rung + status(request, now)
+    text = "\n".join([rung + status(request, now), *outputs(request)])
     return Message(fallback([text]), [section(text)], moment=request.state.value)
 
 
@@ -57,6 +58,8 @@ def _sentence(request: Request) -> str:
 
 def _rolled_back(request: Request) -> str:
     plan = request.plan
+    if has_steps(request):
+        return " and was undone"
     told_apart = plan is not None and plan.before and plan.before != plan.after
     return f" and was rolled back to {back_to(request) if told_apart else 'what ran before'}"
 

@@ -32,6 +32,11 @@ def back_to(request: Request) -> str:
     return escape((request.plan.before if request.plan else "") or "what ran before", 80)
 
 
+def has_steps(request: Request) -> bool:
+    """Whether it is carried out step by step, instead of rolling out a workload."""
+    return request.plan is not None and bool(request.plan.steps)
+
+
 def votes(request: Request, now: float) -> str:
     """Lee (14:02) and Sam (14:05)."""
     return enumerated(f"{escape(vote.name, 60)} ({when(vote.at, now)})" for vote in request.votes[:8])
@@ -154,16 +159,21 @@ def _running(request: Request, now: float) -> str:
 
 def _rolling_back(request: Request, now: float) -> str:
     progress = f" · {escape(request.progress, 200)}" if request.progress else ""
+    if has_steps(request):
+        return _line("UNDOING:", _why(request, "a step failed") + progress, "⚠")
     return _line(f"ROLLING BACK to {back_to(request)}:", _why(request, "it did not become healthy") + progress, "⚠")
 
 
 def _succeeded(request: Request, now: float) -> str:
+    if has_steps(request):
+        return _line("SUCCEEDED:", _why(request, "all steps are done") + _at_end(request, now), "✅")
     return _line("SUCCEEDED:", f"healthy, {_why(request, 'as planned')}{_at_end(request, now)}", "✅")
 
 
 def _unchanged(request: Request, now: float) -> str:
     why = f" ({_why(request)})" if request.outcome else ""
-    return _line("NOTHING TO DO:", f"it already runs like this{why}", "✅")
+    already = "it is already as asked for" if has_steps(request) else "it already runs like this"
+    return _line("NOTHING TO DO:", f"{already}{why}", "✅")
 
 
 def _failed(request: Request, now: float) -> str:
@@ -172,6 +182,8 @@ def _failed(request: Request, now: float) -> str:
 
 def _rolled_back(request: Request, now: float) -> str:
     plan = request.plan
+    if has_steps(request):
+        return _line("UNDONE:", _why(request, "a step failed") + _at_end(request, now), "↩️")
     told_apart = plan is not None and plan.before and plan.before != plan.after
     what, again = (to(request), back_to(request)) if told_apart else ("it", "what ran before")
     failed = f"{what} failed{f': {_why(request, limit=500)}' if request.outcome else ''}"

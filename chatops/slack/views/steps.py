@@ -1,0 +1,47 @@
+"""The steps of a request in words that a lead can judge, how far they have come, and what came out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from approvals.request import ENDED, Request, State
+from chatops.kernel.course import OUTPUTS, described, lasts, place_of
+from chatops.slack.mrkdwn import bold, code, escape
+
+SHOWN = 10
+OUTPUTS_SHOWN = 10
+BEGUN = frozenset({State.RUNNING, State.ROLLING_BACK, State.FAILED, State.ROLLED_BACK})
+
+
+def steps(request: Request) -> Iterator[str]:
+    """A line a step; done ones with a tick, the present one with an arrow. Nothing once all is well."""
+    plan = request.plan
+    if plan is None or not plan.steps or request.state in (State.SUCCEEDED, State.UNCHANGED):
+        return
+    at = _reached(request)
+    for number, step in enumerate(plan.steps[:SHOWN]):
+        mark = "✓" if number < at else _present(request) if number == at else "·"
+        yield f"{mark} {number + 1}. {escape(described(step), 300)}"
+    if len(plan.steps) > SHOWN:
+        yield f"… and {len(plan.steps) - SHOWN} more steps, see the full diff"
+    if plan.expires and request.state not in ENDED:
+        yield f"What it makes is removed after {lasts(plan.expires)}, unless somebody extends it."
+
+
+def outputs(request: Request) -> Iterator[str]:
+    """What the steps gave, a line each."""
+    found = request.extra.get(OUTPUTS) if request.state is State.SUCCEEDED else None
+    for name, value in list((found or {}).items())[:OUTPUTS_SHOWN]:
+        yield f"{bold(escape(str(name), 60))}: {code(str(value), 400)}"
+
+
+def _reached(request: Request) -> int:
+    """How many steps were taken; -1 while none was begun."""
+    if request.state not in BEGUN:
+        return -1
+    place = place_of(request.extra)
+    return place.at if place.failed is None else place.failed
+
+
+def _present(request: Request) -> str:
+    return "▸" if request.state is State.RUNNING else "✗"
