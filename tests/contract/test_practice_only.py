@@ -92,6 +92,27 @@ async def test_loaded_workloads_are_up_when_the_cluster_answers(kube: Kube) -> N
     assert len((await kube.get("/api/v1/nodes"))["items"]) == 3
 
 
+async def test_a_copy_goes_on_from_where_a_cluster_stood_and_leaves_that_one_alone() -> None:
+    async with PracticeCluster([web("1.4.1", 2)], pace=0.02, tokens=TOKENS) as first, opened(first) as kube:
+        before = await kube.get(kube.path("deployments", "web"))
+        pods = {pod["metadata"]["name"] for pod in (await kube.get(kube.path("pods")))["items"]}
+    async with PracticeCluster(pace=0.02, tokens=TOKENS, like=first) as second, opened(second) as kube:
+        assert await kube.get(kube.path("deployments", "web")) == before
+        assert {pod["metadata"]["name"] for pod in (await kube.get(kube.path("pods")))["items"]} == pods
+        log = await kube.call("GET", kube.path("pods", min(pods), "log"))
+        assert "INFO  listening on 0.0.0.0" in str(log.body)
+        await set_tag(kube, "1.4.2")
+        await kube.until_one("deployments", "web", rolled_out, "the new version")
+
+        def replaced(left: list[Obj]) -> bool:
+            return len(left) == 2 and not pods & {pod["metadata"]["name"] for pod in left}
+
+        await kube.until(kube.path("pods"), replaced, "two new pods")
+    found = first.store.get(("apps", "deployments"), "shop", "web")
+    assert found is not None
+    assert containers(found)[0]["image"] == BASE + "1.4.1"
+
+
 async def test_a_manifest_can_name_who_applied_it(cluster: PracticeCluster, kube: Kube) -> None:
     body = web("1.4.1", name="cart")
     body["metadata"]["annotations"] = {APPLIED_BY: "chatops-deploy"}

@@ -89,7 +89,7 @@ def compare(node: Node, old: Any, new: Any) -> Changes:
 
 
 def _compare(node: Node, old: Any, new: Any, at: Path, out: Changes) -> None:
-    if old is _ABSENT and new is _ABSENT:
+    if old == new:  # most of an object, and told without walking it
         return
     if is_leaf(node, old if new is _ABSENT else new) or (
         node.shape == "any" and is_leaf(node, old) and old is not _ABSENT

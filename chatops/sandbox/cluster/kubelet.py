@@ -49,6 +49,26 @@ class Kubelet:
         elif change.type == "ADDED":
             self._lives[uid] = self._start(self._live(change.obj), uid, self._lives)
 
+    def copy_from(self, other: Kubelet) -> None:
+        """Take over the images and the pods of another kubelet; the pods are in the store already and go on."""
+        self.pulled, self._addresses = set(other.pulled), other._addresses
+        for pod in self.work.store.objects(PODS):
+            uid = pod["metadata"]["uid"]
+            self._lives[uid] = self._start(self._stay(pod) if _up(pod) else self._live(pod), uid, self._lives)
+
+    async def _stay(self, pod: Obj) -> None:
+        """A pod that is up: its containers go on."""
+        status = PodStatus(self.work, pod, dig(pod, "status", "podIP", default=""))
+        lives = [
+            ContainerLife(self.work, self.book, status, container, finishes=False, init=False, pulled=self.pulled)
+            for container in dig(pod, "spec", "containers", default=[])
+        ]
+        try:
+            await asyncio.gather(*(life.stay() for life in lives))
+        finally:
+            for life in lives:
+                life.leave()
+
     def _start(self, work: Any, uid: str, home: dict[str, asyncio.Task[None]]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(self._guard(work))
         task.add_done_callback(lambda done: home.pop(uid, None) if home.get(uid) is done else None)
@@ -148,6 +168,11 @@ class Kubelet:
     def _next_address(self) -> str:
         self._addresses += 1
         return f"10.244.{self._addresses // 250 % 250}.{self._addresses % 250 + 2}"
+
+
+def _up(pod: Obj) -> bool:
+    states = dig(pod, "status", "containerStatuses", default=[])
+    return dig(pod, "status", "phase") == "Running" and all(state["ready"] for state in states)
 
 
 def _set(work: Clockwork, pod: Obj, wanted: Obj) -> Obj:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .behaviour import EVERY, running_line
 from .values import now
@@ -50,6 +50,10 @@ class LogBook:
         runs.append(run)
         del runs[:-2]
         return run
+
+    def copy_from(self, other: LogBook) -> None:
+        """Take over what containers wrote elsewhere; each book goes on by itself."""
+        self._runs = {key: [replace(run, lines=list(run.lines)) for run in runs] for key, runs in other._runs.items()}
 
     def current(self, uid: str, container: str) -> Run | None:
         runs = self._runs.get((uid, container))

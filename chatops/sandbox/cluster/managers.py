@@ -26,8 +26,11 @@ class Manager(NamedTuple):
 
 @dataclass
 class Owned:
+    """The fields of one manager; `tree` is what `paths` was read from, where it still says the same."""
+
     paths: Fields
     time: str
+    tree: Obj | None = None
 
 
 Managed = dict[Manager, Owned]
@@ -47,7 +50,8 @@ def read(obj: Obj) -> Managed:
             entry.get("operation", "Update"), entry.get("manager", ""), entry.get("apiVersion", ""),
             entry.get("subresource", ""),
         )  # fmt: skip
-        found[who] = Owned(fields.decode(entry.get("fieldsV1") or {}), entry.get("time", stamp()))
+        tree = entry.get("fieldsV1") or {}
+        found[who] = Owned(fields.decode(tree), entry.get("time", stamp()), tree)
     return found
 
 
@@ -55,8 +59,9 @@ def write(obj: Obj, managed: Managed) -> None:
     """Put the entries into the object, appliers first, then by time and name; none at all when nobody owns anything."""
     entries = []
     for who, owned in sorted(managed.items(), key=lambda pair: (pair[0].operation, pair[1].time, *pair[0][1:])):
+        tree = fields.encode(owned.paths) if owned.tree is None else owned.tree
         entry = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time,
-                 "fieldsType": "FieldsV1", "fieldsV1": fields.encode(owned.paths)}  # fmt: skip
+                 "fieldsType": "FieldsV1", "fieldsV1": tree}  # fmt: skip
         if who.subresource:
             entry["subresource"] = who.subresource
         entries.append(entry)

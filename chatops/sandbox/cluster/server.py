@@ -42,7 +42,8 @@ _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 class PracticeCluster:
     """A Kubernetes API on loopback, `async with PracticeCluster(objects) as cluster: cluster.url`.
 
-    `objects` are loaded before the first request is answered, and their workloads are up at once. `pace` is how long
+    `objects` are loaded before the first request is answered, and their workloads are up at once. `like` is another
+    cluster to start as a copy of, in a tenth of the time: the same objects, versions, pods and logs. `pace` is how long
     the clockwork takes: 1 natural (a pod in 2.5 s), 0.05 twenty times as fast. `tokens` maps bearer
     tokens to users; RBAC objects say what these may, the group system:masters may everything. `history` bounds the
     events that watches can start from.
@@ -58,8 +59,10 @@ class PracticeCluster:
         tokens: Mapping[str, User] | None = None,
         history: int = 4096,
         nodes: int = 3,
+        like: PracticeCluster | None = None,
     ) -> None:
         self._objects = list(objects)
+        self._like = like
         self._host, self._port, self._node_count = host, port, nodes
         self.pace = Pace(pace)
         self.registry = Registry()
@@ -99,7 +102,7 @@ class PracticeCluster:
         self.pace.set(0)
         try:
             self._tasks = [asyncio.ensure_future(controller.run()) for controller in self._controllers]
-            self._seed()
+            self._seed() if self._like is None else self._copy_from(self._like)
             self.load(self._objects)
             await self._settle()
         finally:
@@ -146,6 +149,15 @@ class PracticeCluster:
                 return
 
     # Content
+
+    def _copy_from(self, other: PracticeCluster) -> None:
+        self.store.copy_from(other.store)
+        self._book.copy_from(other._book)
+        self._kubelet.copy_from(other._kubelet)
+        for key in self.store.kinds():  # as controllers do that were started again: they look at everything
+            for obj in self.store.objects(key):
+                for controller in self._controllers:
+                    controller.on_change(Change(self.store.version, "ADDED", key, obj, None))
 
     def _seed(self) -> None:
         for name in _NAMESPACES:

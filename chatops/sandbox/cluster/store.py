@@ -108,6 +108,13 @@ class Store:
         self._compacted = self.version
         return self.version
 
+    def copy_from(self, other: Store) -> None:
+        """Take over everything of another store; the objects are shared, for nobody modifies them in place."""
+        self._objects = {key: dict(found) for key, found in other._objects.items()}
+        self._history = deque(other._history, maxlen=self._history.maxlen)
+        self._floor, self._born = dict(other._floor), dict(other._born)
+        self._compacted, self.version = other._compacted, other.version
+
     def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
         """Call `listener` on every change, in order and at once; the returned function ends that."""
         self._listeners.append(listener)
