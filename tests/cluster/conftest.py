@@ -9,12 +9,12 @@ import pytest
 from chatops.adapters.kubernetes import KubernetesClusters, Patience
 from chatops.adapters.kubernetes.handle import Reader, Writer
 from chatops.sandbox.cluster import PracticeCluster
-from tests.support.acme_cluster import PRODUCTION, hurried, manifests
+from tests.support.acme_cluster import PRODUCTION, acme_cluster, hurried
 
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[PracticeCluster]:
-    async with PracticeCluster(manifests("checkout"), pace=0.02) as practice:
+    async with acme_cluster("checkout") as practice:
         yield practice
 
 

@@ -28,14 +28,6 @@ def images() -> Images:
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every client reads the system's certificates, 26 ms each, also to speak plain HTTP: give it none to read."""
-    if not REAL:
-        monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
-        monkeypatch.setenv("SSL_CERT_DIR", os.devnull)
-
-
 @pytest.fixture
 async def kube() -> AsyncIterator[Kube]:
     """A client in a fresh namespace: of a practice cluster of its own, or of the real one (removed afterwards)."""

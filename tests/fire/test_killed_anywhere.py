@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from chatops.adapters.sqlite import reading
 from chatops.kernel import audit
 from chatops.sandbox.cluster import PracticeCluster
 from tests.fire.nursery import Child, Nursery, nursery
+from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
 from tests.support.house import ACME, DEPLOYS, REQUESTS
 from tests.support.people import Acme, Seen, SlackSays, acme_slack
@@ -190,8 +190,7 @@ async def trial(nursery: Nursery, target: str = "") -> AsyncIterator[Trial]:
         folder = Path(tempfile.mkdtemp(prefix="chatops-fire-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, retry_scale=0.001, clock=clock.now))
-        manifests = list(yaml.safe_load_all((ACME / "cluster.yml").read_text()))
-        cluster = await stack.enter_async_context(PracticeCluster(manifests, pace=0.02))
+        cluster = await stack.enter_async_context(acme_cluster())
         one = Trial(nursery, acme, cluster, folder, target, clock)
         one.supervisor = asyncio.create_task(one.supervise())
         try:

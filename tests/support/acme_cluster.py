@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from chatops.kernel.action import Context
 from chatops.kernel.catalog import Environment, Platform, Service, Team, Workload
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import ObjectRef
+from chatops.sandbox.cluster import PracticeCluster
 
 MANIFESTS = Path(__file__).parents[2] / "examples" / "acme" / "cluster.yml"
 PRODUCTION = Environment(name="production", tier="production", namespace="shop", max_replicas=20)
@@ -92,10 +95,29 @@ def context(
     )
 
 
-def manifests(*names: str) -> list[dict[str, Any]]:
-    """The manifests of these services in both namespaces; fewer pods make a faster test."""
-    documents = list(yaml.safe_load_all(MANIFESTS.read_text()))
-    return [one for one in documents if one["kind"] == "Namespace" or one["metadata"]["name"] in names]
+@functools.cache
+def _documents() -> list[dict[str, Any]]:
+    return list(yaml.load_all(MANIFESTS.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def _manifests(names: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [one for one in _documents() if not names or one["kind"] == "Namespace" or one["metadata"]["name"] in names]
+
+
+_first: dict[tuple[str, ...], PracticeCluster] = {}
+
+
+@asynccontextmanager
+async def acme_cluster(*names: str, pace: float = 0.02) -> AsyncIterator[PracticeCluster]:
+    """The practice cluster with these services in both namespaces; none named: with everything Acme runs.
+
+    Only the first of its kind in a process waits for its pods; the others start as copies of it, as it stood then.
+    """
+    if names not in _first:
+        async with PracticeCluster(_manifests(names), pace=pace) as first:
+            _first[names] = first
+    async with PracticeCluster(pace=pace, like=_first[names]) as cluster:
+        yield cluster
 
 
 async def hurried(seconds: float) -> None:

@@ -24,6 +24,7 @@ from chatops.kernel import audit
 from chatops.kernel.ports import Tx
 from chatops.main import Assistant, Settings
 from chatops.sandbox.cluster import PracticeCluster
+from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
 from tests.support.people import Acme, acme_slack
 
@@ -141,15 +142,15 @@ async def acme_house(
         outer.callback(shutil.rmtree, folder, ignore_errors=True)
         config = folder / "config"
         config.mkdir()
-        content = yaml.safe_load((ACME / "platform.yml").read_text())
+        shutil.copy(ACME / "platform.yml", config)
         if platform is not None:
+            content = yaml.safe_load((ACME / "platform.yml").read_text())
             platform(content)
-        (config / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False))
-        manifests = list(yaml.safe_load_all((ACME / "cluster.yml").read_text()))
+            (config / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False))
         options = {"burst": 50, **options}  # this Slack has no limits unless a test asks for them
         chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
-        cluster = await outer.enter_async_context(PracticeCluster(manifests, pace=pace))
+        cluster = await outer.enter_async_context(acme_cluster(pace=pace))
         app = acme.slack.state.workspace.app
         settings = Settings(
             config=config, database=str(folder / "chatops.db"), bot_token=app.bot_token,
