@@ -95,6 +95,6 @@ class Declaration(Record):
     rules: tuple[Rule, ...] = ()
     steps: tuple[DeclaredStep, ...] = ()
     outputs: dict[str, str] = Field(default_factory=dict)  # templates
-    expires: float = 0.0  # seconds; 0: what it makes stays
+    expires: float | str = 0.0  # seconds, or a template that gives them; 0: what it makes stays
     button: str = ""
     where: str = ""  # file, for messages

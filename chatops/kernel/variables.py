@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +13,16 @@ from chatops.kernel.action import Action, Context
 
 def variables(action: Action, inputs: BaseModel, ctx: Context) -> dict[str, Any]:
     """``inputs``, ``env``, ``service``, ``requester``, ``request`` and ``now``: the time of the first plan, frozen."""
-    env, service, person = ctx.environment, ctx.service, ctx.requester
     seen = action.variables(inputs) if action.variables is not None else inputs.model_dump(mode="python")
+    return around(seen, ctx)
+
+
+def around(seen: Mapping[str, Any], ctx: Context) -> dict[str, Any]:
+    """The same with the inputs as CEL sees them."""
+    env, service, person = ctx.environment, ctx.service, ctx.requester
     frozen = ctx.frozen.get("now")
     return {
-        "inputs": seen,
+        "inputs": dict(seen),
         "env": {
             "name": env.name if env else "",
             "tier": env.tier if env else "",

@@ -6,58 +6,68 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from chatops.kernel.cel.leaf import LeafError, Part, parts
+from chatops.kernel.cel.leaf import LeafError, Part, has_cel, parts
+from chatops.kernel.diff import step
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.masking import mask
 from chatops.kernel.ports import EvaluateAll
+
+ABSENT = object()  # what a leaf becomes whose one expression gives null: its key, or its place in a list, is left out
 
 
 async def rendered(value: Any, variables: Mapping[str, Any], evaluate: EvaluateAll) -> Any:
     """The value with every string leaf filled in, in one round trip; keys stay as they are.
 
-    A leaf that is one expression keeps the expression's type. Raises ``PlatformError`` naming the expression that has
-    no value, or none that can stand among text.
+    A leaf that is one expression keeps the expression's type; one that gives null leaves its key out. Raises
+    ``PlatformError`` naming the expression that has no value, or none that can stand among text.
     """
-    leaves = {leaf: _parts(leaf) for leaf in _leaves(value) if "${" in leaf}
+    leaves = {leaf: parts_of(leaf) for _, leaf in leaves_of(value) if has_cel(leaf)}
     asked = list(dict.fromkeys(part.text for pieces in leaves.values() for part in pieces if part.cel))
     values = dict(zip(asked, await evaluate([(one, variables) for one in asked]), strict=True)) if asked else {}
     for expression, found in values.items():
         if isinstance(found, PlatformError):
             raise PlatformError(f"${{{expression}}} has no value: {mask(found.message)[0]}")
-    return _filled(value, {leaf: _joined(pieces, values) for leaf, pieces in leaves.items()})
+    made = filled(value, {leaf: joined(pieces, values) for leaf, pieces in leaves.items()})
+    return None if made is ABSENT else made
 
 
-def _parts(leaf: str) -> tuple[Part, ...]:
+def parts_of(leaf: str) -> tuple[Part, ...]:
+    """The pieces of a leaf; raises ``PlatformError``."""
     try:
         return parts(leaf)
     except LeafError as wrong:
         raise PlatformError(f"A template cannot be read: {wrong.message}.") from wrong
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every string leaf with its path: ``spec.storage.size``, ``spec.ports[0].name``."""
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _leaves(one)
+        for key, one in value.items():
+            yield from leaves_of(one, step(path, str(key)))
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _leaves(one)
+        for place, one in enumerate(value):
+            yield from leaves_of(one, f"{path}[{place}]")
 
 
-def _filled(value: Any, leaves: Mapping[str, Any]) -> Any:
+def filled(value: Any, leaves: Mapping[str, Any]) -> Any:
+    """The value with the leaves in the place of their texts."""
     if isinstance(value, str):
         return leaves.get(value, value)
     if isinstance(value, Mapping):
-        return {key: _filled(one, leaves) for key, one in value.items()}
+        made = {key: filled(one, leaves) for key, one in value.items()}
+        return {key: one for key, one in made.items() if one is not ABSENT}
     if isinstance(value, list | tuple):
-        return [_filled(one, leaves) for one in value]
+        return [one for one in (filled(each, leaves) for each in value) if one is not ABSENT]
     return value
 
 
-def _joined(pieces: tuple[Part, ...], values: Mapping[str, Any]) -> Any:
+def joined(pieces: tuple[Part, ...], values: Mapping[str, Any]) -> Any:
+    """A leaf out of its pieces and the values of its expressions; raises ``PlatformError``."""
     if len(pieces) == 1 and pieces[0].cel:
-        return _plain(values[pieces[0].text])
+        value = values[pieces[0].text]
+        return ABSENT if value is None else _plain(value)
     return "".join(_text(part.text, values[part.text]) if part.cel else part.text for part in pieces)
 
 
