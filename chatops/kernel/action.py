@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Protocol, get_args
 
-from annotated_types import Ge, Le, MaxLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
@@ -74,6 +74,8 @@ class Asked:
     options_from: OptionsFrom | None = None
     default_from: str = ""  # CEL
     show_when: str = ""  # CEL
+    needed: bool = False  # while show_when shows it; the model cannot insist on it
+    min_length: int = 0  # characters, where something is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,9 @@ class Input:
     required: bool
     default: Any = None
     help: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int = 0
     max_length: int | None = None
     options: tuple[str, ...] = ()
     asked: Asked = Asked()
@@ -115,7 +118,7 @@ def _input(name: str, info: FieldInfo) -> Input:
         if getattr(annotation, "__origin__", None) is Literal:
             kind, options = InputKind.CHOICE, tuple(str(o) for o in annotation.__args__)
         else:
-            kinds = {int: InputKind.INTEGER, bool: InputKind.BOOLEAN}
+            kinds = {int: InputKind.INTEGER, float: InputKind.NUMBER, bool: InputKind.BOOLEAN}
             kind = kinds.get(annotation, InputKind.TEXT) if annotation else InputKind.TEXT
     return Input(
         name=name,
@@ -124,12 +127,17 @@ def _input(name: str, info: FieldInfo) -> Input:
         required=info.is_required(),
         default=None if info.is_required() else info.default,
         help=info.description or "",
-        minimum=next((int(m.ge) for m in meta if isinstance(m, Ge)), None),  # type: ignore[call-overload]
-        maximum=next((int(m.le) for m in meta if isinstance(m, Le)), None),  # type: ignore[call-overload]
+        minimum=next((_number(m.ge) for m in meta if isinstance(m, Ge)), None),
+        maximum=next((_number(m.le) for m in meta if isinstance(m, Le)), None),
+        min_length=asked.min_length or next((m.min_length for m in meta if isinstance(m, MinLen)), 0),
         max_length=next((m.max_length for m in meta if isinstance(m, MaxLen)), None),
         options=options or tuple(asked.values),
         asked=asked,
     )
+
+
+def _number(limit: Any) -> float:
+    return limit if isinstance(limit, int | float) else float(limit)
 
 
 @dataclass(frozen=True, slots=True)
