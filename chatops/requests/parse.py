@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticUndefined
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
 from chatops.kernel.catalog import Platform, closest
 from chatops.kernel.errors import InputError
+from chatops.kernel.several import parted
+from chatops.requests.letters import odd_letter, unreadable
+
+LONGEST = 100_000  # characters of any value
+_LINES = frozenset({InputKind.LONG_TEXT})  # what may have line breaks
+# What is wrong with the letters and not with the length: where a letter only looks right, it is said which
+_SPELLING = frozenset({"value_error", "literal_error", "string_pattern_mismatch", "int_parsing", "float_parsing"})
 
 
 class InputErrors(InputError):
@@ -26,9 +35,11 @@ def parse(action: Action, values: Mapping[str, Any], platform: Platform) -> Base
     fields = {field.name: field for field in inputs_of(action.inputs)}
     given = {name: value for name, value in values.items() if value not in (None, "")}
     errors = [_unknown_field(action, name, fields) for name in given if name not in fields]
-    errors += [error for name, field in fields.items() if (error := _unknown_name(field, given.get(name), platform))]
+    errors += [error for name, field in fields.items() if (error := wrong_word(field, given.get(name), platform))]
     try:
-        inputs = action.inputs.model_validate({name: given[name] for name in given if name in fields})
+        inputs = action.inputs.model_validate(
+            {name: as_given(fields[name], value) for name, value in given.items() if name in fields}
+        )
     except ValidationError as wrong:
         known = {error.field for error in errors}
         errors += [error for problem in wrong.errors() if (error := _said(problem, fields)).field not in known]
@@ -40,6 +51,46 @@ def parse(action: Action, values: Mapping[str, Any], platform: Platform) -> Base
     if errors:
         raise InputErrors(errors)
     return inputs
+
+
+def valid_values(action: Action, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is valid so far, by input name: the rest is left out, what was not given has its default."""
+    return dict(_valid(action, values))
+
+
+def _valid(action: Action, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    kinds = _kinds(action.inputs)
+    for field in inputs_of(action.inputs):
+        value = values.get(field.name)
+        if value in (None, ""):
+            value = action.inputs.model_fields[field.name].default
+        if value is not PydanticUndefined:
+            try:
+                yield field.name, kinds[field.name].validate_python(as_given(field, value))
+            except ValidationError:
+                continue  # half typed: the same as not given yet
+
+
+@lru_cache(maxsize=256)
+def _kinds(model: type[BaseModel]) -> dict[str, TypeAdapter[Any]]:
+    kinds: dict[str, Any] = {name: Annotated[info.annotation, info] for name, info in model.model_fields.items()}
+    return {name: TypeAdapter(kind) for name, kind in kinds.items()}
+
+
+def as_given(field: Input, value: Any) -> Any:
+    """A text as the model takes it: several choices apart, blanks around it taken off."""
+    if not isinstance(value, str):
+        return value
+    return parted(value) if field.kind is InputKind.CHOICES else value.strip()
+
+
+def wrong_word(field: Input, value: Any, platform: Platform) -> InputError | None:
+    """What a model does not see: names that nobody knows, and letters that nobody sees."""
+    if isinstance(value, str) and len(value) > LONGEST:
+        return InputError(f"{field.title} is too long: at most {LONGEST} characters.", field=field.name)
+    if isinstance(value, str) and (problem := unreadable(value, lines=field.kind in _LINES)):
+        return InputError(f"{field.title} {problem}", field=field.name, hint="Type it anew.")
+    return _unknown_name(field, value, platform)
 
 
 def _unknown_field(action: Action, name: str, fields: Mapping[str, Input]) -> InputError:
@@ -54,14 +105,15 @@ def _unknown_name(field: Input, value: Any, platform: Platform) -> InputError | 
         known = platform.services
     elif field.kind is InputKind.ENVIRONMENT:
         known = platform.environments
+    elif field.kind is InputKind.TEAM:
+        known = platform.teams
     if known is None or value is None or value in known:
         return None
     meant = closest(str(value), known)
     shown = str(value)[:60]
     hint = f"Did you mean {meant}?" if meant else _some(known)
-    return InputError(
-        f"There is no {field.title.lower()} called {shown!r}.", field=field.name, suggestion=meant, hint=hint
-    )
+    said = f"There is no {field.title.lower()} called {shown!r}."
+    return InputError(said, field=field.name, suggestion=meant, hint=f"{odd_letter(str(value))} {hint}".strip())
 
 
 def _some(known: Mapping[str, Any]) -> str:
@@ -78,20 +130,34 @@ def _said(problem: Any, fields: Mapping[str, Input]) -> InputError:
     sentences = {
         "missing": f"{title} is needed.",
         "string_too_long": f"{title} is too long: at most {limits.get('max_length')} characters.",
+        "string_too_short": f"{title} is too short: at least {limits.get('min_length')} characters.",
         "too_long": f"{title} is too long: at most {limits.get('max_length')} characters.",
+        "too_short": f"{title} needs at least {limits.get('min_length')}.",
         "int_parsing": f"{title} must be a whole number.",
         "int_from_float": f"{title} must be a whole number.",
+        "int_parsing_size": f"{title} is too large a number.",
+        "float_parsing": f"{title} must be a number.",
+        "finite_number": f"{title} must be a number.",
         "greater_than_equal": f"{title} must be {limits.get('ge')} or more.",
         "less_than_equal": f"{title} must be {limits.get('le')} or less.",
         "literal_error": f"{title} must be {limits.get('expected')}.",
         "bool_parsing": f"{title} must be yes or no.",
     }
-    if field is not None and field.kind is InputKind.VERSION and kind == "string_pattern_mismatch":
-        sentence = (
+    sentence = sentences.get(kind, f"{title}: {problem['msg']}.")
+    if field is not None and kind == "string_pattern_mismatch":
+        sentence = _misfit(field)
+    elif kind == "value_error":
+        sentence = str(limits.get("error", problem["msg"]))
+    given = problem.get("input")
+    hint = odd_letter(given) if kind in _SPELLING and isinstance(given, str) else ""
+    return InputError(sentence, field=name, hint=hint)
+
+
+def _misfit(field: Input) -> str:
+    """What would fit, in the words of the input's own help where it has some: nobody reads patterns."""
+    if field.kind is InputKind.VERSION:
+        return (
             "Version must be an image tag (letters, digits, dots, dashes; at most 128 characters, no spaces) "
             "or a digest sha256:…"
         )
-        return InputError(sentence, field=name)
-    if kind == "value_error":
-        return InputError(str(limits.get("error", problem["msg"])), field=name)
-    return InputError(sentences.get(kind, f"{title}: {problem['msg']}."), field=name)
+    return f"{field.title} does not fit: {field.help}" if field.help else f"{field.title} has letters that don't fit."
