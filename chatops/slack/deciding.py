@@ -107,8 +107,13 @@ class Deciding:
             return
         view = forms.diff_view(title, diff)
         if view is None or not view_id:
-            await self._send(click.where.user, request, diff)
-            view = forms.said_view(title, ["It is long: I sent it to you as a file, in our direct messages."])
+            said = "It is long: I sent it to you as a file, in our direct messages."
+            try:
+                await self._send(click.where.user, request, diff)
+            except (SlackApiError, *errors.AWAY) as error:
+                log.warning("the diff of R-%d could not be sent: %s", request, type(error).__name__)
+                said = "It is too long for a window, and Slack does not take files just now. Try again in a minute."
+            view = forms.said_view(title, [said])
         await self._show(view_id, view, click.where, key)
 
     # ---- inside
