@@ -28,7 +28,7 @@ from commands.watching import diagnose, watch_rollout
 
 log = logging.getLogger(__name__)
 
-WATCH_FOR = 15 * 60.0  # seconds after which a rollout that is neither healthy nor failing counts as failed
+WATCH_FOR = 15 * 60.0  # seconds without one more pod ready after which a rollout counts as failed; many pods take long
 
 
 @dataclass(slots=True)
@@ -118,27 +118,41 @@ class Runner:
 
     def _written(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
         self.register.record(tx, request, "written", {"objects": generations})
-        extra = {**request.extra, "generations": generations, "watch_from": self.clock.now()}
+        extra = {**request.extra, "generations": generations, "watch_from": self.clock.now(), "most_ready": {}}
         self.register.progress(tx, request, step="watching", extra=extra, progress="starting")
 
     # watching ------------------------------------------------------------------------------------------------------
 
     async def _watch(self, request: Request, refs: tuple[ObjectRef, ...]) -> Rollout | None:
         """Watches until everything is healthy (None) or something fails (how)."""
-        generations = request.extra.get("generations", {})
-        deadline = request.extra.get("watch_from", self.clock.now()) + WATCH_FOR
-        shown = request.progress
         for ref in refs:
-            rollouts = watch_rollout(
-                self._writer(request), ref, int(generations.get(str(ref), 0)), clock=self.clock, deadline=deadline
-            )
-            async for rollout in rollouts:
-                if rollout.state == "failing":
-                    return rollout
-                if rollout.progress != shown:
-                    shown = rollout.progress
-                    request = await self.database.write(self.register.progress, request, progress=shown)
+            failed, moved = None, True
+            while moved:
+                request, failed, moved = await self._follow(request, ref)
+            if failed is not None:
+                return failed
         return None
+
+    async def _follow(self, request: Request, ref: ObjectRef) -> tuple[Request, Rollout | None, bool]:
+        """Follows one object to its end or deadline: how it failed, and whether it moved on so that there is a new one.
+
+        When the last pod became ready is stored, so that the time goes on where it was after a restart.
+        """
+        extra, failed = dict(request.extra), None
+        generation = int(extra.get("generations", {}).get(str(ref), 0))
+        since = extra.setdefault("watch_from", self.clock.now())
+        rollouts = watch_rollout(self._writer(request), ref, generation, clock=self.clock, deadline=since + WATCH_FOR)
+        async for rollout in rollouts:
+            failed = rollout if rollout.state == "failing" else None
+            if failed is None and rollout.ready > extra.get("most_ready", {}).get(str(ref), 0):
+                most = {**extra.get("most_ready", {}), str(ref): rollout.ready}
+                extra = {**extra, "most_ready": most, "watch_from": self.clock.now()}
+            if failed is None and (rollout.progress != request.progress or extra != request.extra):
+                request = await self.database.write(
+                    self.register.progress, request, progress=rollout.progress, extra=extra
+                )
+        overdue = failed is not None and failed.reason == "Deadline"
+        return request, failed, overdue and extra["watch_from"] + WATCH_FOR > self.clock.now()
 
     async def _diagnosis(self, request: Request, failed: Rollout) -> tuple[list[str], str]:
         """Which pods, why, their last log lines and events; the failure alone when the cluster can't be asked."""
@@ -209,7 +223,7 @@ class Runner:
     def _restored(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
         current = self._current(tx, request)
         self.register.record(tx, current, "restored", {"objects": generations})
-        extra = {**current.extra, "generations": generations, "watch_from": self.clock.now()}
+        extra = {**current.extra, "generations": generations, "watch_from": self.clock.now(), "most_ready": {}}
         self.register.progress(tx, current, step="watching_back", extra=extra)
 
     # helpers -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 import pytest
 
+from chatops.kernel.plan import ObjectRef
+from chatops.kernel.ports import Clock, ClusterReader
+from chatops.kernel.rollout import Rollout
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -47,6 +50,34 @@ async def test_what_was_edited_by_hand_is_said_on_the_card_and_stays(house: Hous
     live = await house.deployment("checkout", "shop-staging")
     env = {one["name"]: one["value"] for one in live["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert env["LOG_LEVEL"] == "debug"
+
+
+@pytest.mark.parametrize(
+    ("pods_ready", "ends"),
+    [((1, 2, 3), "SUCCEEDED: healthy, 4 pods ready"), ((1, 2, 2), "ROLLED BACK: 1.4.1 runs again")],
+    ids=["while pods become ready one by one", "when it stands still"],
+)
+async def test_a_long_rollout_is_undone_only_when_nothing_moves(
+    house: House, monkeypatch: pytest.MonkeyPatch, pods_ready: tuple[int, ...], ends: str
+) -> None:
+    stands = iter(pods_ready)
+
+    async def ten_minutes_a_pod(
+        reader: ClusterReader, ref: ObjectRef, generation: int, *, clock: Clock, deadline: float
+    ):
+        for ready in stands:
+            yield Rollout(ref, "progressing", ready, 4, f"{ready} of 4 pods ready")
+            house.clock.advance(600)
+            if clock.now() >= deadline:
+                yield Rollout(ref, "failing", ready, 4, f"{ready} of 4 pods ready", "Deadline", "It takes too long.")
+                return
+        yield Rollout(ref, "healthy", 4, 4, "4 pods ready")
+
+    monkeypatch.setattr("chatops.requests.run.watch_rollout", ten_minutes_a_pod)
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await card.click("Approve")
+    await card.becomes(ends, within=10)
 
 
 async def test_a_broken_image_is_rolled_back_by_itself_and_everyone_learns_why(house: House) -> None:
