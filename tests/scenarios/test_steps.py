@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -50,3 +51,202 @@ async def test_steps_are_taken_one_after_the_other_and_their_outputs_told(monkey
         assert [row["name"] for row in rows] == ["box", "shelf"]
         assert rows[0]["uid"] == box["metadata"]["uid"]
         assert (await house.history()).count("step_done") == 3
+
+
+async def test_the_plan_part_of_the_card_says_what_each_step_does_and_the_full_diff_says_it_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    undo = remove(SHELF.ref)
+    action = stepping(apply(SHELF, undo=(undo,)), wait(SHELF.ref, "object.data.state == 'up'"), expires=3600.0)
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types("/platform shelf.create checkout production because we need room")
+        card = await house.lee.sees(REQUESTS, "WAITING", "· 1. apply ConfigMap/shelf (new)")
+        await card.becomes("· 2. wait for ConfigMap/shelf (until object.data.state == 'up', at most 10m)")
+        await card.becomes("removed after 1h, unless somebody extends it")
+        await card.click("Full diff")
+        diff = await house.lee.modal()
+        await diff.becomes("undone by: remove ConfigMap/shelf", "+  10")
+
+
+async def test_what_fails_at_step_3_of_5_is_undone_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = run(job("move-in", "registry.acme.test/shop/tools:1-broken"))
+    action = stepping(
+        apply(SHELF, undo=(remove(SHELF.ref),)), apply(BOX, undo=(remove(BOX.ref),)), broken,
+        apply(config_map("never")), apply(config_map("neither")),
+    )  # fmt: skip
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "UNDONE", "Step 3 of 5 (run Job/move-in) failed", within=15)
+        await card.becomes("✓ 2. apply ConfigMap/box", "✗ 3. run Job/move-in", "· 4. apply ConfigMap/never")
+        await card.thread("KeyError: 'PAYMENT_URL'")
+        assert [await get(house, name) for name in ("shelf", "box", "never")] == [None, None, None]
+        removed = await house.rows("SELECT data FROM audit WHERE what = 'removed' ORDER BY seq")
+        assert ["box" in removed[0]["data"], "shelf" in removed[1]["data"]] == [True, True]
+        assert (await house.history())[-1] == "undone"
+        assert {row["fate"] for row in await house.rows("SELECT fate FROM objects WHERE kind = 'ConfigMap'")} == {
+            "removed"
+        }
+
+
+async def test_undoing_removes_nothing_that_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF, undo=(remove(SHELF.ref),)), run(job("move-in", "tools:1-broken")))
+    async with with_steps(monkeypatch, action) as house:
+        body = {"metadata": {"name": "shelf"}, "data": {"old": "yes"}}
+        await house.cluster_call("POST", "/api/v1/namespaces/shop-staging/configmaps", body)
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "UNDONE", "failed", within=15)
+        await card.thread("ConfigMap/shelf stays: R-1001 did not make it.")
+        assert await get(house, "shelf") is not None
+
+
+async def test_an_undo_that_fails_is_told_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = wait(SHELF.ref, "object.data.state == 'down'", timeout=0.2)
+    action = stepping(
+        apply(SHELF, undo=(remove(SHELF.ref),)), apply(BOX, undo=(stuck,)), run(job("move-in", "tools:1-broken"))
+    )
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "FAILED", "Not everything could be undone", within=15)
+        await card.becomes("Still there: ConfigMap/box, Job/move-in. A person has to look")
+        await card.thread("Could not be undone: wait for ConfigMap/shelf")
+        assert await get(house, "shelf") is None
+
+
+async def test_a_wait_that_runs_out_tells_the_last_value_and_the_last_cel_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.size == '11' && object.data.state == 'up'"))
+    never = stepping(wait(SHELF.ref, "object.status.ready == true"), apply(BOX), name="shelf.wait")
+    known(monkeypatch, never)
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 2")
+        house.clock.advance(601)
+        await card.becomes("FAILED", "within 10m", "The last value was false.", "Still there: ConfigMap/shelf")
+        await house.dana.types("/platform shelf.wait checkout staging because we need room")
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 1 of 2")
+        house.clock.advance(601)
+        await card.becomes("FAILED", "The last CEL error was:", "status")
+
+
+async def test_a_job_runs_once_and_the_end_of_its_log_is_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(run(job("move-in", "tools:1"), outputs={"done": "string(object.status.succeeded)"}))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "SUCCEEDED", "1 step done", within=15)
+        await card.thread("Job/move-in is done", "INFO  done, 128 rows written")
+
+
+async def test_a_run_that_was_cut_off_in_a_wait_goes_on_with_that_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 3")
+        await house.stop()
+        await put(house, "shelf", state="up")
+        await house.start()
+        await card.becomes("SUCCEEDED", within=10)
+        assert [(await house.history()).count(what) for what in ("begun", "written", "step_done")] == [1, 2, 3]
+
+
+async def test_a_job_that_vanished_while_we_were_away_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), run(job("move-in", "tools:1-unschedulable")))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 2")
+        async with asyncio.timeout(5):
+            while not await house.rows("SELECT 1 FROM objects WHERE kind = 'Job'"):
+                await asyncio.sleep(0.02)
+        await house.stop()
+        await house.cluster_call("DELETE", "/apis/batch/v1/namespaces/shop-staging/jobs/move-in")
+        await house.start()
+        await card.becomes("FAILED", "Job/move-in is gone", "not run again", within=10)
+        found = await house.cluster_call("GET", "/apis/batch/v1/namespaces/shop-staging/jobs")
+        assert found["items"] == []
+
+
+async def test_an_object_that_somebody_else_made_meanwhile_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 3")
+        body = {"metadata": {"name": "box"}, "data": {"colour": "blue"}}
+        await house.cluster_call("POST", "/api/v1/namespaces/shop-staging/configmaps", body)
+        await put(house, "shelf", state="up")
+        await card.becomes("FAILED", "Step 3 of 3", "somebody made it after this was planned")
+        box = await get(house, "box")
+        assert box is not None
+        assert box["data"] == {"colour": "blue"}
+        assert [row["name"] for row in await house.rows("SELECT name FROM objects")] == ["shelf"]
+
+
+async def test_an_object_that_was_changed_otherwise_than_approved_is_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        body = {"metadata": {"name": "box"}, "data": {"colour": "blue"}}
+        await house.cluster_call("POST", "/api/v1/namespaces/shop-staging/configmaps", body)
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 3")
+        await put(house, "box", colour="green")
+        await put(house, "shelf", state="up")
+        await card.becomes("FAILED", "ConfigMap/box was changed after this was planned (data.colour)")
+        box = await get(house, "box")
+        assert box is not None
+        assert box["data"] == {"colour": "green"}
+
+
+async def test_a_change_beside_what_was_approved_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        body = {"metadata": {"name": "box"}, "data": {"colour": "blue"}}
+        await house.cluster_call("POST", "/api/v1/namespaces/shop-staging/configmaps", body)
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 3")
+        await put(house, "box", lid="yes")
+        await put(house, "shelf", state="up")
+        await card.becomes("SUCCEEDED")
+        box = await get(house, "box")
+        assert box is not None
+        assert box["data"] == {"colour": "red", "lid": "yes"}
+
+
+async def test_while_new_writes_are_paused_the_next_step_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 3")
+        await house.sam.types("/platform pause because the disks are full")
+        await house.sam.sees("general", "New writes are paused")
+        await put(house, "shelf", state="up")
+        await card.becomes("RUNNING", "new writes are paused by Sam")
+        assert await get(house, "box") is None
+        await house.sam.types("/platform resume")
+        await card.becomes("SUCCEEDED")
+
+
+async def test_what_nobody_could_look_at_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 3")
+        await put(house, "shelf", state="up")
+        house.cluster_away(True)
+        await house.stop()
+        house.clock.advance(3600)
+        await house.start()
+        await card.becomes("RUNNING", "does not answer", within=15)
+        house.cluster_away(False)
+        await card.becomes("SUCCEEDED", within=15)
+
+
+async def test_a_request_that_comes_second_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), wait(SHELF.ref, "object.data.state == 'up'"))
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 2")
+        await house.dana.types("/platform restart checkout staging because stuck")
+        await house.dana.sees(REQUESTS, "WAIT OR REPLACE?", "R-1001")
+        await put(house, "shelf", state="up")
+        await card.becomes("SUCCEEDED")

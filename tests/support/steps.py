@@ -76,7 +76,9 @@ async def _planned(ctx: Context, step: Step, found: list[Change]) -> Step:
         else:
             write = write.model_copy(update={"resource_version": live["metadata"]["resourceVersion"]})
         writes.append(write)
-        if not step.deferred:
+        if step.kind == "job":  # its dry run makes up another uid each time
+            found.append(Change(object=str(write.ref), field="spec", after=write.body["spec"]))
+        elif not step.deferred:
             found += changes(live or {}, await cluster.dry_run(write))
     uids = {}
     for ref in step.refs if step.kind == "remove" else ():
