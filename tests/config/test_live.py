@@ -6,6 +6,7 @@ import os
 import pytest
 
 from chatops.adapters.configuration import ConfigurationError, LiveConfiguration
+from commands.declared import action_of
 from tests.config.acme import ACTIONS, acme
 
 
@@ -35,7 +36,7 @@ class StepClock:
 class Watched:
     def __init__(self, folder):
         self.folder, self.clock = folder, StepClock()
-        self.live = LiveConfiguration(folder, ACTIONS, self.clock)
+        self.live = LiveConfiguration(folder, ACTIONS, self.clock, action_of)
         self.changed, self.refused, self.fail = [], [], False
 
     async def on_change(self, platform):
@@ -132,3 +133,62 @@ async def test_watching_goes_on_when_telling_about_a_change_failed(watched, capl
 def test_it_does_not_start_with_an_invalid_configuration(tmp_path):
     with pytest.raises(ConfigurationError, match="belongs to team nobody"):
         Watched(acme(tmp_path, BROKEN))
+
+
+# declared actions
+
+TOPIC = "name: topic.create\ntitle: {}\nsteps: [{{remove: {{object: ConfigMap/old, namespace: shop}}}}]\n"
+
+
+async def test_an_action_that_is_added_changed_and_removed_takes_effect_without_a_restart(watched):
+    actions = watched.live.actions
+    file = watched.folder / "actions" / "topic.yml"
+    file.parent.mkdir()
+    file.write_text(TOPIC.format("Create a topic"))
+    await watched.clock.step(3)
+    assert (actions["topic.create"].title, list(actions)) == ("Create a topic", [*ACTIONS, "topic.create"])
+    file.write_text(TOPIC.format("Make a topic"))
+    await watched.clock.step(3)
+    assert actions["topic.create"].title == "Make a topic"
+    file.unlink()
+    await watched.clock.step(3)
+    assert "topic.create" not in actions
+    assert len(actions) == len(ACTIONS)
+    assert len(watched.changed) == 3
+
+
+async def test_one_broken_action_leaves_every_other_as_it_was(watched):
+    (watched.folder / "actions").mkdir()
+    (watched.folder / "actions" / "topic.yml").write_text(TOPIC.format("Create a topic"))
+    await watched.clock.step(3)
+    before = watched.live.actions["topic.create"]
+    (watched.folder / "actions" / "topic.yml").write_text(TOPIC.format("Make a topic"))
+    (watched.folder / "actions" / "broken.yml").write_text("name: broken\n")
+    await watched.clock.step(3)
+    assert watched.live.actions["topic.create"] is before
+    (problems,) = watched.refused
+    assert "the action needs steps: a list of apply, wait, job and remove" in problems
+
+
+async def test_who_goes_through_the_actions_while_they_change_sees_one_state(watched):
+    values = watched.live.actions.values()
+    (watched.folder / "actions").mkdir()
+    (watched.folder / "actions" / "topic.yml").write_text(TOPIC.format("Create a topic"))
+    await watched.clock.step(3)
+    assert len(list(values)) == len(ACTIONS)
+    assert len(watched.live.actions.values()) == len(ACTIONS) + 1
+
+
+async def test_a_manifest_that_changes_is_a_change_of_the_action(watched):
+    for name in ("actions", "manifests"):
+        (watched.folder / name).mkdir()
+    manifest = watched.folder / "manifests" / "topic.yml"
+    manifest.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: topic, namespace: shop}\n")
+    (watched.folder / "actions" / "topic.yml").write_text(
+        "name: topic.create\ntitle: Create a topic\nsteps: [{apply: {folder: manifests/}}]\n"
+    )
+    await watched.clock.step(3)
+    before = watched.live.actions["topic.create"].pinned
+    manifest.write_text(manifest.read_text() + "data: {a: b}\n")
+    await watched.clock.step(3)
+    assert before != watched.live.actions["topic.create"].pinned

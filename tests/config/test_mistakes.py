@@ -144,10 +144,3 @@ def test_what_has_to_be_there_is_named(tmp_path):
     messages = [problem.message for problem in check(tmp_path, ACTIONS)]
     missing = ("environments", "services", "teams")
     assert messages == [f"{key} is missing: there has to be at least one" for key in missing]
-
-
-def test_declared_actions_are_refused_for_now_at_their_file(tmp_path):
-    (acme(tmp_path) / "actions").mkdir()
-    (tmp_path / "actions" / "topic.yml").write_text("name: topic\n")
-    (problem,) = check(tmp_path, ACTIONS)
-    assert str(problem).startswith(f"{tmp_path}/actions/topic.yml:1: declared actions are not supported")

@@ -111,7 +111,7 @@ def test_configuration_examples_can_be_loaded(page: Path, tmp_path: Path) -> Non
             text, replaced = re.subn(rf"^{key}:\n.*?(?=^# )", lambda _: block.text, acme, flags=re.M | re.S)  # noqa: B023
             assert replaced == 1, key
         (tmp_path / "platform.yml").write_text(text)
-        assert load(tmp_path, registry.load()).policies
+        assert load(tmp_path, registry.load()).platform.policies
 
 
 def test_a_broken_configuration_is_told_as_the_page_says(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from chatops.adapters.configuration.fields import (
     is_person,
     suggestion,
 )
-from chatops.kernel.catalog import Channels, Environment, Group, Service, Team, Workload
+from chatops.adapters.configuration.kinds import kind_problem
+from chatops.kernel.catalog import Allowed, Channels, Environment, Group, Service, Team, Workload
 
 T = TypeVar("T")
 
@@ -197,6 +198,42 @@ def escalation(name: str, fields: Fields) -> dict[str, Any]:
     if not steps:
         fields.wrong(fields.line("steps"), "has no steps: give it one")
     return {"steps": steps, "repeat": fields.number("repeat", 0, least=0, most=20)}
+
+
+def allowed(root: Fields) -> Allowed:
+    """``actions:``: which kinds and namespaces declared actions may touch; None: the default."""
+    node = root.get("actions")
+    if node is None:
+        return Allowed()
+    inner = Fields(node, "actions", root.problems)
+    inner.only("kinds", "namespaces")
+    return Allowed(
+        kinds=_listed(inner, "kinds", "Kind.group", kind_problem),
+        namespaces=_listed(inner, "namespaces", "namespace", _namespace_problem),
+    )
+
+
+def _listed(fields: Fields, key: str, what: str, problem_of: Callable[[str], str]) -> tuple[str, ...] | None:
+    if fields.given(key) is None:
+        return None
+    found = []
+    for node in fields.items(key, what):
+        text = fields.as_text(node, key)
+        if text and (problem := problem_of(text)):
+            fields.wrong(node.line, f"has {text!r} in {key}: {problem}")
+        elif text in found:
+            fields.wrong(node.line, f"has {text} twice in {key}: keep one")
+        elif text:
+            found.append(text)
+    return tuple(found)
+
+
+def _namespace_problem(text: str) -> str:
+    begun = text.removesuffix("*")
+    if not begun:
+        return "* is every namespace, kube-system too: name them, or how they begin, like preview-*"
+    fits = LABEL.fullmatch(begun.rstrip("-") if begun != text else begun)
+    return "" if fits else f"{_LABEL_LIKE}; it may end with *, like preview-*"
 
 
 def sources(fields: Fields, key: str, known: Mapping[str, Any], kinds: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from chatops.adapters.configuration.problems import ConfigurationError, Problem
 LARGEST = 16 * 1024 * 1024  # bytes of one file
 DEEPEST = 20  # lists and maps within each other
 MOST = 2_000_000  # values in one file
+MOST_DOCUMENTS = 200  # documents in one text of manifests
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -58,24 +59,42 @@ class Node:
 
 def read_yaml(content: bytes, file: str, *, c_parser: bool = True) -> Node:
     """The one document of a YAML file. Raises ``ConfigurationError``."""
+    text = _decoded(content, file)
+    found = _read(text, _Builder(file, 0, most=1), c_parser=c_parser)
+    return found[0] if found else Node(None, 1)
+
+
+def read_documents(content: bytes | str, file: str, first: int = 1) -> list[Node]:
+    """The documents of a YAML text that begins at line ``first`` of its file, without the empty ones.
+
+    Raises ``ConfigurationError``.
+    """
+    if isinstance(content, bytes):
+        content = _decoded(content, file)
+    found = _read(content, _Builder(file, first - 1, most=MOST_DOCUMENTS), c_parser=True)
+    return [node for node in found if node.value is not None]
+
+
+def _read(text: str, builder: _Builder, *, c_parser: bool) -> list[Node]:
+    try:
+        return builder.documents(_events(text, c_parser=c_parser))
+    except (yaml.MarkedYAMLError, MarkedYAMLError) as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line if mark is not None else 0
+        raise builder.refused(line, f"this is no YAML: {_said(error.problem or error.context)}") from error
+    except (yaml.reader.ReaderError, YAMLError) as error:
+        line = text[: getattr(error, "position", 0)].count("\n")
+        raise builder.refused(line, "this is no YAML: it holds a control character") from error
+
+
+def _decoded(content: bytes, file: str) -> str:
     if len(content) > LARGEST:
         raise _refused(file, 1, f"the file has {len(content)} bytes: at most {LARGEST // 1024 // 1024} MiB")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise _refused(file, line, "this is not UTF-8: save the file as UTF-8") from error
-    builder = _Builder(file)
-    try:
-        return builder.document(_events(text, c_parser=c_parser))
-    except (yaml.MarkedYAMLError, MarkedYAMLError) as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
-        raise _refused(file, line, f"this is no YAML: {_said(error.problem or error.context)}") from error
-    except (yaml.reader.ReaderError, YAMLError) as error:
-        place = getattr(error, "position", 0)
-        line = text[:place].count("\n") + 1
-        raise _refused(file, line, "this is no YAML: it holds a control character") from error
 
 
 def _said(problem: str | None) -> str:
@@ -96,26 +115,35 @@ def _events(text: str, *, c_parser: bool) -> Iterator[Any]:
 
 
 class _Builder:
-    def __init__(self, file: str) -> None:
+    """Makes nodes of one text that begins ``above`` lines into its file."""
+
+    def __init__(self, file: str, above: int, *, most: int) -> None:
         self._file = file
+        self._above = above
+        self._most = most  # documents
         self._count = 0
 
-    def document(self, events: Iterator[Any]) -> Node:
-        """The document; an empty file is a node with None."""
-        root = Node(None, 1)
+    def documents(self, events: Iterator[Any]) -> list[Node]:
+        """The documents in order; an empty one is a node with None."""
+        found: list[Node] = []
         seen = 0
         for event in events:
             kind = type(event).__name__
             if kind == "DocumentStartEvent":
                 seen += 1
-                if seen > 1:
-                    self._refuse(event, "a second document begins here: one file, one document (no second ---)")
+                if seen > self._most:
+                    few = "a second document begins here: one file, one document (no second ---)"
+                    self._refuse(event, few if self._most == 1 else f"more than {self._most} documents")
             elif kind not in ("StreamStartEvent", "StreamEndEvent", "DocumentEndEvent"):
-                root = self._node(event, events, 1)
-        return root
+                found.append(self._node(event, events, 1))
+        return found
+
+    def refused(self, line: int, message: str) -> ConfigurationError:
+        """What is raised for a mistake at a line (from 0) of the text."""
+        return _refused(self._file, self._above + line + 1, message)
 
     def _refuse(self, event: Any, message: str) -> None:
-        raise _refused(self._file, event.start_mark.line + 1, message)
+        raise self.refused(event.start_mark.line, message)
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         kind = type(event).__name__
@@ -129,7 +157,7 @@ class _Builder:
             self._refuse(event, f"{sign}{event.anchor}: anchors and aliases are not read here, write the value out")
         if event.tag is not None and str(event.tag) not in ("!", "tag:yaml.org,2002:str"):
             self._refuse(event, f"the tag {event.tag} is not read here: write a plain value")
-        line = event.start_mark.line + 1
+        line = self._above + event.start_mark.line + 1
         if kind == "ScalarEvent":
             return self._scalar(event, line)
         if kind == "SequenceStartEvent":

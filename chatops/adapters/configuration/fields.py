@@ -19,12 +19,20 @@ EMAIL = re.compile(r"[^@\s,;:<>()\"]+@[^@\s,;:<>()\"]+\.[^@\s,;:<>()\".]+")
 SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,}")
 CHANNEL = re.compile(r"[^\sA-Z.,#@!?:;/\\\"'()]{1,80}|[CG][A-Z0-9]{6,}")
 HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]*|S[A-Z0-9]{2,}")
-DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 def is_person(name: str) -> bool:
     """Whether this is an e-mail or a Slack user id."""
     return bool(EMAIL.fullmatch(name) or SLACK_USER.fullmatch(name))
+
+
+def seconds(value: object) -> float | None:
+    """The length of ``1h30m``; None for what is no duration."""
+    found = DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if found is None:
+        return None
+    return float(sum(int(n or 0) * size for n, size in zip(found.groups(), (604800, 86400, 3600, 60, 1), strict=True)))
 
 
 class Problems:
@@ -83,6 +91,10 @@ class Fields:
         """Whether a key is there with a value."""
         return key in self._values and self._values[key].value is not None
 
+    def names(self) -> tuple[str, ...]:
+        """The keys that are written."""
+        return tuple(self._values)
+
     def given(self, key: str) -> Node | None:
         """The value of a key that must not be empty when it is written."""
         if key in self._values and self._values[key].value is None:
@@ -136,22 +148,28 @@ class Fields:
             return default
         return node.value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        node = self.given(key)
+        if node is None:
+            return default
+        if not isinstance(node.value, bool):
+            shown = node.value if isinstance(node.value, str | int | float) else node.kind
+            self.wrong(node.line, f"has {key} {shown!r}: it is true or false")
+            return default
+        return node.value
+
     def duration(self, key: str, default: float, *, zero: bool = False) -> float:
         """Seconds, from ``4h``, ``30m``, ``7d``, ``1h30m``."""
         node = self.given(key)
         if node is None:
             return default
-        found = DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
-        seconds = (
-            sum(int(n or 0) * size for n, size in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
-            if found
-            else 0
-        )
-        if not found or not node.value or (seconds == 0 and not zero) or seconds > 366 * 86400:
+        length = seconds(node.value)
+        if length is None or (length == 0 and not zero) or length > 366 * 86400:
             shown = node.value if isinstance(node.value, str | int | float) else node.kind
             self.wrong(node.line, f"has {key} {shown!r}: it is a duration like 30m, 4h, 7d (at most a year)")
             return default
-        return float(seconds)
+        return length
 
     def items(self, key: str, what: str, *, one_is_enough: bool = False) -> Iterator[Node]:
         """The nodes of a list; with ``one_is_enough`` a single value stands for a list of one."""

@@ -73,13 +73,20 @@ def read(folder: Path) -> dict[str, bytes]:
         if main not in found:
             raise _refused(main, _absent(folder))
         if len(found) > MOST_FILES:
-            raise _refused(
-                folder, f"there are {len(found)} files in {ACTIONS} and {MANIFESTS}: at most {MOST_FILES}"
-            )
+            raise _refused(folder, f"there are {len(found)} files in {ACTIONS} and {MANIFESTS}: at most {MOST_FILES}")
+        strange = [path for path in found if path.is_symlink() and _leads_out(path, folder)]
+        if strange:
+            said = "this is a link that leads out of the folder: copy the file"
+            raise ConfigurationError([Problem(str(path), 1, said) for path in strange])
         return {path.relative_to(folder).as_posix(): _content(path) for path in found}
     except OSError as error:
         path = Path(error.filename) if error.filename else folder
         raise _refused(path, f"this cannot be read: {os.strerror(error.errno or 0)}") from error
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file stands elsewhere; a ConfigMap's links lead to its own ``..data``."""
+    return path.name != MAIN and not path.resolve().is_relative_to(folder.resolve())
 
 
 def _content(path: Path) -> bytes:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chatops.kernel.cel.check import CelMistake, check, possible, spoken_of
+from chatops.kernel.cel.check import CelMistake, check, given, possible, spoken_of
 from chatops.kernel.cel.leaf import LeafError, Part, has_cel, parts
 from chatops.kernel.cel.speech import catalog_variables, speech, vocabulary
 from chatops.kernel.cel.types import (
     BOOL,
+    DOUBLE,
+    DURATION,
     DYN,
     INT,
     STRING,
@@ -28,6 +30,8 @@ from chatops.kernel.ports import EvaluateAll
 
 __all__ = [
     "BOOL",
+    "DOUBLE",
+    "DURATION",
     "DYN",
     "INT",
     "STRING",
@@ -42,6 +46,7 @@ __all__ = [
     "Vocabulary",
     "catalog_variables",
     "check",
+    "given",
     "has_cel",
     "list_of",
     "map_of",

@@ -49,11 +49,17 @@ def check(expression: str, vocabulary: Vocabulary, result: Type | None = t.BOOL)
     except CelSyntaxError as error:
         return (CelMistake(error.at, error.message, error.suggestion),)
     checker = _Checker(expression, vocabulary)
-    given = checker.type(tree, _Scope(vocabulary.variables, frozenset(vocabulary.actions)))
-    if result is not None and not fits(given, result) and not checker.mistakes:
-        checker.wrong(tree, f"the expression gives {given}, where {result} is needed")
+    gives = checker.type(tree, _Scope(vocabulary.variables, frozenset(vocabulary.actions)))
+    if result is not None and not fits(gives, result) and not checker.mistakes:
+        checker.wrong(tree, f"the expression gives {gives}, where {result} is needed")
     unique = {(m.offset, m.message): m for m in checker.mistakes}
     return tuple(sorted(unique.values(), key=lambda m: m.offset))
+
+
+def given(expression: str, vocabulary: Vocabulary) -> Type:
+    """What an expression without mistakes gives. Raises ``CelSyntaxError``."""
+    checker = _Checker(expression, vocabulary)
+    return checker.type(parse(expression), _Scope(vocabulary.variables, frozenset(vocabulary.actions)))
 
 
 def possible(expression: str, known: Mapping[str, Any]) -> bool | None:
