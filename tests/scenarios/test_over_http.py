@@ -7,7 +7,10 @@ import subprocess
 import sys
 
 import aiohttp
+import pytest
 
+from chatops.demo import run_demo
+from chatops.kernel.errors import PlatformError
 from tests.support.house import DEPLOYS, REQUESTS, acme_house
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -81,3 +84,13 @@ def test_what_is_missing_in_the_environment_is_said_in_one_go() -> None:
     assert "SLACK_BOT_TOKEN" in ran.stderr
     assert "SLACK_APP_TOKEN" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:taken", "localhost:taken", "nowhere", "0.0.0.0:7070", "127.0.0.1:70700"])
+async def test_a_demo_that_cannot_listen_says_what_to_do(where: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = where.replace("taken", str(taken.getsockname()[1]))
+        with pytest.raises(PlatformError) as told:
+            await run_demo(listen, 1.0, print, asyncio.Event)
+    assert listen in told.value.message
+    assert "127.0.0.1:707" in f"{told.value.message} {told.value.hint}"
