@@ -16,7 +16,6 @@ from chatops.kernel.several import parted
 from chatops.requests.letters import odd_letter, unreadable
 
 LONGEST = 100_000  # characters of any value
-_LINES = frozenset({InputKind.LONG_TEXT})  # what may have line breaks
 # What is wrong with the letters and not with the length: where a letter only looks right, it is said which
 _SPELLING = frozenset({"value_error", "literal_error", "string_pattern_mismatch", "int_parsing", "float_parsing"})
 
@@ -35,7 +34,7 @@ def parse(action: Action, values: Mapping[str, Any], platform: Platform) -> Base
     fields = {field.name: field for field in inputs_of(action.inputs)}
     given = {name: value for name, value in values.items() if value not in (None, "")}
     errors = [_unknown_field(action, name, fields) for name in given if name not in fields]
-    errors += [error for name, field in fields.items() if (error := wrong_word(field, given.get(name), platform))]
+    errors += [error for name, field in fields.items() if (error := _unknown_name(field, given.get(name), platform))]
     try:
         inputs = action.inputs.model_validate(
             {name: as_given(fields[name], value) for name, value in given.items() if name in fields}
@@ -43,6 +42,8 @@ def parse(action: Action, values: Mapping[str, Any], platform: Platform) -> Base
     except ValidationError as wrong:
         known = {error.field for error in errors}
         errors += [error for problem in wrong.errors() if (error := _said(problem, fields)).field not in known]
+    known = {error.field for error in errors}
+    errors += [error for name, one in fields.items() if name not in known and (error := _odd(one, given.get(name)))]
     if not errors and action.check is not None:
         try:
             action.check(inputs, platform)
@@ -84,13 +85,14 @@ def as_given(field: Input, value: Any) -> Any:
     return parted(value) if field.kind is InputKind.CHOICES else value.strip()
 
 
-def wrong_word(field: Input, value: Any, platform: Platform) -> InputError | None:
-    """What a model does not see: names that nobody knows, and letters that nobody sees."""
-    if isinstance(value, str) and len(value) > LONGEST:
+def _odd(field: Input, value: Any) -> InputError | None:
+    """What a model does not see: a text without end, and letters that nobody sees."""
+    if not isinstance(value, str):
+        return None
+    if len(value) > LONGEST:
         return InputError(f"{field.title} is too long: at most {LONGEST} characters.", field=field.name)
-    if isinstance(value, str) and (problem := unreadable(value, lines=field.kind in _LINES)):
-        return InputError(f"{field.title} {problem}", field=field.name, hint="Type it anew.")
-    return _unknown_name(field, value, platform)
+    problem = unreadable(value.strip(), lines=field.kind is InputKind.LONG_TEXT)
+    return InputError(f"{field.title} {problem}", field=field.name, hint="Type it anew.") if problem else None
 
 
 def _unknown_field(action: Action, name: str, fields: Mapping[str, Input]) -> InputError:
