@@ -173,7 +173,10 @@ class Assistant:
         self.pages = Pages(
             self.actions, database, register, self.messenger, self.clusters, configuration, clock, self._public_url
         )
-        questions = Answers(self.actions, database, planner, configuration, clock, self.pages, self.permalinks.of)
+        self.expiry = Expiry(database, register, self.clusters, configuration, clock)
+        questions = Answers(
+            self.actions, database, planner, configuration, clock, self.pages, self.expiry, self.permalinks.of
+        )
         planner.questions = questions
         runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock, self.pages)
         steps = Steps(database, register, planner, self.clusters, configuration, clock)
@@ -181,7 +184,6 @@ class Assistant:
         register.wake = self.engine.wake
         self.register = register
         self.deadlines = Deadlines(database, register, clock)
-        self.expiry = Expiry(database, register, self.clusters, configuration, clock)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
 
     # starting ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from chatops.kernel.catalog import Environment, Platform, Service
 from chatops.kernel.declaration import OptionsFrom, Rule
 from chatops.kernel.people import Person
-from chatops.kernel.plan import Plan
+from chatops.kernel.plan import ObjectRef, Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
 
 Risk = Literal["read", "change", "danger"]
@@ -207,8 +207,29 @@ class Outcome:
     generations: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one request made in a cluster and is still there. Times: epoch seconds."""
+
+    request: int
+    by: str  # who asked for it
+    requester_id: str
+    team: str  # that owns it
+    environment: str
+    service: str
+    objects: tuple[tuple[ObjectRef, str], ...]  # each with its uid, the newest first
+    made_at: float
+    expires_at: float  # 0: it stays
+    period: float  # seconds that an extension gives; 0: it cannot be extended
+    link: str = ""  # of the request's card
+
+    def is_of(self, person: Person) -> bool:
+        """Whether this person asked for it, or is of the team that owns it."""
+        return person.id == self.requester_id or self.team in person.teams
+
+
 class Questions(Protocol):
-    """What ``why``, ``help``, ``requests``, ``pause`` and the first page ask of the road."""
+    """What ``why``, ``help``, ``requests``, ``mine``, ``pause`` and the first page ask of the road."""
 
     async def allowed(self, person: Person) -> tuple[Action, ...]:
         """The actions this person could ask for in at least one environment."""
@@ -222,6 +243,21 @@ class Questions(Protocol):
         self, person: Person, whose: Literal["mine", "waiting", "recent"]
     ) -> tuple[Mapping[str, Any], ...]:
         """Requests as rows: id, title, state, by, at, link; newest first, at most 20."""
+        ...
+
+    async def made(self, person: Person) -> tuple[Made, ...]:
+        """What this person asked for or their teams own, by request, newest first."""
+        ...
+
+    async def made_by(self, request: int) -> Made | None:
+        """What a request made and is still there."""
+        ...
+
+    async def extend(self, person: Person, request: int) -> str:
+        """Lets what a request made stay for its whole time once more; returns a sentence.
+
+        Raises ``Refused`` for everybody but the requester and the owning team, ``TooLate`` when nothing is left.
+        """
         ...
 
     async def confirm_page(self, person: Person, request: int, code: str, mine: bool) -> str:

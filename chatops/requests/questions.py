@@ -11,13 +11,15 @@ from approvals import policy, store
 from approvals.lifecycle import sources_of, stands
 from approvals.request import Request
 from chatops.kernel import audit
-from chatops.kernel.action import Action, Answer, Button, RequestList, inputs_of
+from chatops.kernel.action import Action, Answer, Button, Made, RequestList, inputs_of
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import ClusterError, InputError, Refused, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.requests import objects
+from chatops.requests.expiry import Expiry
 from chatops.requests.pages import Pages
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused, set_paused
@@ -50,6 +52,7 @@ class Answers:
     configuration: Configuration
     clock: Clock
     pages: Pages
+    expiry: Expiry
     cards: Cards = lambda tx, names: {}
     _allowed: dict[tuple[Any, ...], tuple[Action, ...]] = field(default_factory=dict)
 
@@ -126,6 +129,41 @@ class Answers:
             return False
         asked = [source for ask in asks for source in ask.sources]
         return bool(sources_of(person, asked, team_of(request, self.configuration), platform))
+
+    async def made(self, person: Person) -> tuple[Made, ...]:
+        """What this person asked for or their teams own, by request, newest first."""
+        return await self.database.read(self._made, person)
+
+    def _made(self, tx: Tx, person: Person) -> tuple[Made, ...]:
+        return self._of_requests(tx, objects.of_person(tx, person.id, person.teams))
+
+    async def made_by(self, request: int) -> Made | None:
+        """What a request made and is still there."""
+
+        def read(tx: Tx) -> Made | None:
+            return next(iter(self._of_requests(tx, objects.of_request(tx, request)[::-1])), None)
+
+        return await self.database.read(read)
+
+    def _of_requests(self, tx: Tx, found: Sequence[objects.Owned]) -> tuple[Made, ...]:
+        groups: dict[int, list[objects.Owned]] = {}
+        for one in found:
+            groups.setdefault(one.request_id, []).append(one)
+        links = self.cards(tx, [f"R-{number}" for number in groups])
+        return tuple(
+            Made(
+                request=number, by=store.load(tx, number).requester_name, requester_id=each[0].requester_id,
+                team=each[0].team, environment=each[0].environment, service=each[0].service,
+                objects=tuple((one.ref, one.uid) for one in each), made_at=each[-1].made_at,
+                expires_at=min((one.expires_at for one in each if one.expires_at), default=0.0),
+                period=max(one.period for one in each), link=links.get(f"R-{number}", ""),
+            )
+            for number, each in groups.items()
+        )  # fmt: skip
+
+    async def extend(self, person: Person, request: int) -> str:
+        """Lets what a request made stay for its whole time once more."""
+        return await self.expiry.extend(request, person)
 
     async def confirm_page(self, person: Person, request: int, code: str, mine: bool) -> str:
         """The requester's word on who opened a one-time page."""
