@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from chatops.adapters.configuration import check, load
-from chatops.kernel.cel import DYN, INT, STRING, speech
+from chatops.kernel.cel import DYN, INT, STRING, Speech
 from chatops.kernel.declaration import DeclaredStep, OptionsFrom, Rule
 from tests.config.acme import ACTIONS, acme
 
@@ -113,7 +113,7 @@ def test_an_action_survives_being_kept_as_text(tmp_path):
 
 
 def test_cel_sees_the_value_of_an_option_and_null_only_where_nothing_may_be_given(tmp_path):
-    kinds = speech(declarations(declared(tmp_path))["queue.create"].inputs).variables["inputs"].fields
+    kinds = Speech().of(declarations(declared(tmp_path))["queue.create"].inputs).variables["inputs"].fields
     assert kinds["size"] == INT
     assert kinds["zones"].of == (STRING,)
     assert kinds["grace"] == INT

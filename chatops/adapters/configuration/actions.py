@@ -15,7 +15,7 @@ from chatops.adapters.configuration.manifests import MANIFESTS, Manifests
 from chatops.adapters.configuration.problems import ConfigurationError, Problem
 from chatops.adapters.configuration.steps import Steps, outputs
 from chatops.kernel.catalog import Platform
-from chatops.kernel.cel import speech
+from chatops.kernel.cel import Speech
 from chatops.kernel.declaration import Declaration, DeclaredInput
 
 __all__ = ["ACTIONS", "MANIFESTS", "ActionFiles"]
@@ -46,6 +46,7 @@ class ActionFiles:
     def read(self, platform: Platform) -> tuple[Declaration, ...]:
         """Reads them all; ``platform`` has the names that their CEL may compare with, and what they may touch."""
         places: dict[str, str] = {}
+        speech = Speech(platform)
         found = []
         for name in sorted(name for name in self._contents if name.startswith(f"{ACTIONS}/")):
             problems = Problems(str(self._folder / name))
@@ -54,7 +55,7 @@ class ActionFiles:
             except ConfigurationError as error:
                 self.problems += error.problems
                 continue
-            one = self._action(document, problems, platform)
+            one = self._action(document, problems, platform, speech)
             line = document.key_lines.get("name", 1)
             if one.name and (first := places.setdefault(one.name, f"{name}:{line}")) != f"{name}:{line}":
                 problems.add(line, f"the action {one.name} is declared already, in {first}: rename one")
@@ -63,7 +64,7 @@ class ActionFiles:
         self.found = tuple(sorted((one for one in found if one.name), key=lambda one: one.name))
         return self.found
 
-    def _action(self, document: Node, problems: Problems, platform: Platform) -> Declaration:
+    def _action(self, document: Node, problems: Problems, platform: Platform, speech: Speech) -> Declaration:
         if not isinstance(document.value, dict):
             what = "the file is empty" if document.value is None else f"the file is {document.kind}"
             problems.add(document.line, f"{what}: an action needs name, title and steps")
@@ -72,7 +73,7 @@ class ActionFiles:
         root.only(*KEYS)
         inputs = declared_inputs(root, platform)
         there = {one.name for one in inputs}
-        words = Words(speech(inputs, platform))
+        words = Words(speech.of(inputs))
         words = words.without(**{name: why for name, why in _NOWHERE.items() if _giver(name) not in there})
         asking = words.without(request="there is no request yet while people fill in the form")
         check_lookups(root, inputs, asking)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from chatops.kernel.cel.check import CelMistake, check, given, possible, spoken_of
 from chatops.kernel.cel.leaf import LeafError, Part, has_cel, parts
-from chatops.kernel.cel.speech import catalog_variables, speech, vocabulary
+from chatops.kernel.cel.speech import Speech, catalog_variables, vocabulary
 from chatops.kernel.cel.types import (
     BOOL,
     DOUBLE,
@@ -42,6 +42,7 @@ __all__ = [
     "Evaluator",
     "LeafError",
     "Part",
+    "Speech",
     "Type",
     "Vocabulary",
     "catalog_variables",
@@ -53,7 +54,6 @@ __all__ = [
     "parts",
     "possible",
     "record",
-    "speech",
     "spoken_of",
     "vocabulary",
 ]

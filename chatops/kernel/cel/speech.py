@@ -40,11 +40,13 @@ class _Names:
     services: Type
     teams: Type
     groups: Type
+    labels: Type
 
     @classmethod
     def of(cls, platform: Platform | None) -> _Names:
         p = platform or Platform()
         return cls(
+            labels=_labels(platform),
             envs=one_of("environment", p.environments),
             tiers=one_of("tier", (e.tier for e in p.environments.values())),
             services=one_of("service", p.services),
@@ -52,16 +54,24 @@ class _Names:
             groups=one_of("group", p.groups),
         )
 
+    def around(self) -> dict[str, Type]:
+        """What every expression about a request may speak of."""
+        groups, teams = list_of(self.groups), list_of(self.teams)
+        return {
+            "env": record(name=self.envs, tier=self.tiers, namespace=STRING, cluster=STRING),
+            "service": record(name=self.services, team=self.teams, labels=self.labels),
+            "requester": record(email=STRING, name=STRING, groups=groups, teams=teams),
+            "now": TIMESTAMP,
+        }
 
-def _around(names: _Names, platform: Platform | None) -> dict[str, Type]:
-    """What every expression about a request may speak of."""
-    groups, teams = list_of(names.groups), list_of(names.teams)
-    return {
-        "env": record(name=names.envs, tier=names.tiers, namespace=STRING, cluster=STRING),
-        "service": record(name=names.services, team=names.teams, labels=_labels(platform)),
-        "requester": record(email=STRING, name=STRING, groups=groups, teams=teams),
-        "now": TIMESTAMP,
-    }
+    def catalog(self) -> Type:
+        """What ``catalog_variables`` gives."""
+        return record(
+            services=list_of(record(name=self.services, team=self.teams, labels=self.labels)),
+            environments=list_of(record(name=self.envs, tier=self.tiers, namespace=STRING, cluster=STRING)),
+            teams=list_of(record(name=self.teams)),
+            groups=list_of(record(name=self.groups)),
+        )
 
 
 def vocabulary(
@@ -80,7 +90,7 @@ def vocabulary(
     every |= {one.name: (one.risk, _declared(one.inputs, names)) for one in declared}
     return Vocabulary(
         variables={
-            **_around(names, platform),
+            **names.around(),
             "action": record(name=one_of("action", every), risk=one_of("risk", ("read", "change", "danger"))),
             "inputs": Type("inputs"),
             "plan": record(changes=list_of(change), warnings=list_of(STRING)),
@@ -89,19 +99,20 @@ def vocabulary(
     )
 
 
-def speech(inputs: Iterable[DeclaredInput], platform: Platform | None = None) -> Vocabulary:
-    """The vocabulary of a declared action: its inputs, what policies speak of too, ``request`` and ``catalog``.
+class Speech:
+    """What declared actions on one platform may speak of; made once for all of them, for a catalog may be large."""
 
-    ``object`` and ``steps`` come with the step.
-    """
-    names = _Names.of(platform)
-    variables = {
-        **_around(names, platform),
-        "inputs": record(**_declared(inputs, names)),
-        "request": record(id=STRING, name=STRING),
-        "catalog": _catalog(names, platform),
-    }
-    return Vocabulary(variables)
+    def __init__(self, platform: Platform | None = None) -> None:
+        self._names = _Names.of(platform)
+        self._same = {
+            **self._names.around(),
+            "request": record(id=STRING, name=STRING),
+            "catalog": self._names.catalog(),
+        }
+
+    def of(self, inputs: Iterable[DeclaredInput]) -> Vocabulary:
+        """The vocabulary of an action with these inputs; ``object`` and ``steps`` come with the step."""
+        return Vocabulary({**self._same, "inputs": record(**_declared(inputs, self._names))})
 
 
 def catalog_variables(platform: Platform) -> dict[str, Any]:
@@ -115,15 +126,6 @@ def catalog_variables(platform: Platform) -> dict[str, Any]:
         "teams": [{"name": team.name} for team in platform.teams.values()],
         "groups": [{"name": group.name} for group in platform.groups.values()],
     }
-
-
-def _catalog(names: _Names, platform: Platform | None) -> Type:
-    return record(
-        services=list_of(record(name=names.services, team=names.teams, labels=_labels(platform))),
-        environments=list_of(record(name=names.envs, tier=names.tiers, namespace=STRING, cluster=STRING)),
-        teams=list_of(record(name=names.teams)),
-        groups=list_of(record(name=names.groups)),
-    )
 
 
 def _declared(inputs: Iterable[DeclaredInput], names: _Names) -> dict[str, Type]:
@@ -159,7 +161,7 @@ def _chosen(one: DeclaredInput) -> Type:
 def _labels(platform: Platform | None) -> Type:
     if platform is None:
         return map_of(STRING)
-    each = [frozenset(service.labels) for service in platform.services.values()]
+    each = {frozenset(service.labels) for service in platform.services.values()}
     return map_of(STRING, known=frozenset[str]().union(*each), always=frozenset.intersection(*each) if each else None)
 
 

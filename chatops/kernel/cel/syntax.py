@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 LONGEST = 4096  # characters of one expression
@@ -149,6 +150,7 @@ class Entries(Node):
     entries: tuple[tuple[Node, Node], ...]
 
 
+@lru_cache(maxsize=4096)  # each is asked for several times: its type, what it speaks of, whether it can hold
 def parse(source: str) -> Node:
     """The tree of an expression. Raises ``CelSyntaxError``."""
     if len(source) > LONGEST:
