@@ -25,6 +25,7 @@ from chatops.slack.ports import Choice, Road, Verdict
 log = logging.getLogger(__name__)
 
 OLD = InputError("This button is from an older version of the card.", hint="Type `/platform requests` to see yours.")
+_NO_FILE: tuple[type[Exception], ...] = (SlackApiError, *errors.AWAY)
 _VERDICTS: Mapping[str, Verdict] = {ids.APPROVE: "approve", ids.WITHDRAW: "withdraw", "reject": "reject"}
 
 
@@ -110,7 +111,7 @@ class Deciding:
             said = "It is long: I sent it to you as a file, in our direct messages."
             try:
                 await self._send(click.where.user, request, diff)
-            except (SlackApiError, *errors.AWAY) as error:
+            except _NO_FILE as error:
                 log.warning("the diff of R-%d could not be sent: %s", request, type(error).__name__)
                 said = "It is too long for a window, and Slack does not take files just now. Try again in a minute."
             view = forms.said_view(title, [said])

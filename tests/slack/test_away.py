@@ -111,5 +111,7 @@ async def test_a_diff_that_cannot_be_shown_is_said_so(acme: Desk, method: str) -
     await acme.front.background.idle()
     if method == "views.open":
         await acme.dana.sees("platform-requests", "I sent it to you as a file")
-    else:
+    elif method == "views.update":
         await acme.dana.sees("platform-requests", "Something went wrong on our side")
+    else:
+        await (await acme.dana.modal("R-1042")).becomes("Slack does not take files just now")
