@@ -199,12 +199,13 @@ class Expiry:
             if await uid_of(cluster, one.ref) == one.uid:
                 raise _Lingers(f"{one.ref} is still being removed; something holds it with a finalizer.")
         fate = "removed" if there or (one.removing_at and live is None) else "gone" if live is None else "replaced"
-        await self.database.write(self._removed, request, one, fate)
-        return fate
+        return fate if await self.database.write(self._removed, request, one, fate) else ""
 
-    def _removed(self, tx: Tx, request: Request, one: Owned, fate: str) -> None:
-        if objects.removed(tx, one.uid, fate, self.clock.now()):
+    def _removed(self, tx: Tx, request: Request, one: Owned, fate: str) -> bool:
+        first = objects.removed(tx, one.uid, fate, self.clock.now())
+        if first:
             self.register.record(tx, request, "expired", {"object": str(one.ref), "uid": one.uid, "fate": fate})
+        return first
 
     def _tell_removed(self, tx: Tx, request: Request, fates: Mapping[str, Sequence[Owned]]) -> None:
         said = "; ".join(f"{_names(each)} {GONE[fate]}" for fate, each in fates.items())
