@@ -7,7 +7,7 @@ verify). Both change a request only through ``register``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -26,6 +26,7 @@ from chatops.requests.parse import parse
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.questions import Answers, HomePage, is_operator
 from chatops.requests.register import Register, approvers, card
+from chatops.requests.sheets import Sheet, Sheets
 
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
 Verdict = Literal["approve", "reject", "withdraw"]
@@ -62,6 +63,11 @@ class Road:
     configuration: Configuration
     directory: Directory
     clock: Clock
+    sheets: Sheets = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What is asked for follows what is filled in."""
+        self.sheets = Sheets(self.planner, self.directory)
 
     def permit(self, person: Person, action: str = "") -> None:
         """Raises ``Refused`` for who is no full member of the home workspace, or may never ask for ``action``."""
@@ -83,6 +89,14 @@ class Road:
         """Typed inputs; raises ``InputErrors``."""
         return parse(self.actions[action], values, self.configuration.platform)
 
+    async def check(self, action: str, values: Mapping[str, Any], *, person: Person) -> BaseModel:
+        """Typed inputs that break no rule, without asking the cluster or Slack; raises ``InputErrors``."""
+        return await self.sheets.check(self.actions[action], values, person, deep=False)
+
+    async def sheet(self, action: str, values: Mapping[str, Any], *, person: Person, cluster: bool) -> Sheet:
+        """What a form of the action shows for what was filled in so far; ``cluster``: also looks for options there."""
+        return await self.sheets.look(self.actions[action], values, person, cluster=cluster)
+
     async def ask(
         self, action: str, values: Mapping[str, Any], *, person: Person, key: str, channel: str = "",
         thread_ts: str = "", break_glass: bool = False,
@@ -90,7 +104,7 @@ class Road:
         """Takes in a request and commits it; the engine plans it next. The same ``key`` gives the same request."""
         self.permit(person)
         record = self.actions[action]
-        inputs = self.parse(action, values)
+        inputs = await self.sheets.check(record, values, person, deep=True)
         fields = inputs.model_dump(mode="json")
         reason, _ = mask(str(fields.get("reason", "")))
         environment = str(fields.get("environment") or "")
@@ -116,7 +130,7 @@ class Road:
         """A read action's answer."""
         self.permit(person, action)
         record = self.actions[action]
-        inputs = self.parse(action, values)
+        inputs = await self.sheets.check(record, values, person, deep=True)
         if record.answer is None:
             raise TypeError(f"{action} is no read action")
         return await record.answer(inputs, self.planner.context(inputs, person))

@@ -114,7 +114,8 @@ def _has_default(one: DeclaredInput) -> bool:
 
 def _field(one: DeclaredInput) -> tuple[Any, Any]:
     kind, absent = _kind(one)
-    asked = Asked(one.options, one.options_from, one.default_from, one.show_when)
+    needed = bool(one.show_when) and one.required and not _has_default(one)
+    asked = Asked(one.options, one.options_from, one.default_from, one.show_when, needed, one.min_length or 0)
     default = absent if one.default is None else tuple(one.default) if one.several else one.default
     info = Field(... if is_needed(one) else default, title=title_of(one), description=one.help or None)
     return Annotated[kind, *_limits(one), _asked_as(one), asked], info
