@@ -16,6 +16,8 @@ from tests.contract.conftest import REAL
 
 from .kube import Kube, config_map
 
+pytestmark = pytest.mark.api
+
 
 @pytest.fixture
 async def writer(kube: Kube) -> AsyncIterator[Writer]:

@@ -101,7 +101,8 @@ def _documents() -> list[dict[str, Any]]:
 
 
 def _manifests(names: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [one for one in _documents() if not names or one["kind"] == "Namespace" or one["metadata"]["name"] in names]
+    always = ("Namespace", "CustomResourceDefinition")
+    return [one for one in _documents() if not names or one["kind"] in always or one["metadata"]["name"] in names]
 
 
 _first: dict[tuple[str, ...], PracticeCluster] = {}

@@ -26,7 +26,7 @@ class Control:
         self._cluster = cluster
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """GET state, requests?after=N, faults; POST faults, away, pace, close-watches, compact; DELETE faults."""
+        """GET state, requests?after=N, faults; POST what changes something; DELETE faults."""
         what = request.match_info["what"]
         try:
             raw = await request.read()
@@ -66,6 +66,10 @@ class Control:
                 return {"pace": cluster.pace.factor}
             case ("POST", "close-watches"):
                 return {"closed": cluster.watches.close_all()}
+            case ("POST", "claims"):
+                kind, why = str(body["kind"]), str(body.get("fail") or "")
+                cluster.claims.fail(kind, why) if why else cluster.claims.recover(kind)
+                return cluster.claims.show()
             case ("POST", "compact"):
                 return {"oldest": cluster.store.compact()}
         raise ApiError(404, "NotFound", f"no {request.method} /sandbox/{what}", {})

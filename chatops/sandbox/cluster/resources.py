@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,6 +110,17 @@ def _table() -> Iterator[Resource]:
                    "spec", ("crd", "crds"), "V1CustomResourceDefinition")  # fmt: skip
 
 
+def _priority(version: str) -> tuple[int, int, int]:
+    """Which version is preferred: stable ones before beta before alpha, higher ones first.
+
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
+    """
+    found = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
+    if found is None:
+        return (3, 0, 0)
+    return ({None: 0, "beta": 1, "alpha": 2}[found[2]], -int(found[1]), -int(found[3] or 0))
+
+
 # Reviews are asked, not stored: kind by plural.
 REVIEWS = {
     ("authorization.k8s.io", "selfsubjectaccessreviews"): "SelfSubjectAccessReview",
@@ -171,6 +183,8 @@ class Registry:
         for group, version, _ in self._all:
             if group and version not in found.setdefault(group, []):
                 found[group].append(version)
+        for versions in found.values():
+            versions.sort(key=_priority)
         for group, _ in REVIEWS:
             found.setdefault(group, ["v1"])
         return found

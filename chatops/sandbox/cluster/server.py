@@ -14,6 +14,7 @@ from aiohttp import web
 
 from .access import MASTERS, Access, User, default_roles
 from .api import Api, Ask
+from .claims import Claims
 from .control import Control
 from .deployments import Deployments
 from .faults import Fault, Faults, RequestLog
@@ -85,7 +86,8 @@ class PracticeCluster:
             Quotas,
             Garbage,
         ]
-        self._controllers = [kind(work) for kind in kinds]
+        self.claims = Claims(work)
+        self._controllers = [*(kind(work) for kind in kinds), self.claims]
         self.store.listen(self._on_change)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
