@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from approvals.policy import missing
-from approvals.request import ENDED, Request, State, Vote
+from approvals.request import ENDED, Approver, Request, State, Vote
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person, Standing
@@ -143,6 +143,19 @@ def check_voter(request: Request, person: Person, sources: Sequence[str]) -> Non
         raise Refused("Nobody approves their own request. Ask " + (names(request.approvers) or "someone who may") + ".")
     if not sources:
         raise Refused(f"{request.name} is decided by {names(request.approvers) or 'others'}; you are not among them.")
+
+
+def still_asked(request: Request) -> tuple[Approver, ...]:
+    """Who may give what is still missing: a second lead's vote brings no nearer what only security can give."""
+    asks = request.decision.asks if request.decision else ()
+    lacking = missing(asks, request.votes, request.requester_id)
+    wanted = {source for ask, number in zip(asks, lacking, strict=True) if number for source in ask.sources}
+    voted = {vote.person_id for vote in request.votes} | {request.requester_id}
+    return tuple(
+        one
+        for one in request.approvers
+        if one.id not in voted and (not one.sources or wanted.intersection(one.sources))
+    )
 
 
 def is_requester(request: Request, person: Person) -> bool:

@@ -54,6 +54,7 @@ class Approver(Record):
     id: str
     name: str
     email: str = ""
+    sources: tuple[str, ...] = ()  # of those that were asked; empty: stored by a version that did not keep them
 
 
 class Vote(Record):

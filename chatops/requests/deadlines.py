@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from approvals import store
-from approvals.lifecycle import Event, names
+from approvals.lifecycle import Event, names, still_asked
 from approvals.request import State
 from chatops.kernel import audit
 from chatops.kernel.errors import TooLate
@@ -50,8 +50,7 @@ class Deadlines:
         request = store.load(tx, number)
         if request.state is not State.WAITING or not 0 < request.remind_at <= now:
             return 0
-        voted = {vote.person_id for vote in request.votes}
-        missing = [approver for approver in request.approvers if approver.id not in voted]
+        missing = still_asked(request)
         after = self.register.progress(tx, request, remind_at=0.0)
         line = f"Half of the time is over: {request.name} still waits for {names(missing)}."
         self.register.say(

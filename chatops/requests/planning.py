@@ -156,7 +156,10 @@ class Planner:
         for source in dict.fromkeys(source for ask in decision.asks for source in ask.sources):
             for person in await self.directory.members(source, team):
                 if person.is_member and not is_requester(request, person):
-                    found[person.id] = Approver(id=person.id, name=person.name, email=person.email)
+                    known = found[person.id].sources if person.id in found else ()
+                    found[person.id] = Approver(
+                        id=person.id, name=person.name, email=person.email, sources=(*known, source)
+                    )
         return tuple(sorted(found.values(), key=lambda approver: approver.name))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from approvals.request import ENDED, Approver, State
 from chatops.kernel.action import Answer, Button, RequestList
-from chatops.kernel.plan import Decision
+from chatops.kernel.plan import Ask, Decision
 from chatops.slack import ids, mrkdwn
 from chatops.slack.views.answer import answer
 from chatops.slack.views.approvers import approvers_reply
@@ -17,6 +17,7 @@ from chatops.slack.views.card import card
 from chatops.slack.views.home import home
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import end, notice
+from chatops.slack.views.status import needs
 from tests.support.rendering import render_text
 from tests.views.requests import LEE, NOW, SAM, TWO_TEAMS, request, vote
 
@@ -153,6 +154,29 @@ def test_two_groups_are_both_named_until_one_has_approved() -> None:
     half = read(card(request(decision=TWO_TEAMS, approvers=(SAM,), votes=(vote(LEE, "team-leads"),)), NOW))
     assert half[1] == "WAITING: 1 approval from Sam, until 18:00 UTC"
     assert "Approved by Lee (08:02 UTC)" in half
+
+
+def test_only_who_can_give_what_is_missing_is_named_and_rung() -> None:
+    kim = Approver(id="U0KIM", name="Kim", sources=("team-leads",))
+    sam = SAM.model_copy(update={"sources": ("group:security",)})
+    half = request(decision=TWO_TEAMS, approvers=(kim, LEE, sam), votes=(vote(LEE, "team-leads"),))
+    assert read(card(half, NOW))[1] == "WAITING: 1 approval from Sam, until 18:00 UTC"
+    assert read(approvers_reply(half, NOW))[0].startswith("@Sam Deploy")
+
+
+def test_a_rule_that_another_one_covers_is_not_counted_on_top() -> None:
+    lead = Ask(rule="production needs a lead", approvals=1, sources=("group:leads", "team-leads"), expires=60)
+    both = TWO_TEAMS.model_copy(update={"asks": (*TWO_TEAMS.asks, lead)})
+    assert needs(request(decision=both)) == "2 approvals, 1 from the team’s leads and 1 from security (Lee or Sam)"
+
+
+def test_what_two_rules_ask_for_may_take_as_few_people_as_one_of_them() -> None:
+    asks = [
+        Ask(rule=rule, approvals=1, sources=(source,), expires=60)
+        for rule, source in (("one", "group:leads"), ("two", "group:security"))
+    ]
+    asked = request(decision=TWO_TEAMS.model_copy(update={"asks": tuple(asks)}))
+    assert needs(asked) == "at least 1 approval, 1 from leads and 1 from security (Lee or Sam)"
 
 
 def test_a_card_says_when_nobody_is_left_who_may_approve() -> None:

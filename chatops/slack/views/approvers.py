@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from approvals.lifecycle import still_asked
 from approvals.request import Request, State
 from chatops.slack.mrkdwn import bold, escape, mention, quoted, when
 from chatops.slack.views.blocks import Message, actions, context, fallback, section
@@ -28,8 +29,7 @@ def approvers_reply(request: Request, now: float, digest: str = "") -> Message:
 
 
 def _asking(request: Request, now: float) -> Message:
-    voted = {vote.person_id for vote in request.votes}
-    eligible = [one.id for one in request.approvers if one.id not in voted and one.id != request.requester_id]
+    eligible = [one.id for one in still_asked(request)]
     rung = " ".join(mention(one) for one in eligible[:MENTIONED])
     if len(eligible) > MENTIONED:
         rung += f" and {len(eligible) - MENTIONED} others"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from approvals.lifecycle import still_asked
 from approvals.policy import missing
 from approvals.request import Request, State
 from chatops.kernel.plan import Ask
@@ -44,8 +45,7 @@ def votes(request: Request, now: float) -> str:
 
 def approvers(request: Request) -> str:
     """Lee or Sam: who may still give what is missing."""
-    voted = {vote.person_id for vote in request.votes}
-    found = [escape(one.name or one.email or one.id, 60) for one in request.approvers if one.id not in voted]
+    found = [escape(one.name or one.email or one.id, 60) for one in still_asked(request)]
     if len(found) > NAMES:
         found = [*found[: NAMES - 1], f"{len(found) - NAMES + 1} others"]
     return enumerated(found, "or")
@@ -62,22 +62,29 @@ def needs(request: Request) -> str:
     if len(open_asks) == 1:
         ask, count = open_asks[0]
         return f"{_approvals(count)} from {people or f'{_sources(ask.sources)}, where nobody is left who may give it'}"
-    merged = _merged(open_asks)
-    parts = [f"{count} from {_sources(ask.sources)}" for ask, count in merged]
+    telling = _telling(open_asks)[:6]
+    parts = [f"{count} from {_sources(ask.sources)}" for ask, count in telling]
     if len(parts) == 1:
-        return f"{_approvals(merged[0][1])} from {people or _sources(merged[0][0].sources)}"
+        return f"{_approvals(telling[0][1])} from {people or _sources(telling[0][0].sources)}"
     who = f" ({people})" if people else ""
-    return f"{_approvals(sum(count for _, count in merged))}, {enumerated(parts)}{who}"
+    # Within a rule they are different people, over several rules one vote may count for each.
+    rules = {ask.rule for ask, _ in telling}
+    most = max(sum(count for ask, count in telling if ask.rule == rule) for rule in rules)
+    return f"{'at least ' if len(rules) > 1 else ''}{_approvals(most)}, {enumerated(parts)}{who}"
 
 
-def _merged(asks: Sequence[tuple[Ask, int]]) -> list[tuple[Ask, int]]:
-    """Asks for the same sources by several rules are one to the reader: one vote counts for each."""
-    merged: dict[tuple[str, ...], tuple[Ask, int]] = {}
-    for ask, count in asks:
-        known = merged.get(ask.sources)
-        if known is None or known[1] < count:
-            merged[ask.sources] = (ask, count)
-    return list(merged.values())[:6]
+def _telling(asks: Sequence[tuple[Ask, int]]) -> list[tuple[Ask, int]]:
+    """The asks without those that are met as soon as another rule's is: one vote counts for each."""
+    left = list(asks)
+    for one in asks:
+        alone = sum(ask.rule == one[0].rule for ask, _ in asks) == 1
+        if alone and any(_implies(other, one) for other in left if other is not one):
+            left.remove(one)
+    return left
+
+
+def _implies(other: tuple[Ask, int], one: tuple[Ask, int]) -> bool:
+    return other[0].rule != one[0].rule and other[1] >= one[1] and set(other[0].sources) <= set(one[0].sources)
 
 
 def _approvals(count: int) -> str:
