@@ -16,11 +16,12 @@ from chatops.kernel.course import lasts
 from chatops.kernel.diff import changes
 from chatops.kernel.errors import Conflict, PlatformError, Unavailable
 from chatops.kernel.labels import EXPIRES_AT, REQUEST
-from chatops.kernel.masking import mask
+from chatops.kernel.masking import MASK, mask
 from chatops.kernel.ownership import made_by
 from chatops.kernel.plan import Change, ObjectRef, Step, Write
 from chatops.kernel.ports import Clock, ClusterReader, ClusterWriter
 from chatops.requests.following import Thing, follow
+from commands.declared import guard
 
 Object = dict[str, Any]
 
@@ -156,7 +157,7 @@ async def wait(scene: Scene, step: Step, ref: ObjectRef) -> tuple[Object, dict[s
             said.error = f"{ref} is not there"
             return None
         expressions = [until, *step.outputs.values()]
-        variables = {**scene.variables, "object": bare(thing)}
+        variables = {**scene.variables, "object": bare(ref, thing)}
         value, *outputs = await scene.evaluate([(one, variables) for one in expressions])
         error = next((one for one in (value, *outputs) if isinstance(one, CelError)), None)
         if not isinstance(value, CelError):
@@ -179,10 +180,14 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def bare(thing: Mapping[str, Any]) -> Object:
-    """The object as CEL sees it: without who owns which field, which is most of its size."""
+def bare(ref: ObjectRef, thing: Mapping[str, Any]) -> Object:
+    """The object as CEL sees it: without who owns which field, which is most of its size, and what a Secret holds.
+
+    Of a Secret's values nothing but their names is there: the last value that CEL gave is told.
+    """
     metadata = {key: value for key, value in thing["metadata"].items() if key != "managedFields"}
-    return {**thing, "metadata": metadata}
+    hidden = {"data": dict.fromkeys(thing.get("data") or {}, MASK)} if guard.is_secret(ref) else {}
+    return {**thing, **hidden, "metadata": metadata}
 
 
 async def conditions(reader: ClusterReader, ref: ObjectRef) -> list[str]:

@@ -21,7 +21,7 @@ from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.requests import objects
 from chatops.requests.expiry import Expiry
 from chatops.requests.pages import Pages
-from chatops.requests.parse import parse
+from chatops.requests.parse import InputErrors, parse
 from chatops.requests.pause import paused, set_paused
 from chatops.requests.planning import Planner, team_of
 
@@ -189,18 +189,39 @@ class Answers:
         return "New writes go on."
 
     async def preview(self, person: Person, action: str, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """What runs at the chosen place now, and what policy will ask for; empty until both are chosen."""
+        """What runs at the chosen place now, or what would be made there, and what policy will ask for.
+
+        Empty until the place (service and environment, whichever the action asks for) is chosen.
+        """
         platform, record = self.configuration.platform, self.actions[action]
         given = {name: value for name, value in values.items() if value not in (None, "")}
-        if given.get("service") not in platform.services or given.get("environment") not in platform.environments:
-            return ()
-        lines = [await self._now(person, given)]
-        facts = policy.partial_facts(platform, record, given, person, self.clock.now())
+        asked = {one.name for one in inputs_of(record.inputs) if one.required}
+        for name, known in (("service", platform.services), ("environment", platform.environments)):
+            if (name in asked or name in given) and given.get(name) not in known:
+                return ()
+        if record.pinned:
+            lines, plan = await self._would(person, record, given)
+        else:
+            lines, plan = [await self._now(person, given)], None
+        if plan is None:
+            facts = policy.partial_facts(platform, record, given, person, self.clock.now())
+        else:
+            facts = self.planner.facts(record, parse(record, given, platform), person, plan)
         lines += await policy.explain(platform, facts, self.planner.evaluate, short=True)
-        holder = await self.database.read(store.holder, given["service"], given["environment"])
-        if holder is not None:
-            lines.append(f"Under way there: {stands(holder)}")
+        if given.get("service"):
+            holder = await self.database.read(store.holder, given["service"], given.get("environment", ""))
+            lines += [f"Under way there: {stands(holder)}"] if holder is not None else []
         return tuple(lines)
+
+    async def _would(self, person: Person, record: Action, given: Mapping[str, Any]) -> tuple[list[str], Plan | None]:
+        """What a declared action would do, as far as that can be said before everything is filled in."""
+        try:
+            plan = await self.planner.plan(record, parse(record, given, self.configuration.platform), person)
+        except InputError as wrong:
+            return ([wrong.message] if not isinstance(wrong, InputErrors) else []), None
+        except (Unavailable, ClusterError, Refused) as no:
+            return [no.message], None
+        return [plan.impact or plan.now, *(f"⚠ {warning}" for warning in plan.warnings)], plan
 
     async def _now(self, person: Person, given: Mapping[str, Any]) -> str:
         status = self.actions["status"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request
+from chatops.kernel.cel import has_cel
 from chatops.kernel.cel.render import rendered
 from chatops.kernel.course import OUTPUTS, PLACE, Place, course, place_of, progress
 from chatops.kernel.errors import ClusterError, Forbidden, Invalid, PlatformError, Refused, TooLate, Unavailable
@@ -26,6 +27,7 @@ from chatops.requests.expiry import with_end
 from chatops.requests.pause import Later, paused_by
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.register import Register
+from commands.declared import guard
 
 CLEANS_ITSELF = "ttlSecondsAfterFinished"  # of a Job's spec: Kubernetes removes it
 FORWARD, BACK = "stepping", "undoing"  # a request's ``step`` while its steps are taken
@@ -102,7 +104,7 @@ class Steps:
     async def _take(self, request: Request, place: Place, step: Step) -> None:
         scene, team = await self._scene(request, place, step)
         if step.deferred:
-            step = await self._filled_in(step, scene)
+            step = await self._filled_in(request, step, scene)
         if step.kind == "apply":
             await self._apply(request, scene, place, step, team)
         elif step.kind == "wait":
@@ -150,13 +152,17 @@ class Steps:
 
         return answered
 
-    async def _filled_in(self, step: Step, scene: Scene) -> Step:
-        """The step with what earlier steps gave. Kind and namespace were judged before the run: they stay."""
+    async def _filled_in(self, request: Request, step: Step, scene: Scene) -> Step:
+        """The step with what earlier steps gave; kind and namespace stay as they were, a new name is judged again."""
+        platform = self.configuration.platform
+        environment = platform.environments[request.environment]
 
         async def ref_of(ref: ObjectRef) -> ObjectRef:
-            if "${" in ref.namespace + ref.kind + ref.api_version:
-                raise Refused(f"The place of {ref} would only be known during the run, so nobody could judge it.")
-            return ref.model_copy(update={"name": str(await rendered(ref.name, scene.variables, scene.evaluate))})
+            if not has_cel(ref.name):
+                return ref
+            found = ref.model_copy(update={"name": str(await rendered(ref.name, scene.variables, scene.evaluate))})
+            guard.check(found, platform, environment, looks=step.kind == "wait")
+            return found
 
         writes = [
             write.model_copy(

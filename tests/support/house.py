@@ -12,7 +12,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,9 +133,12 @@ class House(Acme):
 async def acme_house(
     *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None,
     slack: dict[str, Any] | None = None, clock: ShiftedClock | None = None, http_port: int = 0,
-    **options: Any,
+    actions: Mapping[str, str] | None = None, **options: Any,
 ) -> AsyncIterator[House]:  # fmt: skip
-    """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack."""
+    """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack.
+
+    `actions` are declared ones: YAML by the file's name under actions/.
+    """
     clock = clock or ShiftedClock()
     async with AsyncExitStack() as outer:
         folder = Path(tempfile.mkdtemp(prefix="chatops-test-"))
@@ -147,6 +150,9 @@ async def acme_house(
             content = yaml.safe_load((ACME / "platform.yml").read_text())
             platform(content)
             (config / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+        for name, text in (actions or {}).items():
+            (config / "actions").mkdir(exist_ok=True)
+            (config / "actions" / name).write_text(text)
         options = {"burst": 50, **options}  # this Slack has no limits unless a test asks for them
         chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
