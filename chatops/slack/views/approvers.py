@@ -6,7 +6,7 @@ from approvals.lifecycle import still_asked
 from approvals.request import Request, State
 from chatops.slack.mrkdwn import bold, escape, mention, quoted, when
 from chatops.slack.views.blocks import Message, actions, context, fallback, section
-from chatops.slack.views.card import buttons, moment, title, warnings
+from chatops.slack.views.card import alarms, buttons, moment, title, warnings
 from chatops.slack.views.status import needs, status, votes
 
 MENTIONED = 25  # ringing more people than this makes nobody feel asked
@@ -38,6 +38,7 @@ def _asking(request: Request, now: float) -> Message:
     reason = f"{who}: {quoted(request.reason, 300)}" if request.reason.strip() else ""
     first = f"{rung or 'Nobody who may decide is known; ask the platform team.'} {bold(escape(title(request)))}"
     lines = [first.strip(), f"It needs {needs(request)}{until}.", reason]
+    lines += alarms(request)
     if request.plan is not None:
         lines += warnings(request.plan)
     if request.votes:

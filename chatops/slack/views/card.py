@@ -95,11 +95,7 @@ def _body(request: Request, now: float) -> Iterator[str]:
     ahead = not request.ended and request.state not in UNDER_WAY  # what stood before the run is old news in it
     who = escape(request.requester_name, 60) or "Somebody"
     yield f"{who}: {quoted(request.reason)}" if request.reason.strip() else f"{who} gave no reason"
-    yield from _glass(request)
-    if request.risk == "danger" and not request.ended:
-        yield f"⚠ {bold('Marked as dangerous')}"
-    if request.void and request.state in DECIDING:
-        yield f"⚠ Earlier approvals are void: {escape(request.void, 300)}"
+    yield from alarms(request)
     if plan is not None:
         if request.state is not State.UNCHANGED and (changes := _changes(plan)):
             yield f"Changes: {changes}"
@@ -115,6 +111,15 @@ def _body(request: Request, now: float) -> Iterator[str]:
         yield f"Approved by {votes(request, now)}"
     if rule := _rule(request):
         yield rule
+
+
+def alarms(request: Request) -> Iterator[str]:
+    """What is out of the ordinary about a request, a line each; said wherever somebody decides."""
+    yield from _glass(request)
+    if request.risk == "danger" and not request.ended:
+        yield f"⚠ {bold('Marked as dangerous')}"
+    if request.void and request.state in DECIDING:
+        yield f"⚠ Earlier approvals are void: {escape(request.void, 300)}"
 
 
 def _glass(request: Request) -> Iterator[str]:
