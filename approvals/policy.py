@@ -50,6 +50,7 @@ def facts(
         "service": {
             "name": s.name if s else "",
             "team": s.team if s else "",
+            "image": s.image if s else "",
             "labels": dict(s.labels) if s else {},
         },
         "requester": {

@@ -32,6 +32,7 @@ def around(seen: Mapping[str, Any], ctx: Context) -> dict[str, Any]:
         "service": {
             "name": service.name if service else "",
             "team": service.team if service else "",
+            "image": service.image if service else "",
             "labels": dict(service.labels) if service else {},
         },
         "requester": {

@@ -56,6 +56,13 @@ def test_a_mistake_is_told_at_its_line(mistake, tmp_path):
     assert len({one.line for one in found}) == 1 or mistake.get("more"), [str(one) for one in found]
 
 
+def test_how_long_a_thing_stays_may_come_out_of_the_inputs(tmp_path):
+    by_input = declared(tmp_path, ("expires: 30d", 'expires: "${inputs.grace}"'))
+    assert declarations(by_input)["queue.create"].expires == "${inputs.grace}"
+    declared(tmp_path, ("expires: 30d", 'expires: "${inputs.graze}"'))
+    assert ["did you mean grace" in one.message for one in check(tmp_path, ACTIONS)] == [True]
+
+
 def test_an_action_is_read_whole(tmp_path):
     queue = declarations(declared(tmp_path))["queue.create"]
     assert (queue.title, queue.button, queue.risk, queue.expires) == (

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 
 from chatops.adapters.configuration.document import Node, read_yaml
-from chatops.adapters.configuration.expressions import Words
+from chatops.adapters.configuration.expressions import Words, template
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.inputs import declared_inputs
 from chatops.adapters.configuration.lookups import check_lookups, rules
@@ -93,7 +93,7 @@ class ActionFiles:
             rules=rules(root, inputs, asking),
             steps=steps,
             outputs=outputs(root, done),
-            expires=root.duration("expires", 0.0),
+            expires=_expires(root, words),
             button=root.text("button", pattern=_LINE, like="one line of at most 75 characters (Slack's limit)"),
             where=problems.file,
         )
@@ -108,6 +108,14 @@ class ActionFiles:
 
 def _giver(variable: str) -> str:
     return "environment" if variable == "env" else variable
+
+
+def _expires(root: Fields, words: Words) -> float | str:
+    """A duration, or a template that gives one out of the inputs."""
+    node = root.get("expires")
+    if node is not None and isinstance(node.value, str) and "${" in node.value:
+        return template(root, node, "expires", words, text=False)
+    return root.duration("expires", 0.0)
 
 
 def _risk(root: Fields) -> str:

@@ -59,7 +59,7 @@ class _Names:
         groups, teams = list_of(self.groups), list_of(self.teams)
         return {
             "env": record(name=self.envs, tier=self.tiers, namespace=STRING, cluster=STRING),
-            "service": record(name=self.services, team=self.teams, labels=self.labels),
+            "service": record(name=self.services, team=self.teams, image=STRING, labels=self.labels),
             "requester": record(email=STRING, name=STRING, groups=groups, teams=teams),
             "now": TIMESTAMP,
         }
