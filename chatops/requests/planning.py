@@ -70,7 +70,7 @@ class Planner:
     async def make(self, request: Request) -> Made:
         """Plans a request from the live objects; raises ``Refused``, ``Unavailable`` or a ``ClusterError``."""
         self._check_still_there(request)
-        action = self.actions[request.action]
+        action = self.action_of(request)
         inputs = action.inputs.model_validate(request.inputs)
         requester = await self.requester(request)
         frozen = request.plan.frozen if request.plan else {}

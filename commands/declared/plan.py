@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Any
@@ -49,20 +49,28 @@ def _write_down(declaration: Declaration, sheet: Sheet) -> None:
     for number, step in enumerate(declaration.steps, start=1):
         for one, where in ((step, f"step {number}"), *((undo, f"step {number}, undo") for undo in step.undo)):
             for value, place in _templates(one):
-                sheet.write(value, _at(where, one, place))
+                sheet.write(value, _at(f"{where} ({one.kind})", place))
     for name, template in declaration.outputs.items():
         sheet.write(template, f"outputs.{name}")
     sheet.write(declaration.expires, "expires")
 
 
-def _templates(step: DeclaredStep) -> tuple[tuple[Any, str], ...]:
-    job = (jobs.manifest(step.job, timeout=step.timeout, retries=step.retries),) if step.job else ()
-    return ((step.templates, ""), (step.object, "object"), (step.namespace, "namespace"), (job, ""))
+def _templates(step: DeclaredStep) -> Iterator[tuple[Any, str]]:
+    for number, template in enumerate(step.templates):
+        yield template, _place(step, number)
+    if step.job is not None:
+        yield jobs.manifest(step.job, timeout=step.timeout, retries=step.retries), ""
+    yield step.object, "object"
+    yield step.namespace, "namespace"
 
 
-def _at(where: str, step: DeclaredStep, place: str = "") -> str:
+def _place(step: DeclaredStep, number: int) -> str:
+    return f"manifest {number + 1}" if len(step.templates) > 1 else ""
+
+
+def _at(where: str, place: str) -> str:
     """``step 2 (wait), object``: what messages begin with."""
-    return f"{where} ({step.kind}){f', {place}' if place else ''}"
+    return f"{where}, {place}" if place else where
 
 
 @dataclass(slots=True)
@@ -91,7 +99,7 @@ class _Making:
 
     async def _explained(self, declared: DeclaredStep, where: str, *, back: bool) -> Step | None:
         """The step; what the cluster refuses says at which step."""
-        at = _at(where, declared)
+        at = f"{where} ({declared.kind})"
         try:
             return await self._step(declared, at, back=back)
         except ClusterError as error:
@@ -124,8 +132,11 @@ class _Making:
 
     async def _apply(self, declared: DeclaredStep, at: str, base: Mapping[str, Any], *, back: bool) -> Step:
         later = is_deferred(declared.templates)
-        bodies = self.sheet.made(declared.templates, at, again=later)
-        looks = [await self._object(body, declared, at, deferred=later, back=back) for body in bodies]
+        looks = []
+        for number, template in enumerate(declared.templates):
+            place = _at(at, _place(declared, number))
+            body = self.sheet.made(template, place, again=later)
+            looks.append(await self._object(body, declared, place, deferred=later, back=back))
         names = [str(look.write.ref) for look in looks]
         title = f"apply {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         return Step(
@@ -179,7 +190,7 @@ class _Making:
             raise TypeError(f"{at}: a job step without its job")
         template = jobs.manifest(declared.job, timeout=declared.timeout, retries=declared.retries)
         later = is_deferred(template)
-        body = jobs.with_texts(self.sheet.made((template,), at, again=later)[0])
+        body = jobs.with_texts(self.sheet.made(template, at, again=later))
         place = f"job.{len(self.steps) + 1}{'.undo' if back else ''}"
         step = declared.name or str(len(self.steps) + 1)
         self.frozen[place] = jobs.name_of(self.declaration.name, step, self.frozen, place)
@@ -242,7 +253,7 @@ class _Making:
     def plan(self, declaration: Declaration) -> Plan:
         """The whole plan."""
         undone = any(step.undo for step in self.steps)
-        summary = " ".join(filter(None, (declaration.title, self.first or self._about())))
+        summary = self.first or self._about()  # the card puts the action's title before it
         outputs = {
             name: str(self.sheet.made(template, f"outputs.{name}", again=True) or "")
             for name, template in declaration.outputs.items()

@@ -118,6 +118,12 @@ class House(Acme):
             row["what"] for row in await self.rows("SELECT what FROM audit WHERE chain LIKE 'R-%' ORDER BY at, seq")
         ]
 
+    async def until(self, holds: Callable[[], bool], within: float = 10) -> None:
+        """Waits until something holds."""
+        async with asyncio.timeout(within):
+            while not holds():
+                await asyncio.sleep(0.02)
+
     async def quiet(self) -> None:
         """Waits until the assistant has nothing left to do or to say."""
         async with asyncio.timeout(20):
