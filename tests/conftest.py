@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # Every client reads the system's certificates, 26 ms each, also to speak plain HTTP on loopback: give it none to read.
 # A real cluster (`make test-cluster`) may need them.
@@ -19,3 +36,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for name, value in getattr(report, "user_properties", ()):
                 if name == "said":
                     terminalreporter.write_line(str(value))
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium; whoever uses it is in the xdist group "browser", so that it starts once."""
+    from playwright.async_api import async_playwright  # most workers never need it
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Debian's Chromium on the PATH: apt-get install chromium")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM, headless=True)
+        yield started
+        await started.close()

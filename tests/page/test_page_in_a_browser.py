@@ -12,7 +12,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tests.page.conftest import Open
 from tests.page.standin import DEPLOYS, REQUESTS, Standin, card
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("browser"),
+]
 
 
 async def type_line(page: Page, line: str, channel: str = "platform-requests") -> None:
@@ -228,7 +232,7 @@ async def test_shortcuts_are_in_the_menus_of_the_message_and_the_composer(open_p
 
 
 async def test_a_lost_connection_comes_back_with_what_was_missed(open_page: Open, platform: Standin) -> None:
-    page = await open_page("dana", "platform-requests")
+    page = await open_page("dana", "platform-requests", fresh=True)
     routes: list[WebSocketRoute] = []
 
     def through(route: WebSocketRoute) -> None:
@@ -247,7 +251,7 @@ async def test_a_lost_connection_comes_back_with_what_was_missed(open_page: Open
 
 
 async def test_what_happens_while_a_channel_is_being_loaded_is_shown(open_page: Open, client: AsyncWebClient) -> None:
-    page = await open_page("dana", "platform-requests")
+    page = await open_page("dana", "platform-requests", fresh=True)
     sockets: list[WebSocket] = []
     page.on("websocket", lambda socket: sockets.append(socket))
     answers: list[APIResponse] = []
