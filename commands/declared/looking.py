@@ -107,7 +107,7 @@ class Looker:
             wanted = unescaped(write.body)
             found = changes(_full(ref, _within(live, wanted)), _full(ref, wanted))
             return Look(write, False, found, (_takes_over(ref, live, write.manager),) if found else ())
-        would = _bare(ref, await self.cluster.dry_run(write))
+        would = _full(ref, _bare(ref, await self.cluster.dry_run(write)))
         found = tuple(one for one in changes(_bare(ref, live), would) if one.field not in _BOOKKEEPING)
         if not found:
             return Look(write, False, ())
@@ -143,9 +143,8 @@ def _keeping(body: Mapping[str, Any], live: Mapping[str, Any]) -> Object:
 
 
 def _bare(ref: ObjectRef, thing: Mapping[str, Any]) -> Object:
-    """Without a Secret's values."""
-    hidden = ("data", "stringData") if is_secret(ref) else ()
-    return {name: value for name, value in thing.items() if name not in hidden}
+    """Of a Secret nothing but its metadata: that is all we read of it."""
+    return {name: value for name, value in thing.items() if name == "metadata" or not is_secret(ref)}
 
 
 def _full(ref: ObjectRef, body: Mapping[str, Any]) -> Object:
