@@ -60,7 +60,7 @@ def test_how_long_a_thing_stays_may_come_out_of_the_inputs(tmp_path):
     by_input = declared(tmp_path, ("expires: 30d", 'expires: "${inputs.grace}"'))
     assert declarations(by_input)["queue.create"].expires == "${inputs.grace}"
     declared(tmp_path, ("expires: 30d", 'expires: "${inputs.graze}"'))
-    assert ["did you mean grace" in one.message for one in check(tmp_path, ACTIONS)] == [True]
+    assert ["did you mean inputs.grace" in one.message for one in check(tmp_path, ACTIONS)] == [True]
 
 
 def test_an_action_is_read_whole(tmp_path):
