@@ -45,7 +45,7 @@ from chatops.requests.register import Register
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.requests.steps import Steps
-from chatops.slack import front, intake, posts
+from chatops.slack import drafts, front, intake, posts
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SLACK, SlackClient, session
 from chatops.slack.directory import Home
@@ -252,7 +252,7 @@ class Assistant:
 
     async def forget(self) -> None:
         """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
-        for prune in (intake.prune, posts.prune, forget_pages):
+        for prune in (intake.prune, posts.prune, forget_pages, drafts.prune):
             for _ in range(MOST_PRUNINGS):
                 if not await self.database.write(prune, self.clock.now()):
                     break

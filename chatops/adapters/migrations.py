@@ -282,6 +282,22 @@ def m011_old_posts(db: Database) -> None:
     )
 
 
+@migrations()
+def m012_drafts(db: Database) -> None:
+    """What was filled in on the earlier steps of a form, for Slack hands back the step that is sent alone."""
+    db.execute(
+        """CREATE TABLE drafts (
+            id TEXT NOT NULL PRIMARY KEY,
+            person_id TEXT NOT NULL,
+            action TEXT NOT NULL,
+            body TEXT NOT NULL,
+            masked INTEGER NOT NULL DEFAULT 0,
+            updated_at REAL NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX drafts_old ON drafts (updated_at)")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]
