@@ -62,7 +62,7 @@ def _target(seen: Seen, revision: int | None, failed: frozenset[str]) -> Mapping
     kept = {revision_of(one): one for one in seen.replicasets if revision_of(one)}
     if revision is not None:
         if revision not in kept:
-            known = ", ".join(str(number) for number in sorted(kept)) or "none"
+            known = ", ".join(f"{number} ({seen.version_in(kept[number])})" for number in sorted(kept)) or "none"
             raise Refused(f"{name} has no revision {revision}.", hint=f"Kept are: {known}.")
         return kept[revision]
     present = revision_of(seen.present) if seen.present else 0

@@ -50,7 +50,7 @@ async def test_a_revision_nobody_kept_is_refused_naming_those_that_are(clusters:
     await deployed(clusters, "1.4.2")
     with pytest.raises(Refused, match="no revision 7") as no:
         await planned(clusters, revision=7)
-    assert no.value.hint == "Kept are: 1, 2."
+    assert no.value.hint == "Kept are: 1 (1.4.1), 2 (1.4.2)."
 
 
 async def test_without_an_earlier_revision_there_is_nothing_to_go_back_to(clusters: KubernetesClusters) -> None:

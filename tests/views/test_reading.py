@@ -196,6 +196,19 @@ def test_void_approvals_and_broken_glass_are_said_before_the_changes() -> None:
     assert shown[4] == "⚠ Earlier approvals are void: the image changed from 1.4.1 to 1.4.0"
 
 
+def test_where_nothing_is_to_do_the_card_says_once_why() -> None:
+    same = request(State.UNCHANGED, outcome="Nothing would change: web in staging is at 7.2.0 healthy.")
+    assert read(card(same, NOW))[1] == "✅ NOTHING TO DO: web in staging is at 7.2.0 healthy"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"), [({"revision": 3}, "checkout revision 3"), ({"replicas": 0}, "checkout replicas 0")]
+)
+def test_a_number_is_named_while_there_is_no_plan(inputs: dict[str, Any], words: str) -> None:
+    asked = request(State.PLANNING, plan=None, inputs={"service": "checkout", "environment": "production", **inputs})
+    assert words in read(card(asked, NOW))[0]
+
+
 def test_what_policy_leaves_free_says_so() -> None:
     free = Decision(outcome="allow", rules=("staging is free",))
     shown = read(card(request(State.APPROVED, decision=free, votes=(), environment="staging"), NOW))

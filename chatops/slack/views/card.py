@@ -171,8 +171,10 @@ def _rule(request: Request) -> str:
 
 
 def _asked_for(request: Request) -> str:
-    """What was asked for, while there is no plan: ``checkout 1.4.2``."""
-    extras = [str(v) for k, v in request.inputs.items() if k not in ("service", "environment", "reason") and v]
+    """What was asked for, while there is no plan: ``checkout 1.4.2``, ``checkout revision 3``."""
+    given = {k: v for k, v in request.inputs.items() if k not in ("service", "environment", "reason")}
+    # A bare number could be anything; 0 replicas is the one to notice.
+    extras = [f"{k} {v}" if type(v) is int else str(v) for k, v in given.items() if v or type(v) is int]
     return " ".join([request.service, *extras])
 
 

@@ -178,9 +178,9 @@ def _succeeded(request: Request, now: float) -> str:
 
 
 def _unchanged(request: Request, now: float) -> str:
-    why = f" ({_why(request)})" if request.outcome else ""
     already = "it is already as asked for" if has_steps(request) else "it already runs like this"
-    return _line("NOTHING TO DO:", f"{already}{why}", "✅")
+    why = _why(request, already).removeprefix("Nothing would change: ")  # the plan's words, said before anybody asked
+    return _line("NOTHING TO DO:", why, "✅")
 
 
 def _failed(request: Request, now: float) -> str:
