@@ -46,13 +46,13 @@ async def main(given: dict[str, Any]) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # the nursery held it back until somebody listens
-    points = Points(Path(given["points"]), given["target"])
+    points, clock = Points(Path(given["points"]), given["target"]), ShiftedClock(given["offset"])
     settings = Settings(
         config=Path(given["config"]), database=given["database"], bot_token=given["bot_token"],
         app_token=given["app_token"], slack_api_url=given["slack_api_url"], kubeconfig=given["kubeconfig"],
         listen="127.0.0.1:0",
     )  # fmt: skip
-    async with Assistant(settings, clock=ShiftedClock(given["offset"]), on_point=points.hit) as assistant:
+    async with Assistant(settings, clock=clock, on_point=points.hit, burst=50) as assistant:
         recovering = asyncio.create_task(recover(assistant, Path(given["recovered"]))) if given["recovered"] else None
         await stop.wait()
         if recovering is not None:

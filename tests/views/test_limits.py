@@ -105,7 +105,7 @@ requests = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(request=requests, now=times, digest=st.sampled_from(["", DIGEST[:8], "ffffffff"]))
 def test_slack_takes_every_view_of_every_request(request: Request, now: float, digest: str) -> None:
     shown = [card(request, now), approvers_reply(request, now, digest), notice(request), end(request, now)]
@@ -152,7 +152,7 @@ answers = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(given_answer=answers)
 def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer) -> None:
     shown = answer(given_answer)
@@ -160,7 +160,7 @@ def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer)
     assert answer_from(asdict(given_answer)) == shown
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     lines=st.one_of(nasty, st.lists(nasty, max_size=100)),
     mention=st.lists(person_ids, max_size=60),
