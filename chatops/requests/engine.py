@@ -210,6 +210,8 @@ class Engine:
             said = [why.message, why.hint]
             if request.state is State.RUNNING and request.step == "writing" and isinstance(why, ClusterError | Refused):
                 said.insert(1, "Nothing was changed.")  # the cluster's no is an answer: the write was not stored
+            elif under_way and request.step != "writing" and request.plan is not None and request.plan.undo:
+                said.append("It was not rolled back: a person has to look.")  # the card had announced that it would be
             event, outcome = Event.FAILED if under_way else Event.REFUSED, " ".join(map(ended, filter(None, said)))
             self.register.move(tx, request, event, outcome=outcome)
 

@@ -119,6 +119,15 @@ async def test_a_write_the_cluster_refuses_fails_saying_that_nothing_changed(hou
     assert written(house) == 0
 
 
+async def test_a_rollout_we_may_no_longer_look_at_says_that_it_was_not_rolled_back(house: House) -> None:
+    card = await waiting(house)
+    assert "back to 1.4.1 automatically" in card.text
+    house.cluster.fault(403, verb="watch", resource="deployments", times=None, message="not yours to see")
+    await card.click("Approve")
+    await card.becomes("FAILED", "not yours to see", "It was not rolled back: a person has to look", within=10)
+    await house.olu.sees(DEPLOYS, "failed", "It was not rolled back")
+
+
 async def test_a_write_that_meets_trouble_which_passes_is_made_exactly_once(house: House) -> None:
     troubles = {
         "checkout": house.cluster.fault(409, name="checkout", times=1, **WRITE),
