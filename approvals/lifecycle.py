@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
-from approvals.policy import missing
+from approvals.policy import is_named_in, missing
 from approvals.request import ENDED, Approver, Request, State, Vote
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused, TooLate
@@ -110,10 +110,13 @@ def move(request: Request, event: Event, now: float, **changes: Any) -> Request:
     return request.model_copy(update={**changes, "state": state, "updated_at": now, "version": request.version + 1})
 
 
-def sources_of(person: Person, sources: Iterable[str], team: str, platform: Platform) -> tuple[str, ...]:
+def sources_of(
+    person: Person, sources: Iterable[str], team: str, platform: Platform, *, named: bool = False
+) -> tuple[str, ...]:
     """Those of the sources (``group:NAME``, ``team-leads`` of ``team``, ``user:NAME``) that a person belongs to.
 
-    Nobody but a full member of the home workspace belongs to any.
+    Nobody but a full member of the home workspace belongs to any. ``named``: for what is dangerous, a group's members
+    are those whom the configuration names; whoever can edit a Slack usergroup must not be able to authorise it.
     """
     leads = platform.teams[team].leads if team in platform.teams else ()
 
@@ -121,7 +124,9 @@ def sources_of(person: Person, sources: Iterable[str], team: str, platform: Plat
         kind, _, name = source.partition(":")
         if source == "team-leads":
             return any(map(person.is_named, leads))
-        return name in person.groups if kind == "group" else kind == "user" and person.is_named(name)
+        if kind == "group":
+            return is_named_in(platform, name, person) if named else name in person.groups
+        return kind == "user" and person.is_named(name)
 
     return tuple(source for source in dict.fromkeys(sources) if person.is_member and belongs(source))
 
@@ -135,12 +140,22 @@ REFUSALS = {
 }
 
 
+def _is_only_in_a_usergroup(request: Request, person: Person) -> bool:
+    asks = request.decision.asks if request.decision else ()
+    return any(ask.named and f"group:{group}" in ask.sources for ask in asks for group in person.groups)
+
+
 def check_voter(request: Request, person: Person, sources: Sequence[str]) -> None:
     """Raises ``Refused`` for whoever may not decide: outsiders, the requester, people nobody asked."""
     if not person.is_member:
         raise Refused(REFUSALS[person.standing])
     if is_requester(request, person):
         raise Refused("Nobody approves their own request. Ask " + (names(request.approvers) or "someone who may") + ".")
+    if not sources and _is_only_in_a_usergroup(request, person):
+        said = f"{request.name} is dangerous, and a Slack usergroup alone authorises nothing dangerous."
+        others = names(request.approvers)
+        hint = f"Ask {others}." if others else "Ask the platform team to name the group's members in platform.yml."
+        raise Refused(said, hint=hint)
     if not sources:
         raise Refused(f"{request.name} is decided by {names(request.approvers) or 'others'}; you are not among them.")
 

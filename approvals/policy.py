@@ -37,7 +37,9 @@ def facts(
     """The CEL variables of DESIGN.md; every field is there, what is absent is ``""``, ``[]`` or ``{}``."""
     e, s = environment, service
     values = inputs.model_dump(mode="python") if isinstance(inputs, BaseModel) else dict(inputs)
+    seen = action.variables(inputs) if action.variables is not None else values
     changes = plan.changes if plan else ()
+    risk = plan.risk if plan and plan.risk else action.risk  # whichever is higher: there is none above danger
     return {
         "env": {
             "name": e.name if e else "",
@@ -45,8 +47,8 @@ def facts(
             "namespace": e.namespace if e else "",
             "cluster": e.cluster if e else "",
         },
-        "action": {"name": action.name, "risk": action.risk},
-        "inputs": {name: "" if value is None else value for name, value in values.items()},
+        "action": {"name": action.name, "risk": risk},
+        "inputs": {name: "" if value is None else value for name, value in seen.items()},
         "service": {
             "name": s.name if s else "",
             "team": s.team if s else "",
@@ -58,7 +60,8 @@ def facts(
             "name": requester.name,
             "groups": list(requester.groups),
             "teams": list(requester.teams),
-            "member": requester.is_member,  # not in the vocabulary: for the default when no rule matches
+            "id": requester.id,  # these two are not in the vocabulary: who is named, and the default without a rule
+            "member": requester.is_member,
         },
         "plan": {
             "changes": [
@@ -105,9 +108,12 @@ def _valid(action: Action, values: Mapping[str, Any]) -> Iterator[tuple[str, Any
 async def decide(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, broke_glass: bool = False) -> Decision:
     """What policy says to these facts.
 
-    ``broke_glass`` lifts the denials whose group the requester is in, never the approvals.
+    ``broke_glass`` lifts the denials whose group the requester is in, never the approvals. What is dangerous is
+    authorised by people whom the configuration names: being in a Slack usergroup alone neither approves it, nor lifts
+    a denial, nor makes a rule allow it.
     """
-    return _decision(await _judged(platform, facts, evaluate), facts, broke_glass=broke_glass)
+    judged = await _judged(platform, facts, evaluate)
+    return _decision(judged, _of_the_named(platform, facts), broke_glass=broke_glass)
 
 
 async def explain(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, short: bool = False) -> tuple[str, ...]:
@@ -117,7 +123,7 @@ async def explain(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, sh
     """
     judged = await _judged(platform, facts, evaluate)
     open_ended = [one for one in judged if one.error and _unknown(one.rule, facts)]
-    decision = _decision([one for one in judged if one not in open_ended], facts)
+    decision = _decision([one for one in judged if one not in open_ended], _of_the_named(platform, facts))
     depends = tuple(f"{one.rule.name}: depends on {', '.join(_unknown(one.rule, facts))}." for one in open_ended)
     if open_ended and not decision.rules:
         return depends
@@ -179,8 +185,38 @@ class _Judged:
 
 
 async def _judged(platform: Platform, facts: Facts, evaluate: EvaluateAll) -> list[_Judged]:
+    named = _of_the_named(platform, facts)
     values = await evaluate([(rule.when, facts) for rule in platform.policies])
-    return [_judge(rule, value) for rule, value in zip(platform.policies, values, strict=True)]
+    judged = [_judge(rule, value) for rule, value in zip(platform.policies, values, strict=True)]
+    if named is facts:
+        return judged
+    values = await evaluate([(rule.when, named) for rule in platform.policies])
+    again = [_judge(rule, value) for rule, value in zip(platform.policies, values, strict=True)]
+    return [_stricter(one, other) for one, other in zip(judged, again, strict=True)]
+
+
+def _of_the_named(platform: Platform, facts: Facts) -> Facts:
+    """The facts, of a dangerous request only with groups that name the requester in the configuration itself."""
+    requester = facts["requester"]
+    if facts["action"]["risk"] != "danger":
+        return facts
+    person = Person(id=requester["id"], email=requester["email"])
+    groups = [name for name in requester["groups"] if is_named_in(platform, name, person)]
+    return facts if groups == requester["groups"] else {**facts, "requester": {**requester, "groups": groups}}
+
+
+def is_named_in(platform: Platform, group: str, person: Person) -> bool:
+    """Whether the configuration itself names a person as a member of a group; a Slack usergroup does not count."""
+    return group in platform.groups and any(map(person.is_named, platform.groups[group].members))
+
+
+def _stricter(one: _Judged, named: _Judged) -> _Judged:
+    """A rule asks and denies when it does so with or without usergroups; it allows only without."""
+    if one.error or named.error:
+        return one if one.error else named
+    both = one.matched and named.matched
+    either = one.matched or named.matched
+    return _Judged(one.rule, matched=either if one.rule.deny or one.rule.require else both)
 
 
 def _judge(rule: PolicyRule, value: Any) -> _Judged:
@@ -211,10 +247,13 @@ def _decision(judged: list[_Judged], facts: Facts, *, broke_glass: bool = False)
     standing = [one for one in forbidding if one not in lifted]
     granting = [one for one in judged if one.matched and not one.rule.deny]
     asks = tuple(
-        Ask(rule=one.rule.name, approvals=each.approvals, sources=each.sources, expires=each.expires)
+        Ask(
+            rule=one.rule.name, approvals=each.approvals, sources=each.sources, expires=each.expires,
+            named=facts["action"]["risk"] == "danger",
+        )
         for one in granting
         for each in one.rule.require
-    )
+    )  # fmt: skip
     speaking = [one for one in judged if one.matched or one.error]
     rules = tuple(one.rule.name for one in speaking)
     team = facts.get("service", {}).get("team", "")

@@ -102,6 +102,7 @@ class Ask(Record):
     approvals: int
     sources: tuple[str, ...]
     expires: float
+    named: bool = False  # dangerous: of a group only those count whom the configuration itself names
 
 
 class Decision(Record):
@@ -145,7 +146,7 @@ def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decisio
         "restores": [[str(write.ref), write.restore] for write in plan.writes if write.restore],
         "undo": [[str(write.ref), write.manager, write.restore, write.body] for write in plan.undo],
         "on_failure": plan.on_failure,
-        "asks": [ask.model_dump(mode="json") for ask in decision.asks],
+        "asks": [ask.model_dump(mode="json", exclude=None if ask.named else {"named"}) for ask in decision.asks],
     }
     if plan.steps:
         steps = [_bound(step) for step in plan.steps]

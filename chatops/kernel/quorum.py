@@ -42,7 +42,8 @@ def _seat(kind: int, suits: Sequence[Sequence[P]], taken: dict[P, int], tried: s
 def unsatisfiable(platform: Platform) -> list[tuple[PolicyRule, str]]:
     """Rules that ask for more approvals than there are people who could give them, each with a sentence.
 
-    Slack usergroups may have anybody in them, so a requirement that names one counts as satisfiable.
+    Slack usergroups may have anybody in them, so a requirement that names one counts as satisfiable; not so where the
+    rule is about nothing but danger, which a usergroup alone never authorises.
     """
     found = []
     owners = sorted(platform.teams.keys() & {service.team for service in platform.services.values()})
@@ -61,7 +62,8 @@ def _depends_on_team(rule: PolicyRule) -> bool:
 
 
 def _lack(platform: Platform, rule: PolicyRule, team: str) -> str:
-    wanted = [one for one in rule.require if not _open_ended(platform, one)]
+    dangerous = is_about_danger(rule)
+    wanted = [one for one in rule.require if dangerous or not _open_ended(platform, one)]
     people: dict[str, set[str]] = {}
     for source in {source for one in wanted for source in one.sources}:
         for name in eligible(platform, source, team):
@@ -78,10 +80,17 @@ def _sentence(platform: Platform, requirement: Requirement, team: str, *, shared
     sources = " or ".join(requirement.sources)
     owner = f" of team {team}" if team and "team-leads" in requirement.sources else ""
     who = f"only {', '.join(sorted(names))} can give them" if names else "nobody can give them"
+    if _open_ended(platform, requirement):
+        who += ": a Slack usergroup alone authorises nothing dangerous, name its members"
     if shared and len(names) >= requirement.approvals:
         who += ", and is needed for this rule's other approvals: one person counts once"
     plural = "approval" if requirement.approvals == 1 else "approvals"
     return f"asks for {requirement.approvals} {plural} from {sources}{owner}, but {who}"
+
+
+def is_about_danger(rule: PolicyRule) -> bool:
+    """Whether a rule speaks of dangerous requests alone."""
+    return all(possible(rule.when, {"action.risk": risk}) is False for risk in ("read", "change"))
 
 
 def _open_ended(platform: Platform, requirement: Requirement) -> bool:

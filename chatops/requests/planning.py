@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from approvals import policy
-from approvals.lifecycle import is_requester
+from approvals.lifecycle import is_requester, sources_of
 from approvals.request import Approver, Request
 from chatops.kernel.action import Action, Context, Questions
 from chatops.kernel.cel import EvaluateAll
@@ -151,11 +151,13 @@ class Planner:
 
     async def approvers(self, request: Request, decision: Decision) -> tuple[Approver, ...]:
         """The people who may give what is asked for, without the requester; sorted by name."""
-        team = team_of(request, self.configuration)
+        team, platform = team_of(request, self.configuration), self.configuration.platform
+        named = any(ask.named for ask in decision.asks)
         found: dict[str, Approver] = {}
         for source in dict.fromkeys(source for ask in decision.asks for source in ask.sources):
             for person in await self.directory.members(source, team):
-                if person.is_member and not is_requester(request, person):
+                counts = not named or sources_of(person, (source,), team, platform, named=True)
+                if person.is_member and counts and not is_requester(request, person):
                     known = found[person.id].sources if person.id in found else ()
                     found[person.id] = Approver(
                         id=person.id, name=person.name, email=person.email, sources=(*known, source)

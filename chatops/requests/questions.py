@@ -127,8 +127,8 @@ class Answers:
         asks = request.decision.asks if request.decision else ()
         if request.requester_id == person.id or any(vote.person_id == person.id for vote in request.votes):
             return False
-        asked = [source for ask in asks for source in ask.sources]
-        return bool(sources_of(person, asked, team_of(request, self.configuration), platform))
+        asked, named = [source for ask in asks for source in ask.sources], any(ask.named for ask in asks)
+        return bool(sources_of(person, asked, team_of(request, self.configuration), platform, named=named))
 
     async def made(self, person: Person) -> tuple[Made, ...]:
         """What this person asked for or their teams own, by request, newest first."""

@@ -182,8 +182,8 @@ class Road:
             return stands(request)
         platform = self.configuration.platform
         asks = request.decision.asks if request.decision else ()
-        asked = [source for ask in asks for source in ask.sources]
-        sources = sources_of(person, asked, team_of(request, self.configuration), platform)
+        asked, named = [source for ask in asks for source in ask.sources], any(ask.named for ask in asks)
+        sources = sources_of(person, asked, team_of(request, self.configuration), platform, named=named)
         lifecycle.check_voter(request, person, sources)
         if len(digest) < SHORTEST_DIGEST or not request.digest.startswith(digest):
             self._show_again(tx, request)
