@@ -23,7 +23,7 @@ def action_of(declaration: Declaration) -> Action:
         positionals=_positionals(declaration),
         plan=partial(plan.planned, declaration),
         button=declaration.button,
-        rules=(*inputs.needed_rules(declaration), *declaration.rules),
+        rules=declaration.rules,
         variables=partial(inputs.seen, declaration),
         pinned=declaration.model_dump_json(exclude_defaults=True),
     )

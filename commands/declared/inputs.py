@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from chatops.kernel.action import Asked, ChangeInputs, InputKind
-from chatops.kernel.declaration import Declaration, DeclaredInput, Rule
+from chatops.kernel.declaration import Declaration, DeclaredInput
 
 LONGEST_TEXT = 3000  # characters unless the file says otherwise: what a field of Slack's forms holds
 LONGEST_ANYWHERE = 100_000
@@ -65,15 +65,6 @@ def seen(declaration: Declaration, inputs: BaseModel | Mapping[str, Any]) -> dic
     given = inputs.model_dump() if isinstance(inputs, BaseModel) else dict(inputs)
     known = {one.name: one for one in declaration.inputs}
     return {name: _seen(known[name], value) if name in known else value for name, value in given.items()}
-
-
-def needed_rules(declaration: Declaration) -> Iterator[Rule]:
-    """What a model cannot say: inputs that have to be given while their ``show_when`` shows them."""
-    for one in declaration.inputs:
-        if one.show_when and one.required and not _has_default(one):
-            there = f"size(inputs.{one.name}) > 0" if one.type not in _NO_SIZE else f"inputs.{one.name} != null"
-            check = f"!({one.show_when}) || {there}"
-            yield Rule(check=check, message=f"{title_of(one)} is needed.", field=one.name)
 
 
 def is_needed(one: DeclaredInput) -> bool:

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from chatops.kernel.cel import has_cel
+from chatops.kernel.cel.render import parts_of
 from chatops.kernel.declaration import DeclaredJob
 
 CONTAINER = "job"
@@ -64,4 +66,9 @@ def name_of(action: str, step: str, frozen: Mapping[str, str], key: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    pieces = parts_of(value) if isinstance(value, str) and has_cel(value) else ()
+    if len(pieces) == 1 and pieces[0].cel:  # filled in during the run, when it may come out as a number
+        return f"${{string({pieces[0].text})}}"
+    return str(value)

@@ -94,7 +94,7 @@ class Looker:
         """Why the dry run found nothing to try it in; raises ``Refused`` unless the plan itself makes the namespace."""
         space = ObjectRef(api_version="v1", kind="Namespace", namespace="", name=ref.namespace)
         if key(space) in self.making:
-            return f"{ref} could not be tried out: the namespace {ref.namespace} is only made by this request"
+            return f"The namespace {ref.namespace} is only made by this request: what is in it could not be tried out"
         if ref.namespace and await self.cluster.get(space) is None:
             raise Refused(f"{step}: there is no namespace {ref.namespace} in the cluster of {self.where}, for {ref}.")
         raise Refused(f"{step}: the cluster of {self.where} does not take {ref}: it has nothing of that kind.")

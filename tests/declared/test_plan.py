@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from chatops.adapters.configuration import load
 from chatops.kernel.catalog import Allowed
-from chatops.kernel.declaration import DeclaredInput, DeclaredJob, DeclaredStep
+from chatops.kernel.cel.render import rendered
+from chatops.kernel.declaration import Declaration, DeclaredInput, DeclaredJob, DeclaredStep
 from chatops.kernel.errors import InputError, Invalid
 from chatops.kernel.plan import Decision, Plan, digest
+from commands.declared import action_of
+from tests.config.acme import ACTIONS, acme
 from tests.declared.desk import NOON, Desk, doing, ref, shown
 from tests.declared.samples import DATABASE, applying, config_map
 from tests.support.acme_cluster import ACME, STAGING
@@ -218,3 +224,69 @@ async def test_two_objects_of_one_name_cannot_be_told_apart_on_a_card(desk: Desk
     steps = applying(config_map("x"), config_map("x", namespace="elsewhere"))
     said = await desk.refusal(doing(steps), platform=allowed)
     assert said.startswith("step 1 (apply), manifest 2: two different objects are called ConfigMap/x;")
+
+
+async def test_what_is_in_a_namespace_that_the_plan_makes_is_shown_as_it_is_written(desk: Desk) -> None:
+    kinds = ("Namespace", "ConfigMap", "ServiceAccount")
+    allowed = ACME.model_copy(update={"allowed": Allowed(kinds=kinds, namespaces=("preview-*",))})
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "preview-7"}}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "it", "namespace": "preview-7"}}
+    steps = applying(space, config_map("x", {"a": "1"}, namespace="preview-7"), account)
+    plan = await desk.plan(doing(steps), platform=allowed)
+    assert shown(plan) == {
+        "Namespace/preview-7 metadata.name": (None, "preview-7"),
+        "ConfigMap/x metadata.name": (None, "x"),
+        "ConfigMap/x data.a": (None, "1"),
+        "ServiceAccount/it metadata.name": (None, "it"),
+    }
+    assert plan.warnings == (
+        "The namespace preview-7 is only made by this request: what is in it could not be tried out",
+    )
+    assert plan.steps[0].created == ("Namespace/preview-7", "ConfigMap/x", "ServiceAccount/it")
+    assert plan.risk == "danger"
+
+
+async def test_a_job_gets_texts_also_when_an_earlier_step_gives_a_number(desk: Desk) -> None:
+    first = applying(config_map("first"), name="first", outputs={"n": "1"})
+    job = DeclaredJob(image="x:1", command=("go", "${steps.first.outputs.n}"), env={"N": "${steps.first.outputs.n}"})
+    plan = await desk.plan(doing(first, DeclaredStep(kind="job", job=job)))
+    write = plan.steps[1].writes[0]
+    body = await rendered(write.body, {"steps": {"first": {"outputs": {"n": 7}}}}, desk.evaluate)
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    assert (container["command"], container["env"]) == (["go", "7"], [{"name": "N", "value": "7"}])
+
+
+async def test_the_file_of_the_issue_is_planned_as_it_is_written(desk: Desk, tmp_path: Path) -> None:
+    acme(tmp_path)
+    (tmp_path / "actions").mkdir(exist_ok=True)
+    (tmp_path / "actions" / "orders.yml").write_text(FILE)
+    loaded = load(tmp_path, ACTIONS, action_of)
+    action = loaded.actions["orders.create"]
+    plan = await desk.plan(Declaration.model_validate_json(action.pinned), environment="production", size="large")
+    assert shown(plan)[f"{DB} spec.storage.size"] == (None, "200Gi")
+    assert shown(plan)[f"{DB} spec.instances"] == (None, 2)
+    assert plan.outputs == {"host": "checkout-db-rw.shop"}
+
+
+FILE = """
+name: orders.create
+title: Create a PostgreSQL database
+risk: change
+inputs:
+  service:     {type: service}
+  environment: {type: environment}
+  size:        {type: choice, options: {small: 10Gi, medium: 50Gi, large: 200Gi}, default: small}
+  replicas:    {type: integer, minimum: 1, maximum: 3, default: 2, show_when: 'env.tier == "production"'}
+rules:
+  - {check: 'env.tier != "production" || inputs.replicas > 1', message: Production needs at least two replicas., field: replicas}
+steps:
+  - apply: |
+      apiVersion: postgresql.cnpg.io/v1
+      kind: Cluster
+      metadata: {name: "${inputs.service}-db", namespace: "${env.namespace}"}
+      spec: {instances: "${inputs.replicas}", storage: {size: "${inputs.size}"}}
+    undo: {remove: "Cluster.postgresql.cnpg.io/${inputs.service}-db"}
+  - wait: {object: "Cluster.postgresql.cnpg.io/${inputs.service}-db", until: 'object.status.readyInstances == inputs.replicas', timeout: 10m}
+outputs: {host: "${inputs.service}-db-rw.${env.namespace}"}
+expires: 30d
+"""  # noqa: E501 - as people write it
