@@ -40,14 +40,17 @@ async def test_an_edit_that_leaves_the_plan_as_it_is_leaves_the_approvals(house:
 
 
 async def test_what_was_edited_by_hand_is_said_on_the_card_and_stays(house: House) -> None:
-    await house.dana.types("/platform deploy checkout 1.4.3 staging because first")
-    await house.dana.sees(REQUESTS, "SUCCEEDED", within=10)
-    containers = [{"name": "app", "env": [{"name": "LOG_LEVEL", "value": "debug"}]}]
+    await house.dana.types("/platform deploy checkout 1.4.3 production because first")
+    await (await house.lee.sees(REQUESTS, "WAITING")).click("Approve")
+    await house.dana.sees(REQUESTS, "Deploy checkout 1.4.1 → 1.4.3", "SUCCEEDED", within=10)
     house.clock.advance(60)
-    await house.edit("checkout", {"spec": {"template": {"spec": {"containers": containers}}}}, "shop-staging")
-    await house.dana.types("/platform deploy checkout 1.4.4 staging because second")
-    await house.dana.sees(REQUESTS, "→ 1.4.4", "SUCCEEDED", within=10)
-    live = await house.deployment("checkout", "shop-staging")
+    await house.set_env("checkout", "LOG_LEVEL", "debug")
+    await house.dana.types("/platform deploy checkout 1.4.4 production because second")
+    card = await house.lee.sees(REQUESTS, "→ 1.4.4", "WAITING")
+    assert "⚠ LOG_LEVEL was edited by kubectl-edit" in card.text, card.text
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=10)
+    live = await house.deployment("checkout")
     env = {one["name"]: one["value"] for one in live["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert env["LOG_LEVEL"] == "debug"
 
