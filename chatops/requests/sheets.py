@@ -50,6 +50,11 @@ def is_dynamic(action: Action) -> bool:
     )
 
 
+def blank(action: Action) -> Sheet:
+    """The sheet while nothing is known: what may not apply is not shown yet."""
+    return Sheet(hidden=frozenset(one.name for one in inputs_of(action.inputs) if one.asked.show_when))
+
+
 def asks_cluster(action: Action) -> bool:
     """Whether options are looked up in a cluster."""
     return any(one.asked.options_from and one.asked.options_from.kind for one in inputs_of(action.inputs))
@@ -122,7 +127,7 @@ class Sheets:
         fields = inputs_of(action.inputs)
         shows = [(one, one.asked.show_when) for one in fields if one.asked.show_when]
         presets = [(one, one.asked.default_from) for one in fields if one.asked.default_from]
-        sheet = Sheet(hidden=frozenset(one.name for one, _ in shows))
+        sheet = blank(action)
         for _ in range(len(shows) + len(presets) + 1):
             variables = self._variables(action, _with(values, sheet), person)
             given = await self.planner.evaluate([(expression, variables) for _, expression in (*shows, *presets)])

@@ -15,12 +15,13 @@ from chatops.kernel.action import Action, Answer, Button
 from chatops.kernel.errors import InputError
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration
+from chatops.requests.sheets import blank
 from chatops.slack import errors, forms
 from chatops.slack.answers import MASKED, Answers
 from chatops.slack.background import Background
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.filling import Filling
-from chatops.slack.forms import Origin
+from chatops.slack.forms import Origin, Shown
 from chatops.slack.intake import Item
 from chatops.slack.line import Line, Misread, parse, write
 from chatops.slack.payloads import Where
@@ -52,7 +53,7 @@ class Asking:
         """
         where, text = Where.read(item.body["where"]), str(item.body["text"])
         try:
-            line = self.read(text)
+            line = self.read(text, item.body.get("people"))
         except Misread as wrong:
             self.road.permit(await self._person(where), wrong.line.action)
             await self.answers.tell(item.key, where, errors.answer(wrong, form=self._form_line(wrong.line)))
@@ -87,17 +88,17 @@ class Asking:
         if not await self._opened(trigger, where, action, line):
             await self.answers.tell(key, where, self._late(line))
 
-    def read(self, text: str) -> Line:
-        """The line as the catalog of now understands it. Raises ``Misread``."""
-        return parse(text, self.road.actions, self.configuration.platform)
+    def read(self, text: str, people: Mapping[str, str] | None = None) -> Line:
+        """The line as the catalog of now understands it, with the ids of whom it mentions. Raises ``Misread``."""
+        return parse(text, self.road.actions, self.configuration.platform, people)
 
-    def view(self, action: Action, line: Line, where: Where) -> dict[str, Any]:
+    async def view(self, action: Action, line: Line, where: Where) -> dict[str, Any]:
         """The form of an action, with what is understood so far."""
         origin = Origin(where.channel, where.thread_ts, where.response_url, action.name, line.break_glass)
         values: Mapping[str, Any] = {**line.values, "reason": line.reason}
         info = (forms.LOOKING,) if self.filling.wanted(action, values) else ()
-        offered = self.road.offered(self.directory.known(where.user, where.team))
-        return forms.form(action, self.configuration.platform, offered, values, origin, info)
+        sheet = await self.filling.showing.sheet(action, values, where) or blank(action)
+        return self.filling.showing.view(action, values, origin, where, Shown(sheet, info))
 
     # ---- inside
 
@@ -146,7 +147,7 @@ class Asking:
         """Whether the form stands; what runs there now is filled in afterwards."""
         try:
             told = await asyncio.wait_for(
-                self.client.views_open(trigger_id=trigger, view=self.view(action, line, where)), TRIGGER_LIVES
+                self.client.views_open(trigger_id=trigger, view=await self.view(action, line, where)), TRIGGER_LIVES
             )
         except SlackApiError as error:
             log.warning("views.open: %s", error.response.get("error"))
@@ -154,8 +155,9 @@ class Asking:
         except errors.AWAY as error:
             log.warning("views.open: %s", type(error).__name__)
             return False
-        if self.filling.wanted(action, line.values):
-            self.background.spawn(self.filling.fill(told["view"], action, line.values, where, looking=True))
+        values: Mapping[str, Any] = {**line.values, "reason": line.reason}
+        if self.filling.follows(action, values):
+            self.background.spawn(self.filling.fill(told["view"], action, values, where))
         return True
 
     def _late(self, line: Line) -> Answer:

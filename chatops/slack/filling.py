@@ -1,4 +1,8 @@
-"""What runs there now and what policy will ask for, filled into a form that already stands."""
+"""Forms that already stand are made to follow what is chosen in them.
+
+What runs there now and what policy will ask for is filled in, inputs appear and go, options are looked up: each as soon
+as it is known, and the form can be used meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,17 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.kernel.action import Action
+from chatops.kernel.action import Action, inputs_of
+from chatops.requests.sheets import Sheet, asks_cluster, blank, is_dynamic
 from chatops.slack import errors, forms
-from chatops.slack.directory import SlackDirectory
+from chatops.slack.forms import Origin, Shown
 from chatops.slack.payloads import Where
-from chatops.slack.ports import Road
+from chatops.slack.showing import Showing
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 8.0  # seconds a cluster has to answer before the form says that it can't be asked now
+Values = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -28,49 +34,82 @@ class Filling:
     """Updates open forms; of several choices in a row the last one wins."""
 
     client: AsyncWebClient
-    road: Road
-    directory: SlackDirectory
+    showing: Showing
     patience: float = PATIENCE
     _latest: dict[str, int] = field(default_factory=dict)
     _turns: Any = field(default_factory=itertools.count)
 
     @staticmethod
-    def wanted(action: Action, values: Mapping[str, Any]) -> bool:
-        """Whether there is something to tell: a change to a service in an environment, both chosen."""
-        return forms.previews(action) and bool(values.get("service") and values.get("environment"))
+    def wanted(action: Action, values: Values) -> bool:
+        """Whether there is something to tell: a change whose place is chosen."""
+        asked = {one.name for one in inputs_of(action.inputs)} & {"service", "environment"}
+        return forms.previews(action) and all(values.get(name) for name in asked)
+
+    def follows(self, action: Action, values: Values) -> bool:
+        """Whether a form that stands is still to be filled in."""
+        return is_dynamic(action) or self.wanted(action, values)
 
     async def fill(
-        self, view: Mapping[str, Any], action: Action, values: Mapping[str, Any], where: Where, *, looking: bool = False
+        self, view: Mapping[str, Any], action: Action, values: Values, where: Where, *, typing: bool = False
     ) -> None:
-        """Says «…looking», asks, and shows what it heard. The view's hash keeps it from overwriting a newer view."""
+        """Shows what is known at once, asks, and shows what it heard.
+
+        ``values`` are those of the whole form, as typed. While somebody is ``typing`` only what is asked for follows:
+        nothing is looked up with every letter. The view's hash keeps it from overwriting a newer view.
+        """
         view_id, turn = str(view["id"]), next(self._turns)
         self._latest[view_id] = turn
         try:
-            shown = view if looking else await self._update(view, (forms.LOOKING,))
-            lines = await self._lines(action, values, where)
-            if shown is not None and self._latest.get(view_id) == turn:
-                await self._update(shown, lines)
+            there = forms.info_of(view)
+            asking = not typing or there == (forms.LOOKING,)  # which an earlier turn is not going to replace any more
+            previewing = asking and there is not None and self.wanted(action, values)
+            sheet = await self.showing.sheet(action, values, where) or blank(action)
+            info = (forms.LOOKING,) if previewing else () if asking else there or ()
+            shown = await self._update(view, action, values, where, sheet, info)
+            if shown is None or not (previewing or (asking and asks_cluster(action))):
+                return
+            lines, found = await asyncio.gather(
+                self._lines(action, _settled(values, sheet), where) if previewing else _nothing(),
+                self._looked_up(action, values, where, sheet),
+            )
+            if self._latest.get(view_id) == turn:
+                await self._update(shown, action, values, where, found, lines)
         finally:
             if self._latest.get(view_id) == turn:
                 del self._latest[view_id]
 
-    async def _lines(self, action: Action, values: Mapping[str, Any], where: Where) -> tuple[str, ...]:
+    async def _looked_up(self, action: Action, values: Values, where: Where, sheet: Sheet) -> Sheet:
+        """The sheet with options out of the cluster; where it does not answer, the form says so and takes text."""
+        if not asks_cluster(action):
+            return sheet
+        found = await self.showing.sheet(action, values, where, cluster=True, within=self.patience)
+        if found is not None:
+            return found
+        asked = {one.name: one.asked.options_from for one in inputs_of(action.inputs)}
+        silent = {name: forms.UNASKED for name, one in asked.items() if one and one.kind and values.get("environment")}
+        return Sheet(sheet.hidden, sheet.defaults, sheet.options, {**silent, **sheet.silent}, sheet.unsure)
+
+    async def _lines(self, action: Action, values: Values, where: Where) -> tuple[str, ...]:
         try:
             async with asyncio.timeout(self.patience):
-                person = await self.directory.person(where.user, where.team)
-                return await self.road.preview(action.name, values, person=person) or (forms.SILENT,)
+                person = await self.showing.directory.person(where.user, where.team)
+                return await self.showing.road.preview(action.name, values, person=person) or (forms.SILENT,)
         except TimeoutError:
             return (forms.SILENT,)
         except Exception:  # a form must stay usable whatever the cluster says
             log.exception("preview of %s failed", action.name)
             return (forms.SILENT,)
 
-    async def _update(self, view: Mapping[str, Any], lines: tuple[str, ...]) -> Mapping[str, Any] | None:
+    async def _update(
+        self, view: Mapping[str, Any], action: Action, values: Values, where: Where, sheet: Sheet, info: tuple[str, ...]
+    ) -> Mapping[str, Any] | None:
         """The view as it stands now; None when a newer one stands there, or none at all."""
+        origin = Origin.read(str(view.get("private_metadata") or ""))
+        wanted = self.showing.view(action, values, origin, where, Shown(sheet, info, before=view))
+        if forms.same_shape(view, wanted):
+            return view
         try:
-            told = await self.client.views_update(
-                view_id=str(view["id"]), hash=str(view["hash"]), view=forms.with_info(view, lines)
-            )
+            told = await self.client.views_update(view_id=str(view["id"]), hash=str(view["hash"]), view=wanted)
         except SlackApiError as error:
             if error.response.get("error") not in ("hash_conflict", "not_found"):
                 log.warning("views.update: %s", error.response.get("error"))
@@ -80,3 +119,13 @@ class Filling:
             return None
         found: Mapping[str, Any] = told["view"]
         return found
+
+
+def _settled(values: Values, sheet: Sheet) -> dict[str, Any]:
+    """What would be asked for as things stand: with what was worked out, without what is hidden."""
+    whole = {**sheet.defaults, **values}
+    return {name: value for name, value in whole.items() if name not in sheet.hidden}
+
+
+async def _nothing() -> tuple[str, ...]:
+    return ()

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import InputError
-from chatops.slack import ids
+from chatops.kernel.several import NONE
+from chatops.requests.sheets import Sheet, depended_on
+from chatops.slack import elements, ids
+from chatops.slack.elements import Around
+from chatops.slack.elements import plain as _plain
 
 Json = dict[str, Any]
 
-# Limits: https://docs.slack.dev/reference/block-kit
-_TITLE, _OPTION, _LABEL, _HINT, _TEXT, _OPTIONS = 24, 75, 2000, 2000, 3000, 100
+# Limits: https://docs.slack.dev/reference/block-kit, https://docs.slack.dev/reference/views
+_TITLE, _LABEL, _HINT, _TEXT = 24, 2000, 2000, 3000
 _META = 3000
+MOST_INPUTS = 90  # of a view's 100 blocks; the others say what the form is about
+_MOST_BYTES = 180_000  # of a view's 250,000, for what will stand in its fields is not known yet
+_LOOKED_UP = 20_000  # bytes that options may have which are not known yet
 LOOKING = "…looking"
 PICK = "Choose a service and an environment to see what runs there now and what policy will ask for."
+PICK_ENVIRONMENT = "Choose an environment to see what would be done and what policy will ask for."
 SILENT = (
     "What runs there can't be asked just now. You can ask for the change all the same: it is planned when it can be."
 )
+UNASKED = "What there is can't be asked just now: type it."
+CHANGED = "What is asked for has changed with what you chose. Look at it once more, then send it."
 _DIFF_SECTIONS = 60  # of a view's 100 blocks; longer diffs go out as a file
 _DIFF_PART = 2900  # characters a section, without its fences
 
@@ -38,6 +48,8 @@ class Origin:
     request: int = 0
     digest: str = ""
     verdict: str = ""
+    step: int = 0  # of a form in several steps, from 0
+    draft: str = ""  # where what was filled in on the other steps is kept
 
     def pack(self) -> str:
         """JSON without what is empty."""
@@ -55,9 +67,19 @@ class Origin:
 
 
 def previews(action: Action) -> bool:
-    """Whether choosing service and environment tells something under the form."""
+    """Whether choosing the place tells something under the form: what runs there, what a declared action would do."""
     names = {one.name for one in inputs_of(action.inputs)}
-    return action.risk != "read" and {"service", "environment"} <= names
+    return action.risk != "read" and "environment" in names and ("service" in names or bool(action.pinned))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a form shows besides the action: looked up, said about what was filled in, and asked for before."""
+
+    sheet: Sheet = field(default_factory=Sheet)
+    info: Sequence[str] = ()  # under the environment
+    notes: Sequence[str] = ()  # at the top
+    before: Mapping[str, Any] | None = None  # the view that stands there now
 
 
 def form(
@@ -66,59 +88,157 @@ def form(
     actions: Iterable[str],
     values: Mapping[str, Any],
     origin: Origin,
-    info: Sequence[str] = (),
+    shown: Shown | None = None,
 ) -> Json:
-    """The modal of an action, filled in as far as ``values`` go; ``info`` stands under the environment."""
-    blocks: list[Json] = []
-    if action.summary:
-        blocks.append({"type": "context", "block_id": "summary", "elements": [_plain(action.summary, _LABEL)]})
-    if origin.break_glass:
-        blocks.append(
-            {"type": "context", "block_id": "glass", "elements": [_plain("Breaking the glass: say why.", _LABEL)]}
-        )
-    inputs = inputs_of(action.inputs)
-    for one in inputs:
-        blocks.append(_input(one, platform, actions, str(values.get(one.name) or "")))
+    """The modal of an action (or one step of it), filled in as far as ``values`` go."""
+    shown = shown or Shown()
+    steps = steps_of(action)
+    at = min(origin.step, len(steps) - 1)
+    around = Around(platform, tuple(actions), depended_on(action), shown.sheet)
+    blocks = [_context(name, text) for name, text in _above(action, origin, shown, at, len(steps)) if text]
+    marks = _marks(shown.before)
+    for one in steps[at]:
+        if one.name not in shown.sheet.hidden:
+            value = str(values.get(one.name) or "")
+            blocks.append(_input(one, around, value, marks.get(one.name, "")))
         if one.name == "environment" and previews(action):
-            blocks.append(info_block(info or (PICK,)))
+            blocks.append(info_block(shown.info or (_pick(action),)))
+    if at:
+        back = {"type": "button", "action_id": ids.BACK, "text": _plain("Back", 75)}
+        blocks.append({"type": "actions", "block_id": ids.BACK, "elements": [back]})
     return {
         "type": "modal",
         "callback_id": ids.FORM_VIEW,
-        "title": _plain(action.title, _TITLE),
-        "submit": _plain(action.title, _TITLE),
+        "title": _titled(action.title, f"{at + 1} of {len(steps)}" if len(steps) > 1 else ""),
+        "submit": _plain(action.title if at == len(steps) - 1 else "Next", _TITLE),
         "close": _plain("Not now", _TITLE),
         "private_metadata": origin.pack(),
         "blocks": blocks,
     }
 
 
+def _pick(action: Action) -> str:
+    return PICK if any(one.name == "service" for one in inputs_of(action.inputs)) else PICK_ENVIRONMENT
+
+
+def _above(action: Action, origin: Origin, shown: Shown, at: int, steps: int) -> list[tuple[str, str]]:
+    """What stands above the inputs, by block id."""
+    return [
+        ("summary", action.summary if not at else ""),
+        ("step", f"Step {at + 1} of {steps}. Nothing is asked for before the last one." if steps > 1 else ""),
+        ("glass", "Breaking the glass: say why." if origin.break_glass else ""),
+        ("notes", "\n".join(f"⚠ {note}" for note in shown.notes)),
+    ]
+
+
+def _titled(title: str, step: str) -> Json:
+    if not step:
+        return _plain(title, _TITLE)
+    room = _TITLE - len(step) - 1
+    return _plain(f"{title if len(title) <= room else title[: room - 1] + '…'} {step}", _TITLE)
+
+
+def steps_of(action: Action) -> list[list[Input]]:
+    """The inputs in steps that Slack can hold, in order; what is hidden has its place all the same, so that steps stay
+    what they are while people fill them in."""
+    inputs = inputs_of(action.inputs)
+    each = -(-len(inputs) // max(1, -(-len(inputs) // MOST_INPUTS)))  # of about the same length
+    steps: list[list[Input]] = [[]]
+    weight = 0
+    for one in inputs:
+        own = _weight(one)
+        if steps[-1] and (len(steps[-1]) >= each or weight + own > _MOST_BYTES):
+            steps.append([])
+            weight = 0
+        steps[-1].append(one)
+        weight += own
+    return steps
+
+
+def _weight(one: Input) -> int:
+    """Bytes of an input's block, about."""
+    looked_up = one.asked.options_from is not None or one.kind in (InputKind.ENVIRONMENT, InputKind.TEAM)
+    offered = _LOOKED_UP if looked_up else min(_LOOKED_UP, len(json.dumps(elements.options(one.options))))
+    return 500 + len(json.dumps([one.title, one.help])) + offered
+
+
+def step_of(action: Action, name: str) -> int:
+    """The step on which an input is asked for; the first one for what is no input."""
+    return next((at for at, step in enumerate(steps_of(action)) if any(one.name == name for one in step)), 0)
+
+
+def asked_in(view: Mapping[str, Any]) -> frozenset[str]:
+    """The inputs that a view asks for."""
+    names = {ids.input_of(str(block.get("block_id"))) for block in view.get("blocks", ()) if block["type"] == "input"}
+    return frozenset(names - {""})
+
+
+def same_shape(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two views show the same fields and say the same, whatever stands in the fields."""
+    return _shape(one) == _shape(other)
+
+
+def _shape(view: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for block in view.get("blocks", ()):
+        element = block.get("element") or {}
+        texts = [one.get("text") for one in block.get("elements", ()) if isinstance(one.get("text"), str)]
+        found.append((block.get("block_id"), element.get("action_id"), element.get("type"), *texts))
+    return found
+
+
+def _marks(view: Mapping[str, Any] | None) -> dict[str, str]:
+    """The marks of preset values in a view, by input name."""
+    blocks = [block for block in (view or {}).get("blocks", ()) if block.get("type") == "input"]
+    return {ids.input_of(block["block_id"]): ids.mark_of(block["element"]["action_id"]) for block in blocks}
+
+
 def info_block(lines: Sequence[str]) -> Json:
     """The block that is filled in after the form stands."""
     text = "\n".join(line for line in lines if line) or PICK
-    return {"type": "context", "block_id": ids.INFO, "elements": [_plain(text, _LABEL)]}
+    return _context(ids.INFO, text)
 
 
-def with_info(view: Mapping[str, Any], lines: Sequence[str]) -> Json:
-    """The same view, as a payload shows it, with other words under the environment; keeps what was typed.
+def _context(block_id: str, text: str) -> Json:
+    return {"type": "context", "block_id": block_id, "elements": [_plain(text, _LABEL)]}
 
-    Slack keeps what stands in an input whose block and action ids stay the same.
-    """
-    blocks = [info_block(lines) if block.get("block_id") == ids.INFO else block for block in view.get("blocks", ())]
-    kept = ("type", "callback_id", "title", "submit", "close", "private_metadata")
-    return {name: view[name] for name in kept if view.get(name)} | {"blocks": blocks}
+
+def info_of(view: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What stands under the environment of a view, or None where nothing can."""
+    blocks = [block for block in view.get("blocks", ()) if block.get("block_id") == ids.INFO]
+    return tuple(str(blocks[0]["elements"][0]["text"]).split("\n")) if blocks else None
 
 
 def filled(view: Mapping[str, Any]) -> dict[str, str]:
-    """What stands in the inputs of a view, by input name; what is empty is left out."""
+    """What stands in the inputs of a view, by input name, as typed on the line; what is empty is left out.
+
+    Several choices of which every one was taken away are «none», for left out they would be the preset ones again.
+    """
+    preset = {
+        block["block_id"] for block in view.get("blocks", ()) if (block.get("element") or {}).get("initial_options")
+    }
     found: dict[str, str] = {}
-    for block_id, elements in (view.get("state") or {}).get("values", {}).items():
+    for block_id, standing in (view.get("state") or {}).get("values", {}).items():
         name = ids.input_of(block_id)
-        for element in elements.values():
-            option = element.get("selected_option")
-            value = option.get("value") if isinstance(option, dict) else element.get("value")
-            if name and isinstance(value, str) and value.strip():
+        for element in standing.values():
+            value = elements.read(element)
+            if not value and block_id in preset and element.get("selected_options") == []:
+                value = NONE
+            if name and value:
                 found[name] = value
     return found
+
+
+def touched(view: Mapping[str, Any], action: Action) -> dict[str, str]:
+    """The same without what was worked out and stands there as it was preset: that may be worked out anew."""
+    values = filled(view)
+    presets = {one.name for one in inputs_of(action.inputs) if one.asked.default_from}
+    for block in view.get("blocks", ()):
+        name = ids.input_of(str(block.get("block_id")))
+        preset = name in presets and ids.mark_of(block["element"]["action_id"]).startswith("d")
+        if preset and values.get(name) == elements.initial(block["element"]):
+            del values[name]
+    return values
 
 
 def field_errors(errors: Iterable[InputError], view: Mapping[str, Any]) -> dict[str, str]:
@@ -227,74 +347,16 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def options(names: Iterable[str]) -> list[Json]:
-    """At most 100 options."""
-    return [_option(name) for name in list(names)[:_OPTIONS]]
-
-
-def _input(one: Input, platform: Platform, actions: Iterable[str], value: str) -> Json:
+def _input(one: Input, around: Around, value: str, mark: str) -> Json:
     block: Json = {
         "type": "input",
         "block_id": ids.block_of(one.name),
         "label": _plain(one.title, _LABEL),
-        "element": _element(one, platform, actions, value),
-        "optional": not one.required,
+        "element": elements.element(one, around, value, mark),
+        "optional": not (one.required or one.asked.needed),
     }
-    if one.help:
-        block["hint"] = _plain(one.help, _HINT)
-    if one.kind in (InputKind.SERVICE, InputKind.ENVIRONMENT):
+    if hint := " ".join(text for text in (one.help, around.sheet.silent.get(one.name, "")) if text):
+        block["hint"] = _plain(hint, _HINT)
+    if one.kind in (InputKind.SERVICE, InputKind.ENVIRONMENT) or one.name in around.listened:
         block["dispatch_action"] = True
     return block
-
-
-def _element(one: Input, platform: Platform, actions: Iterable[str], value: str) -> Json:
-    if one.kind is InputKind.SERVICE:
-        element: Json = {"type": "external_select", "action_id": ids.SERVICE_SELECT, "min_query_length": 0}
-        return _selected(element, value if value in platform.services else "", "Type a part of its name")
-    if one.kind is InputKind.ENVIRONMENT:
-        return _choice(ids.ENVIRONMENT_SELECT, tuple(platform.environments), value)
-    if one.kind is InputKind.ACTION:
-        return _choice(ids.INPUT, tuple(actions), value)
-    if one.kind is InputKind.CHOICE:
-        return _choice(ids.INPUT, one.options, value or str(one.default or ""))
-    if one.kind is InputKind.BOOLEAN:
-        return _choice(ids.INPUT, ("yes", "no"), value or ("yes" if one.default else "no"))
-    if one.kind is InputKind.INTEGER:
-        return _number(one, value or ("" if one.default is None else str(one.default)))
-    element = {"type": "plain_text_input", "action_id": ids.INPUT}
-    if one.kind is InputKind.LONG_TEXT:
-        element |= {"multiline": True, "max_length": min(one.max_length or _TEXT, _TEXT)}
-    value = value or str(one.default or "")
-    return element | ({"initial_value": value[: element.get("max_length", _TEXT)]} if value else {})
-
-
-def _number(one: Input, value: str) -> Json:
-    element: Json = {"type": "number_input", "action_id": ids.INPUT, "is_decimal_allowed": False}
-    if one.minimum is not None:
-        element["min_value"] = str(one.minimum)
-    if one.maximum is not None:
-        element["max_value"] = str(one.maximum)
-    # Slack refuses the whole view when a number input starts with something that is no number.
-    return element | ({"initial_value": value} if value.lstrip("+-").isdigit() and len(value) < 16 else {})
-
-
-def _choice(action_id: str, names: Sequence[str], value: str) -> Json:
-    """A select among a few names; asked for while typing when there are too many, or none, which Slack refuses."""
-    kind = "static_select" if 0 < len(names) <= _OPTIONS else "external_select"
-    element: Json = {"type": kind, "action_id": action_id}
-    element |= {"options": options(names)} if kind == "static_select" else {"min_query_length": 0}
-    return _selected(element, value if value in names else "", "Choose")
-
-
-def _selected(element: Json, value: str, placeholder: str) -> Json:
-    element["placeholder"] = _plain(placeholder, 150)
-    return element | ({"initial_option": _option(value)} if value else {})
-
-
-def _option(name: str) -> Json:
-    return {"text": _plain(name, _OPTION), "value": name[:_OPTION]}
-
-
-def _plain(text: str, limit: int) -> Json:
-    shorter = text if len(text) <= limit else text[: limit - 1] + "…"
-    return {"type": "plain_text", "text": shorter or " ", "emoji": False}

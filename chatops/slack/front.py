@@ -17,8 +17,11 @@ from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.filling import Filling
 from chatops.slack.intake import Intake, Item
 from chatops.slack.listeners import Listeners, ShowHome
+from chatops.slack.offering import Offering
 from chatops.slack.picking import Picking
 from chatops.slack.ports import Road
+from chatops.slack.showing import Showing
+from chatops.slack.submitting import Submitting
 from chatops.slack.usergroups import Usergroups
 
 log = logging.getLogger(__name__)
@@ -55,13 +58,16 @@ class Front:
         self.directory = directory
         self.picking = Picking(configuration)
         answers = Answers(database, outbox, directory.home)
-        filling = Filling(client, road, directory, patience)
+        showing = Showing(road, directory, configuration)
+        filling = Filling(client, showing, patience)
         asking = Asking(road, directory, configuration, answers, filling, client, clock, self.background)
         deciding = Deciding(road, directory, answers, client)
         work = {"line": asking.line, "form": asking.form, "decision": deciding.later}
         self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background)
+        submitting = Submitting(road, directory, showing, filling, database, self.intake, client, clock)
         self.listeners = Listeners(
-            intake=self.intake, asking=asking, deciding=deciding, filling=filling, picking=self.picking,
+            intake=self.intake, asking=asking, deciding=deciding, submitting=submitting,
+            offering=Offering(self.picking, showing, submitting),
             directory=directory, answers=answers, background=self.background, home=directory.home, show_home=show_home,
         )  # fmt: skip
         self.app = build(self.listeners, client, directory.home, metrics)

@@ -45,8 +45,20 @@ BLOCK = "in:"
 INPUT = "value"  # action id of what only counts on submit
 SERVICE_SELECT = "pick_service"  # external select over the catalog
 ENVIRONMENT_SELECT = "pick_environment"  # static up to 100 environments, external above
-PICKED = (SERVICE_SELECT, ENVIRONMENT_SELECT)  # choosing one fills in what runs there now
+PICK = "pick"  # any other input on which something depends
+PICKED = re.compile(rf"^({SERVICE_SELECT}|{ENVIRONMENT_SELECT}|{PICK})(~.*)?$")  # the form follows what is chosen
+BACK = "back"  # one step back in a form of several
 INFO = "info"  # the block that tells what runs there now and what policy will ask for
+
+
+def marked(action_id: str, mark: str) -> str:
+    """An element's action id with a mark of what it offers: another mark is another element to Slack."""
+    return f"{action_id}~{mark}" if mark else action_id
+
+
+def mark_of(action_id: str) -> str:
+    """The mark of a preset value in an action id, or empty."""
+    return action_id.rpartition("~")[2] if "~" in action_id else ""
 
 
 def line_button(number: int) -> str:

@@ -14,6 +14,7 @@ from itertools import permutations
 from chatops.kernel.action import Action, InputKind, inputs_of
 from chatops.kernel.catalog import Platform, closest
 from chatops.kernel.errors import InputError
+from chatops.kernel.several import joined, parted
 
 Values = Mapping[str, str]
 
@@ -26,7 +27,15 @@ _WORD = re.compile(
     r"(?P<key>[A-Za-z][\w.-]*=)?(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>\S*))(?=\s|$)|(?P<rest>\S+)"
 )
 _VERSION = re.compile(r"^(?:sha256:[0-9a-f]{64}|[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
-_INTEGER = re.compile(r"^[+-]?\d{1,18}$")
+# Words that say by their looks what they are for
+_LIKE = {
+    InputKind.INTEGER: re.compile(r"[+-]?\d{1,18}"),
+    InputKind.NUMBER: re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?"),
+    InputKind.DURATION: re.compile(r"(\d{1,6}[wdhms])+"),
+    InputKind.PERSON: re.compile(r"@\S+|[UW][A-Z0-9]{2,20}|[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"),
+    InputKind.DATETIME: re.compile(r"\d{4}-\d\d-\d\d([T ].*)?|(today|tomorrow)\s+\d{1,2}[:.]\d\d", re.IGNORECASE),
+}
+_SAID_ALONE = (InputKind.CHOICE, InputKind.CHOICES, InputKind.TEAM)
 _YES, _NO = frozenset({"yes", "true", "on", "1", "y"}), frozenset({"no", "false", "off", "0", "n", ""})
 _MOST_WORDS = 5  # of which every order is tried; no action declares more positionals
 _SHOWN = 60  # characters of a wrong word that are said back
@@ -49,7 +58,11 @@ class Line:
     def missing(self, action: Action) -> tuple[str, ...]:
         """Titles of the inputs that are needed and not there."""
         given = self.inputs(action)
-        return tuple(one.title for one in inputs_of(action.inputs) if one.required and not given.get(one.name))
+        return tuple(
+            one.title
+            for one in inputs_of(action.inputs)
+            if one.required and not one.asked.default_from and not given.get(one.name)
+        )
 
 
 class Misread(InputError):
@@ -69,6 +82,12 @@ def unescape(text: str) -> str:
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
+def people_in(text: str) -> dict[str, str]:
+    """The Slack ids of the people that a text mentions, by the handles that ``unescape`` leaves of them."""
+    mentions = [match.groups() for match in _WRAPPED.finditer(text)]
+    return {(label or target).removeprefix("@").casefold(): target for sigil, target, label in mentions if sigil == "@"}
+
+
 def without_mention(text: str, user_id: str) -> str:
     """What was said to ``user_id`` in a message, unescaped: the line after (or around) the mention."""
     return unescape(re.sub(rf"<@{re.escape(user_id)}(?:\|[^>]*)?>[,:]?", " ", text, count=1)).strip()
@@ -83,8 +102,10 @@ def _unwrapped(match: re.Match[str]) -> str:
     return label or target.removeprefix("mailto:")
 
 
-def parse(text: str, actions: Mapping[str, Action], platform: Platform) -> Line:
+def parse(text: str, actions: Mapping[str, Action], platform: Platform, people: Values | None = None) -> Line:
     """Understands a line (already unescaped); an empty one has the action ``""``. Raises ``Misread`` and nothing else.
+
+    ``people``: the ids of those whom it mentions, as ``people_in`` gives them.
 
     Positional words go by the order the action declares; out of order they are understood when they fit one way only
     (``deploy checkout production 1.4.2``). Whether the values are good is for ``requests.parse`` to say.
@@ -96,7 +117,7 @@ def parse(text: str, actions: Mapping[str, Action], platform: Platform) -> Line:
             raise Misread("Which action?", Line("", reason=reason), hint="Start with one, as in `deploy checkout`.")
         return Line("", reason=reason)
     action, rest = _action(bare, actions, reason)
-    reader = _Reader(action, actions, platform, reason)
+    reader = _Reader(action, actions, platform, reason, people or {})
     reader.take_keys([(key, value) for key, value in pairs if key])
     reader.take_words(rest)
     return reader.line()
@@ -166,16 +187,20 @@ def _action(words: Sequence[str], actions: Mapping[str, Action], reason: str) ->
 class _Reader:
     """Puts words into the inputs of one action."""
 
-    def __init__(self, action: Action, actions: Mapping[str, Action], platform: Platform, reason: str) -> None:
+    def __init__(
+        self, action: Action, actions: Mapping[str, Action], platform: Platform, reason: str, people: Values
+    ) -> None:
         self.action = action
         self.fields = {one.name: one for one in inputs_of(action.inputs)}
         self.values: dict[str, str] = {}
         self.reason = reason
         self.break_glass = False
         self._actions = actions
+        self._people = people
         self._known: dict[InputKind, dict[str, str]] = {
             InputKind.SERVICE: _by_fold(platform.services),
             InputKind.ENVIRONMENT: _by_fold(platform.environments),
+            InputKind.TEAM: _by_fold(platform.teams),
             InputKind.ACTION: _by_fold(actions),
             InputKind.BOOLEAN: {word: word for word in (_YES | _NO) - {""}},
         }
@@ -245,7 +270,7 @@ class _Reader:
             name
             for name, one in self.fields.items()
             if name not in self.action.positionals and name not in self.values and self._fits(name, word)
-            and one.kind in (InputKind.INTEGER, InputKind.CHOICE)
+            and (one.kind in _LIKE or (one.kind in _SAID_ALONE and self._closed(name)))
         ]  # fmt: skip
 
     def _joined(self, words: Sequence[str], slots: Sequence[str]) -> list[str]:
@@ -272,7 +297,7 @@ class _Reader:
         if kind is InputKind.VERSION:
             return 0 if not self._fits(name, word) else 4 if any(letter.isdigit() for letter in word) else 1
         if self._fits(name, word):
-            return 6 if self._closed(name) or kind is InputKind.INTEGER else 3
+            return 6 if self._closed(name) or kind in _LIKE else 3
         return 2 if self._meant(name, word) else 0
 
     def _closed(self, name: str) -> bool:
@@ -281,23 +306,41 @@ class _Reader:
 
     def _choices(self, name: str) -> Mapping[str, str] | None:
         one = self.fields[name]
-        return _by_fold(one.options) if one.kind is InputKind.CHOICE else self._known.get(one.kind)
+        if one.kind in (InputKind.CHOICE, InputKind.CHOICES):
+            return _by_fold(one.options) if one.options else None  # None: looked up later
+        return self._known.get(one.kind)
 
     def _fits(self, name: str, word: str) -> bool:
         kind, choices = self.fields[name].kind, self._choices(name)
         if choices is not None:
-            return word.casefold() in choices
+            return all(one.casefold() in choices for one in self._parts(name, word))
         if kind is InputKind.VERSION:
             return bool(_VERSION.match(word)) and word.casefold() not in self._known[InputKind.ENVIRONMENT]
-        return bool(_INTEGER.match(word)) if kind is InputKind.INTEGER else True
+        return bool(_LIKE[kind].fullmatch(word)) if kind in _LIKE else True
+
+    def _parts(self, name: str, word: str) -> tuple[str, ...]:
+        """The single choices of a word."""
+        return parted(word) if self.fields[name].kind is InputKind.CHOICES else (word,)
 
     def _spelled(self, name: str, word: str) -> str:
-        return (self._choices(name) or {}).get(word.casefold(), word)
+        kind, choices = self.fields[name].kind, self._choices(name) or {}
+        if kind is InputKind.CHOICES:
+            return joined(choices.get(one.casefold(), one) for one in parted(word))
+        if kind is InputKind.PERSON and word.startswith("@"):
+            return self._people.get(word[1:].casefold(), word)
+        return choices.get(word.casefold(), word)
 
     def _closest(self, name: str, word: str) -> str:
+        """The word that was probably meant; of several choices every one."""
         choices = self._choices(name) or {}
-        near = closest(word[:_SHOWN], choices)
-        return choices[near] if near else ""
+        near = [
+            one.casefold() if one.casefold() in choices else closest(one[:_SHOWN], choices)
+            for one in self._parts(name, word)
+        ]
+        if not all(near):
+            return ""
+        meant = [choices[one] for one in near]
+        return joined(meant) if self.fields[name].kind is InputKind.CHOICES else meant[0]
 
     def _unknown_word(self, name: str, word: str) -> Misread:
         meant, one = self._meant(name, word), self.fields[name]
@@ -306,6 +349,7 @@ class _Reader:
         if one.kind is InputKind.CHOICE:
             said = f"{one.title} can't be {word[:_SHOWN]!r}."
         some = f"There are {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}." if known else ""
+        word = next((part for part in self._parts(name, word) if not self._fits(name, part)), word)
         return Misread(
             said, self.line(), field=name, suggestion=meant, hint=f"Did you mean {meant}?" if meant else some,
             corrected=self._corrected({name: meant}) if meant else "",

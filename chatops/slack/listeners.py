@@ -13,18 +13,18 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from chatops.kernel.errors import InputError, PlatformError
-from chatops.slack import errors, forms, payloads
+from chatops.slack import elements, errors, forms, payloads
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
 from chatops.slack.background import Background
 from chatops.slack.deciding import Deciding, Decision
 from chatops.slack.directory import Home, SlackDirectory
-from chatops.slack.filling import Filling
 from chatops.slack.forms import Origin
 from chatops.slack.intake import Intake, Item
-from chatops.slack.line import Misread, unescape, without_mention
+from chatops.slack.line import Misread, people_in, unescape, without_mention
+from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where
-from chatops.slack.picking import Picking
+from chatops.slack.submitting import Submitting
 
 Body = dict[str, Any]
 ShowHome = Callable[[str], Coroutine[Any, Any, None]]
@@ -37,8 +37,8 @@ class Listeners:
     intake: Intake
     asking: Asking
     deciding: Deciding
-    filling: Filling
-    picking: Picking
+    submitting: Submitting
+    offering: Offering
     directory: SlackDirectory
     answers: Answers
     background: Background
@@ -49,9 +49,9 @@ class Listeners:
 
     async def command(self, ack: AsyncAck, body: Body) -> None:
         """/platform …"""
-        where = payloads.of_command(body)
-        text = unescape(str(body.get("text") or ""))
-        await self._accept_line(f"line:{body['trigger_id']}", where, text, trigger=str(body["trigger_id"]))
+        where, typed = payloads.of_command(body), str(body.get("text") or "")
+        key, trigger = f"line:{body['trigger_id']}", str(body["trigger_id"])
+        await self._accept_line(key, where, unescape(typed), trigger=trigger, people=people_in(typed))
         await ack()
 
     async def mention(self, ack: AsyncAck, body: Body) -> None:
@@ -59,16 +59,18 @@ class Listeners:
         where = payloads.of_event(body)
         event = body.get("event") or {}
         if not event.get("bot_id") and where.user != self.home.bot_user_id:
-            text = without_mention(str(event.get("text") or ""), self.home.bot_user_id)
-            await self._accept_line(f"event:{body['event_id']}", where, text)
+            typed = str(event.get("text") or "")
+            text = without_mention(typed, self.home.bot_user_id)
+            await self._accept_line(f"event:{body['event_id']}", where, text, people=people_in(typed))
         await ack()
 
     async def direct(self, ack: AsyncAck, body: Body) -> None:
         """A line typed in our direct messages, where nobody needs to be mentioned."""
         where = payloads.of_direct(body)
         if where is not None and where.user != self.home.bot_user_id:
-            text = without_mention(str((body.get("event") or {}).get("text") or ""), self.home.bot_user_id)
-            await self._accept_line(f"event:{body['event_id']}", where, text)
+            typed = str((body.get("event") or {}).get("text") or "")
+            text = without_mention(typed, self.home.bot_user_id)
+            await self._accept_line(f"event:{body['event_id']}", where, text, people=people_in(typed))
         await ack()
 
     async def line_button(self, ack: AsyncAck, body: Body) -> None:
@@ -109,7 +111,7 @@ class Listeners:
             return
         action = self.asking.road.actions.get(line.action)
         if action is not None and line.missing(action):
-            await ack(response_action="update", view=self.asking.view(action, line, where))
+            await ack(response_action="update", view=await self.asking.view(action, line, where))
             return
         await self._accept_line(f"view:{view['id']}", where, text)
         await ack()
@@ -117,42 +119,27 @@ class Listeners:
     # ---- forms
 
     async def form_submitted(self, ack: AsyncAck, body: Body) -> None:
-        """A filled-in form: mistakes at their fields, else one request however often it is submitted."""
-        view, where = body["view"], self._where_of_view(body)
-        origin, values = Origin.read(view.get("private_metadata") or ""), forms.filled(view)
-        try:
-            if origin.action not in self.asking.road.actions:
-                raise PlatformError("This form is from an older version of me.", hint="Open it anew: `/platform`.")
-            self.asking.road.parse(origin.action, values)
-            known = self.directory.known(where.user, where.team)
-            if known is not None:
-                self.asking.road.permit(known, origin.action)
-        except InputError as wrong:
-            await ack(response_action="errors", errors=forms.field_errors(errors.inputs(wrong), view))
-            return
-        except PlatformError as no:
-            await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
-            return
-        values, hidden = payloads.masked(values)
-        told = {"action": origin.action, "values": values, "break_glass": origin.break_glass, "masked": hidden}
-        await self.intake.accept(f"view:{view['id']}", "form", {"where": where.pack(), **told})
-        await ack()
+        """A filled-in form or a step of one: mistakes at their fields, the next step, or one request."""
+        await ack(**await self.submitting.submitted(body["view"], self._where_of_view(body)))
 
     async def picked(self, ack: AsyncAck, body: Body) -> None:
-        """Service or environment chosen in a form: what runs there now is looked up."""
+        """Something chosen or typed in a form on which more depends: the form follows."""
         await ack()
-        view, where = body.get("view") or {}, payloads.of_interaction(body)
-        action = self.asking.road.actions.get(Origin.read(view.get("private_metadata") or "").action)
-        values = forms.filled(view)
-        if action is not None and self.filling.wanted(action, values):
-            self.background.spawn(self.filling.fill(view, action, values, where))
+        view, kind = body.get("view") or {}, (body.get("actions") or [{}])[0].get("type")
+        typing = kind in ("plain_text_input", "number_input")
+        if view:
+            self.background.spawn(self.submitting.picked(view, payloads.of_interaction(body), typing=typing))
+
+    async def back(self, ack: AsyncAck, body: Body) -> None:
+        """One step back in a form of several."""
+        await ack()
+        where, trigger = payloads.of_interaction(body), str(body.get("trigger_id") or "")
+        self.background.spawn(self._told(self.submitting.back(body.get("view") or {}, where), where, trigger))
 
     async def options(self, ack: AsyncAck, body: Body) -> None:
         """What a select offers for what was typed so far."""
         where = payloads.of_interaction(body)
-        person = self.directory.known(where.user, where.team)
-        names = self.picking.names(str(body.get("action_id")), str(body.get("value") or ""), person)
-        await ack(options=forms.options(names))
+        await ack(options=elements.options(await self.offering.offered(body, where)))
 
     # ---- decisions
 
@@ -214,9 +201,12 @@ class Listeners:
 
     # ---- inside
 
-    async def _accept_line(self, key: str, where: Where, text: str, *, trigger: str = "", ask_key: str = "") -> None:
+    async def _accept_line(
+        self, key: str, where: Where, text: str, *, trigger: str = "", ask_key: str = "",
+        people: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         values, hidden = payloads.masked({"text": text, "ask_key": ask_key})
-        told = {"where": where.pack(), "trigger": trigger, "masked": hidden, **values}
+        told = {"where": where.pack(), "trigger": trigger, "masked": hidden, "people": dict(people or {}), **values}
         await self.intake.accept(key, "line", told)
 
     async def _decide(

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from chatops.kernel.action import Action, Answer, Button, Questions
 from chatops.kernel.people import Person
+from chatops.requests.sheets import Sheet
 
 Verdict = Literal["approve", "reject", "withdraw"]
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
@@ -51,6 +52,10 @@ class Road(Protocol):
     def offered(self, person: Person | None) -> Mapping[str, Action]: ...
 
     def parse(self, action: str, values: Mapping[str, Any]) -> Any: ...
+
+    async def check(self, action: str, values: Mapping[str, Any], *, person: Person) -> Any: ...
+
+    async def sheet(self, action: str, values: Mapping[str, Any], *, person: Person, cluster: bool) -> Sheet: ...
 
     async def ask(
         self,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
@@ -22,8 +23,10 @@ from chatops.kernel.errors import Refused
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.requests.parse import parse
+from chatops.requests.planning import Planner
 from chatops.requests.questions import HomePage
 from chatops.requests.road import STRANGERS, Asked
+from chatops.requests.sheets import Sheet, Sheets
 from chatops.slack import ids
 from chatops.slack.answers import render_asked
 from chatops.slack.client import SlackClient, session
@@ -116,6 +119,7 @@ class FakeRoad:
     questions: Any = None
     planned: dict[str, list[Any]] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    sheets: Any = None
 
     def plan(self, call: str, *answers: Any) -> None:
         """The next answers of a call: values, exceptions to raise, or functions of the call's arguments."""
@@ -130,6 +134,13 @@ class FakeRoad:
 
     def parse(self, action: str, values: Mapping[str, Any]) -> Any:
         return parse(self.actions[action], values, self.configuration.platform)
+
+    async def check(self, action: str, values: Mapping[str, Any], *, person: Person) -> Any:
+        return await self.sheets.check(self.actions[action], values, person, deep=False)
+
+    async def sheet(self, action: str, values: Mapping[str, Any], *, person: Person, cluster: bool) -> Sheet:
+        found: Sheet = await self.sheets.look(self.actions[action], values, person, cluster=cluster)
+        return found
 
     async def ask(self, action: str, values: Mapping[str, Any], *, person: Person, key: str, **more: Any) -> Asked:
         self.permit(person)
@@ -264,6 +275,13 @@ async def desk(
             homes.append(user)
             await client.views_publish(user_id=user, view={"type": "home", "blocks": [section("home of " + user)]})
 
+        evaluator = CelEvaluator()
+        stack.push_async_callback(evaluator.close)
+        clusters: Any = None
+        ledger: Any = None
+        questions: Any = road
+        planner = Planner({}, configuration, clusters, people, evaluator.evaluate_all, ledger, clock, questions)
+        road.sheets = Sheets(planner, people)
         listening = Front(
             road=road, directory=people, configuration=configuration, database=database, outbox=messenger,
             client=client, clock=clock, metrics=metrics, show_home=show_home, patience=0.5,
