@@ -73,6 +73,23 @@ def check(config: Path) -> None:
 
 
 @cli.group()
+def action() -> None:
+    """Declared actions: the files under actions/."""
+
+
+@action.command("try")
+@click.option("--listen", default="127.0.0.1:7070", show_default=True, help="Where the local Slack's page is.")
+@click.option("--pace", default=1.0, show_default=True, help="How long the cluster takes: 1 as a real one.")
+@click.argument("file", type=click.Path(path_type=Path))
+def try_(file: Path, listen: str, pace: float) -> None:
+    """Opens the action of FILE alone, on a local Slack and a practice cluster; reads it again when it changes."""
+    from chatops.tryout import try_action
+
+    _log_to_stderr(logging.WARNING)
+    _run(lambda: asyncio.run(try_action(file, listen, pace, click.echo, _stop_signal)))
+
+
+@cli.group()
 def policy() -> None:
     """Policy: what it would say."""
 

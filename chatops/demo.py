@@ -25,20 +25,41 @@ async def run_demo(
     listen: str, pace: float, say: Callable[[str], object], stop_signal: Callable[[], asyncio.Event]
 ) -> None:
     """Runs until told to stop; ``say`` gets the line with the page's address when it can be used."""
+    stop = stop_signal()
+    async with sandbox(listen, pace, ACME) as (slack, _, assistant):
+        slack.offer(partial(offered, assistant))
+        say(f"\n  The platform assistant is ready:  {page_of(slack)}\n")
+        say("  A local Slack, a practice cluster and SQLite, all on this machine. Ctrl-C ends it.\n")
+        await stop.wait()
+
+
+@asynccontextmanager
+async def sandbox(
+    listen: str, pace: float, config: Path
+) -> AsyncIterator[tuple[LocalSlack, PracticeCluster, Assistant]]:
+    """Acme's Slack and cluster with an assistant under the configuration ``config``, connected.
+
+    Raises ``PlatformError`` when Acme's files are not here or ``listen`` cannot be used.
+    """
     if not (ACME / "platform.yml").exists():
         raise PlatformError("The demo's files are not here.", hint="Run it from a checkout, with `make demo`.")
-    stop = stop_signal()
     host, port = _address(listen)
     manifests = list(YAML(typ="safe").load_all(ACME / "cluster.yml"))
     with tempfile.TemporaryDirectory(prefix="chatops-demo-") as folder:
         slack = LocalSlack(load_workspace(ACME / "slack.yml"), host=host, port=port)
         cluster = PracticeCluster(manifests, pace=pace)
-        async with _listening(slack, listen), cluster, Assistant(_settings(slack, cluster, folder)) as assistant:
-            slack.offer(partial(_allowed, assistant))
+        async with (
+            _listening(slack, listen),
+            cluster,
+            Assistant(_settings(slack, cluster, config, folder)) as assistant,
+        ):
             await slack.connected()
-            say(f"\n  The platform assistant is ready:  {slack.url}/?as=dana&channel=platform-requests\n")
-            say("  A local Slack, a practice cluster and SQLite, all on this machine. Ctrl-C ends it.\n")
-            await stop.wait()
+            yield slack, cluster, assistant
+
+
+def page_of(slack: LocalSlack) -> str:
+    """The address of the page, as Dana in the channel where requests are decided on."""
+    return f"{slack.url}/?as=dana&channel=platform-requests"
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -68,10 +89,10 @@ async def _listening(slack: LocalSlack, listen: str) -> AsyncIterator[None]:
         yield
 
 
-def _settings(slack: LocalSlack, cluster: PracticeCluster, folder: str) -> Settings:
+def _settings(slack: LocalSlack, cluster: PracticeCluster, config: Path, folder: str) -> Settings:
     app = slack.state.workspace.app
     return Settings(
-        config=ACME,
+        config=config,
         database=str(Path(folder) / "chatops.db"),
         bot_token=app.bot_token,
         app_token=app.app_token,
@@ -81,7 +102,7 @@ def _settings(slack: LocalSlack, cluster: PracticeCluster, folder: str) -> Setti
     )
 
 
-async def _allowed(assistant: Assistant, user: str) -> Sequence[Suggestion]:
+async def offered(assistant: Assistant, user: str) -> Sequence[Suggestion]:
     """The actions that the page suggests to a person while they type: those they may ask for."""
     person = await assistant.directory.person(user)
     return [

@@ -32,8 +32,8 @@ MOST_OPTIONS = 100  # of a select: https://docs.slack.dev/reference/block-kit/bl
 LONGEST_OPTION = 75  # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 LONGEST_TEXT = 3000  # https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 
-_EVERY = ("type", "title", "help", "required", "default", "default_from", "show_when")
-_MORE: Mapping[str, tuple[str, ...]] = {
+KEYS = ("type", "title", "help", "required", "default", "default_from", "show_when")
+TYPE_KEYS: Mapping[str, tuple[str, ...]] = {
     "text": ("pattern", "min_length", "max_length", "multiline"),
     "integer": ("minimum", "maximum"),
     "number": ("minimum", "maximum"),
@@ -65,12 +65,12 @@ def _input(name: str, fields: Fields, platform: Platform) -> DeclaredInput | Non
         return None
     if name in ("service", "environment") and kind != name:
         fields.wrong(fields.line("type"), f"has type {kind}: an input of this name is of type {name}")
-    own = _MORE.get(kind, ())
+    own = TYPE_KEYS.get(kind, ())
     for key in fields.names():
-        where = [other for other, more in _MORE.items() if key in more]
+        where = [other for other, more in TYPE_KEYS.items() if key in more]
         if where and key not in own:
             fields.wrong(fields.line(key), f"has {key}, which goes with type {' or '.join(where)}, not with {kind}")
-    fields.only(*_EVERY, *{key for more in _MORE.values() for key in more})
+    fields.only(*KEYS, *{key for more in TYPE_KEYS.values() for key in more})
     options, options_from = _options(fields) if kind == "choice" else ({}, None)
     length = {key: fields.number(key, -1, least=0, most=LONGEST_TEXT) for key in ("min_length", "max_length")}
     one = DeclaredInput(

@@ -9,6 +9,8 @@ from chatops.adapters.configuration.fields import Fields, suggestion
 from chatops.kernel.cel import BOOL, DYN, STRING, Type, given, list_of, spoken_of
 from chatops.kernel.declaration import DeclaredInput, OptionsFrom, Rule
 
+RULE_KEYS = ("check", "message", "field")
+
 
 def check_lookups(root: Fields, inputs: Iterable[DeclaredInput], words: Words) -> None:
     """The expressions of inputs, now that all inputs are known; ``words`` knows ``catalog``."""
@@ -89,7 +91,7 @@ def rules(root: Fields, inputs: Iterable[DeclaredInput], words: Words) -> tuple[
     found, names = [], [one.name for one in inputs]
     for place, node in enumerate(root.items("rules", "{check: CEL, message: TEXT}"), 1):
         fields = Fields(node, f"rule {place}", root.problems)
-        fields.only("check", "message", "field")
+        fields.only(*RULE_KEYS)
         check = fields.given("check")
         if check is None:
             fields.wrong(fields.line("check"), "needs check: CEL that is true when all is well")

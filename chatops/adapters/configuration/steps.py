@@ -18,6 +18,10 @@ from chatops.kernel.cel.syntax import RESERVED
 from chatops.kernel.declaration import MINUTE, DeclaredInput, DeclaredJob, DeclaredStep
 
 KINDS = ("apply", "wait", "job", "remove")
+STEP_KEYS = (*KINDS, "name", "timeout", "retries", "undo", "outputs")
+WAIT_KEYS = ("object", "until", "timeout", "namespace")
+JOB_KEYS = ("image", "command", "env", "timeout", "namespace")
+REMOVE_KEYS = ("object", "namespace")
 CALLED = {"create": "apply", "manifest": "apply", "until": "wait", "run": "job", "delete": "remove"}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOST = 50
@@ -95,8 +99,8 @@ class Steps:
         if undo:
             self._undo_only(fields, kind)
         else:
-            outputs = ("outputs",) if kind != "remove" else ()
-            fields.only(kind, "name", "timeout", "retries", "undo", *outputs)
+            others = {*KINDS, "outputs"} if kind == "remove" else {*KINDS}
+            fields.only(kind, *(key for key in STEP_KEYS if key not in others))
         made = {
             "apply": self._apply, "wait": self._wait, "job": self._job, "remove": self._remove,
         }[kind](fields, words)  # fmt: skip
@@ -162,7 +166,7 @@ class Steps:
         inner = self._inner(fields, "wait", like)
         if inner is None:
             return {}
-        inner.only("object", "until", "timeout", "namespace")
+        inner.only(*WAIT_KEYS)
         name = self._object(inner, words)
         until = inner.given("until")
         if until is None and "until" not in inner.names():
@@ -179,7 +183,7 @@ class Steps:
         inner = fields
         if isinstance(node.value, dict):
             inner = Fields(node, fields.where, fields.problems)
-            inner.only("object", "namespace")
+            inner.only(*REMOVE_KEYS)
         name = self._object(inner, words, key="remove" if inner is fields else "object")
         kind = name.partition("/")[0]
         if name and (why := off_limits(kind, self.platform.allowed.kinds)):
@@ -190,7 +194,7 @@ class Steps:
         inner = self._inner(fields, "job", "{image: IMAGE, command: [WORD, WORD]}")
         if inner is None:
             return {}
-        inner.only("image", "command", "env", "timeout", "namespace")
+        inner.only(*JOB_KEYS)
         image = inner.given("image")
         if image is None and "image" not in inner.names():
             inner.wrong(inner.line("image"), "needs image: what runs")

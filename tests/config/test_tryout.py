@@ -1,0 +1,98 @@
+"""``chatops action try FILE``: one action, opened at Acme."""
+
+import asyncio
+import re
+import shutil
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chatops.cli import cli
+from chatops.tryout import try_action
+from tests.support.people import Person
+
+HERE = Path(__file__).parent
+FILE = HERE / "actions" / "queue.create.yml"
+
+
+class Said(list):
+    """What was said so far, and waiting for more."""
+
+    def __init__(self):
+        self._more = asyncio.Event()
+
+    def __call__(self, line):
+        self.append(line)
+        self._more.set()
+
+    async def has(self, fragment):
+        async with asyncio.timeout(30):
+            while not any(fragment in line for line in self):
+                self._more.clear()
+                await self._more.wait()
+
+
+@asynccontextmanager
+async def tried(file):
+    """The sandbox with that one action: what was said, and the page's address."""
+    said, stop = Said(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(try_action(file, "127.0.0.1:0", 0.02, said, lambda: stop))
+        await said.has("is ready")
+        yield said, re.search(r"(http://\S+?)/\?", said[0])[1]
+        stop.set()
+
+
+async def test_the_form_opens_with_the_page_and_only_this_action_is_offered(tmp_path):
+    shutil.copytree(HERE / "manifests", tmp_path / "manifests")
+    file = Path(shutil.copy(FILE, tmp_path))
+    async with tried(file) as (said, url), Person("dana", url) as dana:
+        assert "Create a queue is ready" in said[0]
+        (command,) = (await dana.api.get("commands", **{"as": "dana"}))["commands"]
+        assert [one["text"] for one in command["suggestions"]] == ["/platform queue create"]
+        modal = await dana.modal("Create a queue", within=15)
+        assert "How many messages" in modal.text
+
+
+async def test_a_changed_file_is_read_again_and_a_mistake_in_it_is_said(tmp_path):
+    file = Path(shutil.copy(HERE / "actions" / "database.create.yml", tmp_path))
+    async with tried(file) as (said, _):
+        for old, new, says in (
+            ("title: Create", "title: Make", "was read again"),
+            (
+                "inputs.size}",
+                "inputs.sise}",
+                f"{file}:16: step 1 (apply) in ${{inputs.sise}}: unknown",
+            ),
+        ):
+            file.write_text(file.read_text().replace(old, new))
+            await said.has(says)
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (("inputs.tag}", "inputs.tga}"), "queue.create.yml:60: step 4 (job) image: in ${inputs.tga}: unknown field"),
+        (None, "nowhere.yml:1: there is no such file"),
+    ],
+)
+def test_what_is_wrong_is_said_like_check_says_it(edit, says, tmp_path):
+    shutil.copytree(HERE / "manifests", tmp_path / "manifests")
+    file = tmp_path / ("queue.create.yml" if edit else "nowhere.yml")
+    if edit:
+        file.write_text(FILE.read_text().replace(*edit))
+    ran = CliRunner().invoke(cli, ["action", "try", str(file)])
+    assert ran.exit_code == 1
+    assert f"{tmp_path}/{says}" in ran.output
+
+
+def test_a_mistake_in_its_manifests_is_told_where_they_stand(tmp_path):
+    (tmp_path / "actions").mkdir()
+    shutil.copytree(HERE / "manifests", tmp_path / "manifests")
+    settings = tmp_path / "manifests" / "queue" / "settings.yml"
+    settings.write_text(settings.read_text().replace("inputs.service}", "inputs.servce}", 1))
+    ran = CliRunner().invoke(cli, ["action", "try", str(shutil.copy(FILE, tmp_path / "actions"))])
+    assert ran.exit_code == 1
+    assert f"{settings}:3: the manifest in ${{inputs.servce}}: unknown field inputs.servce" in ran.output
