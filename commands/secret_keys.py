@@ -15,7 +15,7 @@ from chatops.kernel.errors import Refused
 from chatops.kernel.ownership import foreign_owner
 from chatops.kernel.plan import Change, ObjectRef, Plan, Write
 
-RENEWED_BY = "platform-chatops.dev/renewed-by"
+RENEWED_BY = "chatops/renewed-by"
 # Kubernetes' own rule for keys: https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data
 Key = Annotated[str, InputKind.TEXT, StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
 SecretName = Annotated[str, InputKind.TEXT, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]

@@ -70,7 +70,8 @@ def moment(text: str, tz: str, now: float) -> str:
 async def settled(
     action: Action, values: Mapping[str, Any], person: Person, now: float, directory: Directory | None
 ) -> tuple[dict[str, Any], list[InputError]]:
-    """The values with times in UTC and, given a directory, people by their Slack ids; and who could not be found."""
+    """The values with times in UTC and, given a directory, people by the e-mail that clusters and the configuration know
+    them by (their Slack id where there is none); and who could not be found."""
     found, errors = dict(values), []
     for one in inputs_of(action.inputs):
         value = found.get(one.name)
@@ -94,7 +95,7 @@ async def _member(one: Input, named: str, directory: Directory | None) -> str:
         people = await directory.members(f"user:{named}")
         if not people:
             raise InputError(f"I found no full member of the home workspace with {named[:60]}.", field=one.name)
-        return people[0].id
+        return people[0].email or people[0].id
     if not re.fullmatch(r"[UW][A-Z0-9]{2,20}", named):
         return named  # the model says what it must be
     person = await directory.person(named)
@@ -103,7 +104,7 @@ async def _member(one: Input, named: str, directory: Directory | None) -> str:
         raise InputError(said, field=one.name, hint="Try again in a minute.")
     if not person.is_member:
         raise InputError(f"{person.name or named} is no full member of the home workspace.", field=one.name)
-    return named
+    return person.email or named
 
 
 def choices(one: Input, value: Any) -> tuple[str, ...]:

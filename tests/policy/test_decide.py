@@ -87,7 +87,7 @@ async def test_danger_in_production_adds_two_rules_up_and_the_shortest_time_hold
     decision = await decide(ACME, asking("drop"), cel.evaluate_all)
     assert [one.sources for one in decision.asks] == [
         ("group:leads", "team-leads"),
-        ("team-leads",),
+        ("team-leads", "group:leads"),
         ("group:security",),
     ]
     assert decision.rules == ("production needs a lead", "deleting data takes two teams")

@@ -21,7 +21,7 @@ from chatops.requests.planning import Planner
 from chatops.requests.sheets import Sheets, depended_on
 from commands.declared import action_of
 from tests.declared.samples import DATABASE, asking
-from tests.slack.desk import Configured, platform
+from tests.slack.desk import Configured
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -319,9 +319,9 @@ async def test_times_are_meant_in_the_persons_own_zone(cel: CelEvaluator, typed:
     assert (await made(cel.evaluate_all, at=typed)).at == at
 
 
-async def test_people_are_kept_by_their_slack_id(cel: CelEvaluator) -> None:
-    assert (await made(cel.evaluate_all, who="lee@acme.test")).who == "U0LEE"
-    assert (await made(cel.evaluate_all, who="U0LEE")).who == "U0LEE"
+async def test_people_are_kept_by_the_e_mail_that_clusters_know_them_by(cel: CelEvaluator) -> None:
+    assert (await made(cel.evaluate_all, who="lee@acme.test")).who == "lee@acme.test"
+    assert (await made(cel.evaluate_all, who="U0LEE")).who == "lee@acme.test"
     found = sheets(cel.evaluate_all)
     for who, said in (
         ("nobody@acme.test", "no full member"),
