@@ -93,6 +93,12 @@ class Submitting:
             return await self._complained(form, wrong) if wrong else await self._go(form, form.origin.step + 1)
         if wrong := await self._wrong(form):
             return await self._complained(form, wrong)
+        known = self.directory.known(where.user, where.team)
+        try:
+            if known is not None:  # who is not is asked for later
+                self.road.permit(known, form.action.name)
+        except PlatformError as no:
+            return _said(no)
         values, hidden = payloads.masked(form.asked)
         told = {"action": form.action.name, "values": values, "break_glass": form.origin.break_glass}
         told |= {"where": where.pack(), "masked": hidden or form.masked}
@@ -138,14 +144,11 @@ class Submitting:
     # ---- inside
 
     async def _read(self, view: Mapping[str, Any], where: Where) -> _Form:
-        """Raises ``PlatformError`` for a form that nobody can take in any more, or whose sender may not ask."""
+        """Raises ``PlatformError`` for a form that nobody can take in any more."""
         origin = Origin.read(str(view.get("private_metadata") or ""))
         action = self.road.actions.get(origin.action)
         if action is None:
             raise PlatformError(OLDER, hint="Open it anew: `/platform`.")
-        known = self.directory.known(where.user, where.team)
-        if known is not None:
-            self.road.permit(known, origin.action)
         values = await self._values(view, where, origin, action)
         if values is None:
             raise PlatformError(GONE, hint="Open it anew: `/platform`.")
