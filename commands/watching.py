@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,6 +212,11 @@ async def diagnose(reader: ClusterReader, ref: ObjectRef) -> Diagnosis:
     return Diagnosis(tuple(lines), await _last_words(reader, ref.namespace, unready, troubles))
 
 
+def shorten(text: str, most: int) -> str:
+    """At most ``most`` characters; what was cut off is not taken for the end."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def _is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
@@ -220,10 +226,12 @@ async def _warnings(reader: ClusterReader, namespace: str, about: list[tuple[str
     found: dict[str, None] = {}
     for kind, name in about:
         for event in reversed(await reader.events(namespace, kind, name)):
-            if event.get("type") == "Warning":
+            said = " ".join(str(event.get("message", "")).split())
+            # "Error: ImagePullBackOff" says in one word what the event before it and the pod's trouble say in full.
+            if event.get("type") == "Warning" and not re.fullmatch(r"Error: \w+", said):
                 times = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
                 often = f" ({times} times)" if times > 1 else ""
-                message = mask(" ".join(str(event.get("message", "")).split()))[0][:240]
+                message = shorten(mask(said)[0], 240)
                 found[f"{event.get('reason', 'Warning')}: {message}{often}"] = None
     return list(found)[:MOST_EVENTS]
 

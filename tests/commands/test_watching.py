@@ -157,6 +157,16 @@ async def test_the_diagnosis_tells_pods_reasons_events_and_last_words(clusters: 
     assert "KeyError: 'PAYMENT_URL'" in found.code
 
 
+async def test_a_diagnosis_leaves_out_what_says_nothing_and_shows_where_it_was_cut(
+    clusters: KubernetesClusters,
+) -> None:
+    await follow(clusters, await started(clusters, "1.4.2-missing"))
+    found = (await diagnose(clusters.reader(PRODUCTION), CHECKOUT)).lines
+    assert not any(line.startswith("Failed: Error: ") for line in found)
+    long = next(line for line in found if line.startswith("Failed: Failed to pull image"))
+    assert long.endswith("…") or len(long) < 240
+
+
 async def test_a_diagnosis_needs_no_logs(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
     await deployed(clusters, "1.5.0-broken")
     cluster.fault(403, subresource="log", times=None)
