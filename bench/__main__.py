@@ -12,7 +12,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bench import store
+from bench import loading, store
 from bench.assistant import CLI, LEE, TEAM, Assistant, assistant, keys, warm
 from bench.harness import SECRET, Result, Target, answers, compare, free_port, memory, running
 from bench.payloads import click
@@ -98,6 +98,10 @@ async def main() -> None:
     begun = time.perf_counter()
     shared = await store.rows(ROUNDS)
     show("Durable writes: a commit for each, and shared", ("", "each", "shared", "ratio"), shared)
+    with tempfile.TemporaryDirectory() as place:
+        alone, both = loading.seconds(Path(place) / "loading")
+    heads = ("", "5,000 services", f"and {loading.ACTIONS} declared actions")
+    show("Loading a configuration", heads, [("seconds", f"{alone:.2f}", f"{both:.2f}")])
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         bare_port = free_port()

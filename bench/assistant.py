@@ -9,7 +9,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,12 @@ policies:
     when: action.risk != "read"
     require: {{approvals: 2, from: ["group:leads"], expires: 24h}}
 """
+
+
+def configuration(services: Iterable[str]) -> str:
+    """A platform.yml with these services."""
+    lines = "\n".join(f"  {name}: {{team: shop, image: registry.acme.test/shop/{name}}}" for name in services)
+    return _CONFIGURATION.format(services=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +115,7 @@ async def assistant(folder: Path, count: int) -> AsyncIterator[Assistant]:
     """Local Slack, practice cluster and the assistant over HTTP, each a process; ``count`` clicks can be made."""
     config, database = folder / "config", folder / "chatops.db"
     config.mkdir()
-    services = "\n".join(f"  {name}: {{team: shop, image: registry.acme.test/shop/{name}}}" for name in SERVICES)
-    (config / "platform.yml").write_text(_CONFIGURATION.format(services=services))
+    (config / "platform.yml").write_text(configuration(SERVICES))
     waiting = iter(await requests(database, count))
     slack, cluster, port = free_port(), free_port(), free_port()
     async with AsyncExitStack() as stack:
