@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from chatops.kernel.catalog import Allowed, Environment, Platform
@@ -93,4 +92,4 @@ def _group(ref: ObjectRef) -> str:
 def _may_enter(namespace: str, allowed: Allowed, environment: Environment) -> bool:
     if allowed.namespaces is None:
         return namespace == environment.namespace
-    return any(fnmatchcase(namespace, pattern) for pattern in allowed.namespaces)
+    return any(namespace.startswith(one[:-1]) if one.endswith("*") else namespace == one for one in allowed.namespaces)
