@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,12 @@ class Child:
 
     async def wait(self) -> int:
         return await asyncio.shield(self.code)
+
+    def end(self) -> None:
+        """Asks it to end, if it still runs: its end may be known to the nursery and not yet here."""
+        if self.running:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
 
     @property
     def running(self) -> bool:

@@ -26,21 +26,21 @@ from chatops.adapters.sqlite import reading
 from chatops.kernel import audit
 from chatops.sandbox.cluster import PracticeCluster
 from tests.fire.nursery import Child, Nursery, nursery
+from tests.fire.plays import DEPLOY, STEPS, Play
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
 from tests.support.house import ACME, DEPLOYS, REQUESTS
 from tests.support.people import Acme, Seen, SlackSays, acme_slack
 
-LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
-SAMPLE, SEED, SHARDS = 4, 20261123, 2
+SEED, SHARDS = 20261123, 2
 EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
-ONCE = ("requested", "asked", "satisfied", "begun", "written", "became_healthy")
 
 
 @dataclass
 class Trial:
-    """One deploy on a fresh Slack and cluster, with an assistant that is started again whenever it was killed."""
+    """One play on a fresh Slack and cluster, with an assistant that is started again whenever it was killed."""
 
+    play: Play
     nursery: Nursery
     acme: Acme
     cluster: PracticeCluster
@@ -73,8 +73,7 @@ class Trial:
             dying = asyncio.create_task(child.wait())
             await asyncio.wait({ending, dying}, return_when=asyncio.FIRST_COMPLETED)
             ending.cancel()
-            if child.running:
-                os.kill(child.pid, signal.SIGTERM)
+            child.end()
             code = await dying
             if code == 0:
                 return
@@ -85,8 +84,8 @@ class Trial:
     async def recovers(self) -> None:
         """Waits until a second start has done and said whatever it finds left; ends the first if it still runs."""
         await self.settle()
-        if self.starts == 1 and self.child is not None and self.child.running:
-            os.kill(self.child.pid, signal.SIGTERM)  # the target is a point of the way out, or was never reached
+        if self.starts == 1 and self.child is not None:
+            self.child.end()  # the target is a point of the way out, or was never reached
         async with asyncio.timeout(30):
             while not self.recovered.exists():
                 assert not self.supervisor.done(), "it was not reached"
@@ -100,20 +99,20 @@ class Trial:
         points = self.folder / ("points-after" if self.starts else "points")
         self.starts += 1
         given: dict[str, Any] = {
-            "config": str(ACME), "database": str(self.database), "bot_token": app.bot_token, "target": target,
+            "config": str(self.folder / "config"), "database": str(self.database), "bot_token": app.bot_token,
             "app_token": app.app_token, "slack_api_url": self.acme.slack.api_url, "offset": self.clock.offset,
-            "kubeconfig": self.cluster.kubeconfig(), "points": str(points),
+            "kubeconfig": self.cluster.kubeconfig(), "points": str(points), "target": target,
             "recovered": str(self.recovered) if self.starts > 1 else "",
         }  # fmt: skip
         settings.write_text(json.dumps(given))
         return await self.nursery.start(settings)
 
-    async def play(self) -> None:
+    async def plays(self) -> None:
         """Dana asks, Lee approves, and both try again when Slack tells them that it did not work."""
         await self.acme.slack.connected()
         card = await self._ask()
         await self._approve(card)
-        await self.acme.olu.sees(DEPLOYS, "1.4.1 → 1.4.2", within=30)
+        await self.acme.olu.sees(DEPLOYS, self.play.notice, within=30)
         await card.becomes("SUCCEEDED", within=30)
 
     async def _ask(self) -> Seen:
@@ -121,12 +120,12 @@ class Trial:
         for patience in (15, 15, 30):
             acknowledged = True
             try:
-                await self.acme.dana.types(LINE)
+                await self.acme.dana.types(self.play.line)
             except SlackSays:
                 acknowledged = False
             try:
                 wait = 40 if acknowledged else patience
-                return await self.acme.lee.sees(REQUESTS, "Deploy checkout", "WAITING", within=wait)
+                return await self.acme.lee.sees(REQUESTS, self.play.card, "WAITING", within=wait)
             except AssertionError:
                 assert not acknowledged, "Slack was told that the line had been taken in, and it is lost"
         raise AssertionError("Dana asked three times and no card came")
@@ -160,9 +159,10 @@ class Trial:
             requests = [dict(row) for row in tx.all("SELECT id, state FROM requests")]
             what = [row["what"] for row in tx.all("SELECT what FROM audit WHERE chain = 'R-1001' ORDER BY seq")]
             ledger = tx.all("SELECT outcome FROM ledger")
+            made = [dict(row) for row in tx.all("SELECT name, uid FROM objects")]
             assert audit.verify(tx).bad is None
         assert requests == [{"id": 1001, "state": "succeeded"}]
-        assert {name: what.count(name) for name in ONCE} == dict.fromkeys(ONCE, 1)
+        assert {name: what.count(name) for name in self.play.once} == self.play.once
         assert [row["outcome"] for row in ledger] == ["succeeded"]
         ids = [
             message["metadata"]["event_payload"]["id"]
@@ -172,29 +172,33 @@ class Trial:
         ]
         assert len(ids) == len(set(ids)), f"said twice: {sorted(ids)}"
         assert {"R-1001", "R-1001/notice"} <= set(ids)
-        assert await self._generation() == 2, "the workload was written more than once"
+        await self.play.check(self._get, made)
 
-    async def _generation(self) -> int:
+    async def _get(self, path: str) -> dict[str, Any]:
         config = self.cluster.kubeconfig()
         headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-        path = "/apis/apps/v1/namespaces/shop/deployments/checkout"
         async with self.acme.sandbox.session.get(self.cluster.url + path, headers=headers) as answer:
-            return int((await answer.json())["metadata"]["generation"])
+            found: dict[str, Any] = await answer.json()
+            return found
 
 
 @asynccontextmanager
-async def trial(nursery: Nursery, target: str = "") -> AsyncIterator[Trial]:
-    """One whole deploy, killed at ``target``; the checks come after it."""
+async def trial(play: Play, nursery: Nursery, target: str = "") -> AsyncIterator[Trial]:
+    """One whole play, killed at ``target``; the checks come after it."""
     clock = ShiftedClock()
     async with AsyncExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="chatops-fire-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "config" / "actions").mkdir(parents=True)
+        shutil.copy(ACME / "platform.yml", folder / "config")
+        for name, text in play.actions.items():
+            (folder / "config" / "actions" / name).write_text(text)
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, retry_scale=0.001, clock=clock.now))
         cluster = await stack.enter_async_context(acme_cluster())
-        one = Trial(nursery, acme, cluster, folder, target, clock)
+        one = Trial(play, nursery, acme, cluster, folder, target, clock)
         one.supervisor = asyncio.create_task(one.supervise())
         try:
-            await one.play()
+            await one.plays()
             await (one.recovers() if target else one.settle())
         finally:
             one.ended.set()
@@ -202,20 +206,21 @@ async def trial(nursery: Nursery, target: str = "") -> AsyncIterator[Trial]:
         yield one
 
 
-async def listed(nursery: Nursery) -> list[str]:
-    """The points that every undisturbed run reaches, in order."""
+async def listed(play: Play, nursery: Nursery) -> list[str]:
+    """The points that every undisturbed run reaches, in order, from where the play differs from others."""
     runs = []
     for _ in range(2):
-        async with trial(nursery) as one:
+        async with trial(play, nursery) as one:
             await one.check()
             runs.append(one.points)
-    return [point for point in runs[0] if point in set(runs[1])]
+    first = next((number for number, point in enumerate(runs[0]) if point.startswith(play.since)), 0)
+    return [point for point in runs[0][first:] if point in set(runs[1])]
 
 
-async def tried(nursery: Nursery, point: str) -> str:
+async def tried(play: Play, nursery: Nursery, point: str) -> str:
     """What went wrong when the assistant was killed at this point; empty: nothing."""
     try:
-        async with trial(nursery, point) as one:
+        async with trial(play, nursery, point) as one:
             assert one.points[-1] == point, "it was not reached"
             assert one.starts == 2, "the assistant was not killed there"
             await one.check()
@@ -226,14 +231,15 @@ async def tried(nursery: Nursery, point: str) -> str:
 
 @pytest.mark.fire
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
+@pytest.mark.parametrize(("play", "sample"), [(DEPLOY, 4), (STEPS, 3)], ids=["deploy", "steps"])
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
-    shard: int, record_property: Callable[[str, object], None]
+    play: Play, sample: int, shard: int, record_property: Callable[[str, object], None]
 ) -> None:
     async with nursery() as forking:
-        points = await listed(forking)
-        assert len(points) > 40, points
-        chosen = points[shard::SHARDS] if EVERYTHING else sorted(random.Random(SEED).sample(points, SAMPLE))
-        failures = [f"{point}: {failure}" for point in chosen if (failure := await tried(forking, point))]
+        points = await listed(play, forking)
+        assert len(points) > 30, points
+        chosen = points[shard::SHARDS] if EVERYTHING else sorted(random.Random(SEED).sample(points, sample))
+        failures = [f"{point}: {failure}" for point in chosen if (failure := await tried(play, forking, point))]
     record_property("said", f"killed at {len(chosen)} of {len(points)} points (shard {shard})")
     assert not failures, "\n".join(failures)
 
