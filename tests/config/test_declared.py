@@ -227,6 +227,16 @@ def test_without_an_input_environment_there_is_no_env(tmp_path):
     assert any("needs a namespace: there is no input environment that would give one" in message for message in found)
 
 
+def test_a_role_may_have_a_name_that_other_objects_cannot(tmp_path):
+    role = (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: 'acme:view:${inputs.service}'}\n"
+    )
+    declared(tmp_path)
+    (tmp_path / "manifests" / "queue" / "role.yml").write_text(role)
+    (problem,) = check(tmp_path, ACTIONS)
+    assert "may not touch a RoleBinding" in problem.message  # and nothing is wrong with its name
+
+
 # what declared actions may touch
 
 KINDS = "Cluster.postgresql.cnpg.io, Queue.messaging.acme.test, ConfigMap"

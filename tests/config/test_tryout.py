@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from chatops.cli import cli
-from chatops.tryout import try_action
+from chatops.sandbox.cluster import PracticeCluster
+from chatops.tryout import Stage, definitions, try_action
 from tests.support.people import Person
 
 HERE = Path(__file__).parent
@@ -69,6 +70,17 @@ async def test_a_changed_file_is_read_again_and_a_mistake_in_it_is_said(tmp_path
         ):
             file.write_text(file.read_text().replace(old, new))
             await said.has(says)
+
+
+def test_kinds_that_the_practice_cluster_lacks_are_made_known_to_it(tmp_path):
+    shutil.copytree(HERE / "manifests", tmp_path / "manifests")
+    (tmp_path / "stage").mkdir()
+    declaration = Stage(Path(shutil.copy(FILE, tmp_path)), tmp_path / "stage").declaration()
+    cluster = PracticeCluster()
+    (made,) = definitions(declaration, cluster)
+    cluster.registry.add_definition(made)
+    assert cluster.registry.of("messaging.acme.test/v1", "Queue") is not None
+    assert list(definitions(declaration, cluster)) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from chatops.adapters.configuration.document import Node, read_documents
 from chatops.adapters.configuration.expressions import Words, leaf_mistakes, line_at
 from chatops.adapters.configuration.fields import LABEL, SUBDOMAIN, Fields, Problems, suggestion
-from chatops.adapters.configuration.kinds import KIND, kind_of, off_limits
+from chatops.adapters.configuration.kinds import KIND, RBAC, kind_of, off_limits
 from chatops.adapters.configuration.problems import ConfigurationError
 from chatops.kernel.catalog import Platform
 from chatops.kernel.cel import parts
@@ -106,11 +106,11 @@ class Manifests:
             fields.wrong(fields.line("kind"), "is a list: write each object as a document of its own, with --- between")
         elif kind and api_version and (why := off_limits(kind_of(api_version, kind), self._platform.allowed.kinds)):
             fields.wrong(fields.line("kind"), f"may not touch a {kind_of(api_version, kind)}: {why}")
-        self._metadata(fields, words)
+        self._metadata(fields, words, rbac=api_version.startswith(f"{RBAC}/"))
         found: dict[str, Any] = self._plain(node, where, problems, words)
         return found
 
-    def _metadata(self, fields: Fields, words: Words) -> None:
+    def _metadata(self, fields: Fields, words: Words, *, rbac: bool) -> None:
         node = fields.given("metadata")
         if node is None:
             if "metadata" not in fields.names():
@@ -125,7 +125,7 @@ class Manifests:
             ("name", SUBDOMAIN, "a name is lower case letters, digits, dashes and dots (RFC 1123)"),
             ("namespace", LABEL, "a namespace is lower case letters, digits and dashes (RFC 1123)"),
         ):
-            if (value := inner.get(key)) is not None:
+            if (value := inner.get(key)) is not None and not (rbac and key == "name"):  # roles are called system:node
                 named(inner, value, key, words, pattern, like)
         if not inner.has("namespace") and not self._placed and self._platform.allowed.kinds is None:
             inner.wrong(inner.line("namespace"), "needs a namespace: there is no input environment that would give one")
