@@ -102,7 +102,7 @@ class Road:
         thread_ts: str = "", break_glass: bool = False,
     ) -> Asked:  # fmt: skip
         """Takes in a request and commits it; the engine plans it next. The same ``key`` gives the same request."""
-        self.permit(person)
+        self.permit(person, action)
         record = self.actions[action]
         inputs = await self.sheets.check(record, values, person, deep=True)
         fields = inputs.model_dump(mode="json")

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from chatops.kernel.errors import Refused
 from tests.support.house import REQUESTS, House, acme_house
 from tests.support.people import Modal, Seen
 
@@ -283,6 +285,18 @@ async def test_a_form_cannot_be_turned_into_what_its_person_may_not_do(house: Ho
     card = await house.lee.sees(REQUESTS, "Deploy checkout", "WAITING")
     assert await house.rows("SELECT value FROM settings WHERE name = 'paused'") == []
     await card.becomes("1 approval from Lee")
+
+
+async def test_a_change_that_is_the_platform_teams_alone_is_refused_by_the_road_itself(house: House) -> None:
+    assistant = house.assistant
+    actions = dict(assistant.road.actions)
+    actions["deploy"] = replace(actions["deploy"], operators_only=True)
+    road = replace(assistant.road, actions=actions)
+    values = {"service": "checkout", "version": "1.4.2", "environment": "staging"}
+    with pytest.raises(Refused, match="Only the platform team can ask for deploy"):
+        await road.ask("deploy", values, person=await assistant.directory.person("U0DANA"), key="a")
+    await road.ask("deploy", values, person=await assistant.directory.person("U0OLU"), key="b")
+    await house.olu.sees(REQUESTS, "Deploy checkout", "STAGING")
 
 
 # the configuration -------------------------------------------------------------------------------------------------
