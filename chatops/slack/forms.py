@@ -23,6 +23,7 @@ _TITLE, _LABEL, _HINT, _TEXT = 24, 2000, 2000, 3000
 _META = 3000
 MOST_INPUTS = 90  # of a view's 100 blocks; the others say what the form is about
 _MOST_BYTES = 180_000  # of a view's 250,000, for what will stand in its fields is not known yet
+_HEAVIEST, _LEFT = 240_000, 300  # bytes of blocks, from which on so many characters of each text are shown
 _LOOKED_UP = 20_000  # bytes that options may have which are not known yet
 LOOKING = "…looking"
 PICK = "Choose a service and an environment to see what runs there now and what policy will ask for."
@@ -31,6 +32,7 @@ SILENT = (
     "What runs there can't be asked just now. You can ask for the change all the same: it is planned when it can be."
 )
 UNASKED = "What there is can't be asked just now: type it."
+SHORTENED = "⚠ All these texts are more than Slack holds in one form: long ones are shortened here. Put them in anew."
 CHANGED = "What is asked for has changed with what you chose. Look at it once more, then send it."
 _DIFF_SECTIONS = 60  # of a view's 100 blocks; longer diffs go out as a file
 _DIFF_PART = 2900  # characters a section, without its fences
@@ -106,6 +108,8 @@ def form(
     if at:
         back = {"type": "button", "action_id": ids.BACK, "text": _plain("Back", 75)}
         blocks.append({"type": "actions", "block_id": ids.BACK, "elements": [back]})
+    if len(json.dumps(blocks)) > _HEAVIEST:
+        blocks = [_context("cut", SHORTENED), *(_shortened(block) for block in blocks)]
     return {
         "type": "modal",
         "callback_id": ids.FORM_VIEW,
@@ -115,6 +119,13 @@ def form(
         "private_metadata": origin.pack(),
         "blocks": blocks,
     }
+
+
+def _shortened(block: Json) -> Json:
+    element = block.get("element", {})
+    if len(element.get("initial_value", "")) <= _LEFT:
+        return block
+    return {**block, "element": {**element, "initial_value": element["initial_value"][:_LEFT]}}
 
 
 def _pick(action: Action) -> str:
@@ -159,7 +170,8 @@ def _weight(one: Input) -> int:
     """Bytes of an input's block, about."""
     looked_up = one.asked.options_from is not None or one.kind in (InputKind.ENVIRONMENT, InputKind.TEAM)
     offered = _LOOKED_UP if looked_up else min(_LOOKED_UP, len(json.dumps(elements.options(one.options))))
-    return 500 + len(json.dumps([one.title, one.help])) + offered
+    written = min(one.max_length or _TEXT, _TEXT) if one.kind in (InputKind.TEXT, InputKind.LONG_TEXT) else 0
+    return 500 + len(json.dumps([one.title, one.help])) + offered + written
 
 
 def step_of(action: Action, name: str) -> int:

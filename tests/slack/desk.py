@@ -144,7 +144,7 @@ class FakeRoad:
 
     async def ask(self, action: str, values: Mapping[str, Any], *, person: Person, key: str, **more: Any) -> Asked:
         self.permit(person)
-        self.parse(action, values)
+        await self.sheets.check(self.actions[action], values, person, deep=True)
         found: Asked = await self._next("ask", action, dict(values), person.name, key, more)
         return found
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import MaxLen
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, create_model
 
-from chatops.kernel.action import ChangeInputs
+from chatops.kernel.action import Action, Asked, ChangeInputs, InputKind
 from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import InputError
-from chatops.sandbox.slack.blockkit import check_view
+from chatops.requests.parse import parse
+from chatops.sandbox.slack.blockkit import check_view, view_too_large
+from chatops.sandbox.slack.inputs import values_of
 from chatops.slack import forms, ids
 from chatops.slack.forms import Origin, Shown
 from commands import registry
@@ -29,27 +32,128 @@ class EveryKind(ChangeInputs):
     note: str = Field(title="Note")
 
 
+class NewKinds(ChangeInputs):
+    ratio: float = Field(default=0.5, ge=0.25, le=1e9, title="Ratio")
+    tags: Annotated[tuple[str, ...], InputKind.CHOICES, Asked({"red": 1, "a, b": 2, "green": 3})] = Field(
+        default=("red",), title="Tags"
+    )
+    many: Annotated[tuple[str, ...], InputKind.CHOICES, Asked({f"m{n}": n for n in range(60)})] = Field(default=())
+    crowd: Annotated[tuple[str, ...], InputKind.CHOICES, Asked({f"c{n}": n for n in range(101)})] = Field(default=())
+    pick: Annotated[str, InputKind.CHOICE, Asked({f"p{n}": n for n in range(101)})] = Field(default="p7")
+    team: Annotated[str, InputKind.TEAM] = Field(title="Team")
+    who: Annotated[str, InputKind.PERSON] = Field(title="Who")
+    wait: Annotated[str, InputKind.DURATION] = Field(default="4h", title="Wait")
+    at: Annotated[str, InputKind.DATETIME] = Field(default="", title="At")
+    note: Annotated[str, InputKind.TEXT, Asked(min_length=3), MaxLen(5000)] = Field(default="", title="Note")
+
+
+KINDS = {
+    "ratio": "0.75", "tags": '"a, b",green', "many": "m1,m59", "crowd": "c3,c100", "pick": "p100", "team": "shop",
+    "who": "U0LEE", "wait": "30m", "at": "2026-12-24T10:00:00Z", "note": "as typed", "reason": "two\nlines",
+}  # fmt: skip
+
+
+def standing(view: dict[str, Any]) -> dict[str, Any]:
+    """The view as Slack hands it back when nobody touched it."""
+    return {**view, "state": {"values": values_of(view["blocks"], {})}}
+
+
 def form(name: str, values: dict[str, Any] | None = None, where: Platform = ACME, info: tuple[str, ...] = ()) -> Any:
-    everything = {**ALL, "every": action("every", EveryKind, ())}
+    everything = {**ALL, "every": action("every", EveryKind, ()), "kinds": action("kinds", NewKinds, ())}
     return forms.form(everything[name], where, everything, values or {}, Origin(action=name), Shown(info=info))
 
 
-@pytest.mark.parametrize("name", [*ALL, "every"])
+@pytest.mark.parametrize("name", [*ALL, "every", "kinds"])
 def test_every_form_is_one_that_slack_takes(name: str) -> None:
     assert check_view(form(name)) == []
 
 
-@pytest.mark.parametrize("name", [*ALL, "every"])
+@pytest.mark.parametrize("name", [*ALL, "every", "kinds"])
 @given(
     values=st.dictionaries(
-        st.sampled_from(
-            ["service", "environment", "version", "reason", "replicas", "count", "size", "sure", "note", "action"]
-        ),
-        st.text(max_size=4000) | st.sampled_from(["checkout", "production", "5", "-1", "²", "yes", "small", "9" * 40]),
+        st.sampled_from(["service", "environment", "version", "replicas", "count", "size", "sure", "action", *KINDS]),
+        st.text(max_size=4000)
+        | st.sampled_from(["checkout", "production", "5", "-1", "²", "yes", "small", "9" * 40, "1e9", "0.5", ",", '"'])
+        | st.sampled_from(list(KINDS.values())),
     )
 )
 def test_whatever_was_understood_the_form_is_one_that_slack_takes(name: str, values: dict[str, str]) -> None:
     assert check_view(form(name, values, info=(values.get("note", ""),))) == []
+
+
+def test_what_stands_in_a_form_reads_back_as_it_was_typed() -> None:
+    assert forms.filled(standing(form("kinds", KINDS))) == KINDS
+    inputs: Any = parse(action("kinds", NewKinds, ()), KINDS, ACME)
+    assert (inputs.ratio, inputs.tags, inputs.many) == (0.75, ("a, b", "green"), ("m1", "m59"))
+
+
+def test_each_kind_has_slacks_own_element() -> None:
+    kinds = {block["block_id"]: block["element"]["type"] for block in form("kinds")["blocks"] if "element" in block}
+    assert [kinds[f"in:{name}"] for name in NewKinds.model_fields if name != "reason"] == [
+        "number_input", "checkboxes", "multi_static_select", "multi_external_select", "external_select",
+        "static_select", "users_select", "plain_text_input", "datetimepicker", "plain_text_input",
+    ]  # fmt: skip
+
+
+def test_presets_stand_in_the_form_and_limits_are_slacks_too() -> None:
+    view = form("kinds")
+    elements = {block["block_id"]: block["element"] for block in view["blocks"] if "element" in block}
+    assert forms.filled(standing(view)) == {"ratio": "0.5", "tags": "red", "pick": "p7", "wait": "4h"}
+    ratio = elements["in:ratio"]
+    assert (ratio["is_decimal_allowed"], ratio["min_value"], ratio["max_value"]) == (True, "0.25", "1000000000")
+    assert (elements["in:note"]["min_length"], elements["in:note"]["max_length"]) == (3, 3000)
+    assert elements["in:wait"]["placeholder"]["text"] == "30m, 4h, 2d"
+
+
+def test_presets_that_were_all_taken_away_are_none_and_not_the_presets_again() -> None:
+    view = standing(form("kinds"))
+    view["state"]["values"]["in:tags"]["value"]["selected_options"] = []
+    assert forms.filled(view)["tags"] == ","
+    inputs: Any = parse(action("kinds", NewKinds, ()), {**KINDS, "tags": ","}, ACME)
+    assert inputs.tags == ()
+
+
+def long_form(count: int, **more: Any) -> Action:
+    inputs = create_model("Long", __base__=ChangeInputs, **{f"n{n}": (str, Field(**more)) for n in range(count)})
+    return action("long", inputs, ())
+
+
+@pytest.mark.parametrize(("count", "steps"), [(1, 1), (89, 1), (90, 2), (178, 2), (250, 3), (400, 5)])
+def test_a_form_of_more_than_slack_holds_has_steps_each_of_which_slack_takes(count: int, steps: int) -> None:
+    long = long_form(count, title="T" * 150, description="h" * 200, max_length=200)
+    seen: list[str] = []
+    for step in range(len(forms.steps_of(long))):
+        view = forms.form(long, ACME, [], {}, Origin(action="long", step=step, draft="d" * 32))
+        assert check_view(view) == []
+        assert not view_too_large(view)
+        if steps > 1:
+            assert f"{step + 1} of {steps}" in view["title"]["text"]
+        last = step == steps - 1
+        assert view["submit"]["text"] == ("Long" if last else "Next")
+        seen += [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+    assert step + 1 == steps
+    assert seen == [f"in:{name}" for name in [*(f"n{n}" for n in range(count)), "reason"]]
+
+
+@pytest.mark.parametrize("text", ["x" * 3000, "ü" * 3000])
+def test_texts_that_slack_cannot_hold_together_are_on_several_steps_or_shortened_and_that_is_said(text: str) -> None:
+    long = long_form(80, description="h" * 2000, default=text)
+    values = {f"n{n}": text for n in range(80)}
+    for step in range(len(forms.steps_of(long))):
+        view = forms.form(long, ACME, [], values, Origin(action="long", step=step))
+        assert check_view(view) == []
+        assert not view_too_large(view)
+        texts = [len(block["element"].get("initial_value", "")) for block in view["blocks"] if "element" in block]
+        assert (forms.SHORTENED in str(view)) == (max(texts) < 3000)
+
+
+def test_options_that_slack_cannot_hold_together_are_asked_for_while_typing() -> None:
+    wide = Annotated[str, InputKind.CHOICE, Asked({f"{n} {'ö' * 70}": n for n in range(100)})]
+    inputs = create_model("Wide", __base__=ChangeInputs, **{f"n{n}": (wide, Field(default="")) for n in range(60)})
+    for step in range(len(forms.steps_of(action("wide", inputs, ())))):
+        view = forms.form(action("wide", inputs, ()), ACME, [], {}, Origin(action="wide", step=step))
+        assert check_view(view) == []
+        assert not view_too_large(view)
 
 
 def test_labels_are_the_titles_and_the_reason_comes_last() -> None:
