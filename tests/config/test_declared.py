@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatops.adapters.configuration import check, load
+from chatops.adapters.configuration.actions import ActionFiles
 from chatops.kernel.cel import DYN, INT, STRING, Speech
 from chatops.kernel.declaration import DeclaredStep, OptionsFrom, Rule
+from commands.declared import action_of
 from tests.config.acme import ACTIONS, acme
 
 HERE = Path(__file__).parent
@@ -235,6 +239,39 @@ def test_a_role_may_have_a_name_that_other_objects_cannot(tmp_path):
     (tmp_path / "manifests" / "queue" / "role.yml").write_text(role)
     (problem,) = check(tmp_path, ACTIONS)
     assert "may not touch a RoleBinding" in problem.message  # and nothing is wrong with its name
+
+
+def test_two_names_that_clusters_cannot_tell_apart_are_refused(tmp_path):
+    declared(tmp_path, ("name: queue.create", "name: database-create"))
+    assert "the action database-create is declared already" in told(tmp_path)[0][0]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    return load(acme(tmp_path_factory.mktemp("acme")), ACTIONS).platform
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(QUEUE)),
+            st.integers(0, 12),
+            st.sampled_from(("", "${", "}", "[", ": ", "- ", "\n", "1", "é")),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_whatever_is_written_is_an_action_or_told_at_a_line_that_there_is(platform, edits):
+    text = QUEUE
+    for at, length, new in edits:
+        text = text[:at] + new + text[at + length :]
+    settings = (HERE / "manifests" / "queue" / "settings.yml").read_bytes()
+    contents = {"actions/queue.yml": text.encode(), "manifests/queue/settings.yml": settings}
+    files = ActionFiles(Path("x"), contents, ACTIONS)
+    files.read(platform)
+    assert files.problems or [action_of(one).name for one in files.found]
+    assert all(1 <= one.line <= text.count("\n") + 2 and one.message for one in files.problems)
 
 
 # what declared actions may touch

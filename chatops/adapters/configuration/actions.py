@@ -57,7 +57,8 @@ class ActionFiles:
                 continue
             one = self._action(document, problems, platform, speech)
             line = document.key_lines.get("name", 1)
-            if one.name and (first := places.setdefault(one.name, f"{name}:{line}")) != f"{name}:{line}":
+            same = one.name.replace(".", "-")  # what names its field manager in clusters
+            if same and (first := places.setdefault(same, f"{name}:{line}")) != f"{name}:{line}":
                 problems.add(line, f"the action {one.name} is declared already, in {first}: rename one")
             self.problems += problems.found
             found.append(one)
