@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from .admission import PODS
 from .containers import ContainerLife, PodStatus
@@ -15,6 +15,7 @@ from .store import Change
 from .values import Obj, controller_of, copy, dig, meta, set_condition
 
 log = logging.getLogger(__name__)
+Work = Callable[[Obj], Awaitable[None]]
 
 
 class Kubelet:
@@ -45,16 +46,16 @@ class Kubelet:
             self.book.forget(uid)
         elif meta(change.obj).get("deletionTimestamp"):
             if uid not in self._ends:
-                self._ends[uid] = self._start(self._end(change.obj), uid, self._ends)
+                self._ends[uid] = self._start(self._end, change.obj, self._ends)
         elif change.type == "ADDED":
-            self._lives[uid] = self._start(self._live(change.obj), uid, self._lives)
+            self._lives[uid] = self._start(self._live, change.obj, self._lives)
 
     def copy_from(self, other: Kubelet) -> None:
         """Take over the images and the pods of another kubelet; the pods are in the store already and go on."""
         self.pulled, self._addresses = set(other.pulled), other._addresses
         for pod in self.work.store.objects(PODS):
             uid = pod["metadata"]["uid"]
-            self._lives[uid] = self._start(self._stay(pod) if _up(pod) else self._live(pod), uid, self._lives)
+            self._lives[uid] = self._start(self._stay if _up(pod) else self._live, pod, self._lives)
 
     async def _stay(self, pod: Obj) -> None:
         """A pod that is up: its containers go on."""
@@ -69,14 +70,15 @@ class Kubelet:
             for life in lives:
                 life.leave()
 
-    def _start(self, work: Any, uid: str, home: dict[str, asyncio.Task[None]]) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.ensure_future(self._guard(work))
+    def _start(self, work: Work, pod: Obj, home: dict[str, asyncio.Task[None]]) -> asyncio.Task[None]:
+        uid = pod["metadata"]["uid"]
+        task = asyncio.ensure_future(self._guard(work, pod))
         task.add_done_callback(lambda done: home.pop(uid, None) if home.get(uid) is done else None)
         return task
 
-    async def _guard(self, work: Any) -> None:
+    async def _guard(self, work: Work, pod: Obj) -> None:
         try:
-            await work
+            await work(pod)
         except asyncio.CancelledError:
             raise
         except Exception:
