@@ -70,7 +70,7 @@ async def test_production_takes_a_lead_and_at_least_two_replicas(house: House) -
     await house.dana.types("/platform database create cart production replicas=1")
     await house.dana.sees("general", "Production needs at least two replicas")
     await house.dana.types("/platform database create cart production replicas=3 because carts")
-    card = await house.lee.sees(REQUESTS, "WAITING", "cart-db", within=10)
+    card = await house.lee.sees(REQUESTS, "WAITING", "cart-db", "With: size small · replicas 3", within=10)
     await card.click("Approve")
     await card.becomes("SUCCEEDED", "cart-db-rw.shop", within=20)
 

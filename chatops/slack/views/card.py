@@ -11,7 +11,7 @@ from chatops.slack import ids
 from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
 from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, section
 from chatops.slack.views.status import status, votes
-from chatops.slack.views.steps import outputs, steps
+from chatops.slack.views.steps import inputs, outputs, steps
 
 WARNINGS = 5  # shown on the card; the rest is in the full diff
 CHANGES = 3
@@ -99,6 +99,7 @@ def _body(request: Request, now: float) -> Iterator[str]:
     if plan is not None:
         if request.state is not State.UNCHANGED and (changes := _changes(plan)):
             yield f"Changes: {changes}"
+        yield from inputs(request)
         yield from steps(request)
         yield from outputs(request)
         if ahead and plan.now:

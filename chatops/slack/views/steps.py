@@ -10,6 +10,7 @@ from chatops.slack.mrkdwn import bold, code, escape
 
 SHOWN = 10
 OUTPUTS_SHOWN = 10
+_ELSEWHERE = frozenset({"service", "environment", "reason"})
 BEGUN = frozenset({State.RUNNING, State.ROLLING_BACK, State.FAILED, State.ROLLED_BACK})
 
 
@@ -26,6 +27,26 @@ def steps(request: Request) -> Iterator[str]:
         yield f"… and {len(plan.steps) - SHOWN} more steps, see the full diff"
     if plan.expires and request.state not in ENDED:
         yield f"What it makes is removed after {lasts(plan.expires)}, unless somebody extends it."
+
+
+def inputs(request: Request) -> Iterator[str]:
+    """What was chosen besides service, environment and reason, which stand elsewhere: ``With: size medium``."""
+    if request.plan is None or not request.plan.steps:
+        return
+    chosen = [
+        f"{escape(name.replace('_', ' '), 60)} {escape(_said(value), 100)}"
+        for name, value in request.inputs.items()
+        if name not in _ELSEWHERE and value not in (None, "", [], ())
+    ]
+    if chosen:
+        more = f" · {len(chosen) - SHOWN} more" if len(chosen) > SHOWN else ""
+        yield f"With: {' · '.join(chosen[:SHOWN])}{more}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def outputs(request: Request) -> Iterator[str]:
