@@ -26,6 +26,7 @@ from chatops.slack.showing import Showing
 log = logging.getLogger(__name__)
 
 PATIENCE = 8.0  # seconds a cluster has to answer before the form says that it can't be asked now
+_MOST_TOLD = 500
 Values = Mapping[str, Any]
 
 
@@ -38,6 +39,7 @@ class Filling:
     patience: float = PATIENCE
     _latest: dict[str, int] = field(default_factory=dict)
     _turns: Any = field(default_factory=itertools.count)
+    _told: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # views as our last updates left them
 
     @staticmethod
     def wanted(action: Action, values: Values) -> bool:
@@ -64,6 +66,8 @@ class Filling:
             asking = not typing or there == (forms.LOOKING,)  # which an earlier turn is not going to replace any more
             previewing = asking and there is not None and self.wanted(action, values)
             sheet = await self.showing.sheet(action, values, where) or blank(action)
+            if self._latest.get(view_id) != turn:  # a newer choice was quicker
+                return
             info = (forms.LOOKING,) if previewing else () if asking else there or ()
             shown = await self._update(view, action, values, where, sheet, info)
             if shown is None or not (previewing or (asking and asks_cluster(action))):
@@ -108,17 +112,25 @@ class Filling:
         wanted = self.showing.view(action, values, origin, where, Shown(sheet, info, before=view))
         if forms.same_shape(view, wanted):
             return view
-        try:
-            told = await self.client.views_update(view_id=str(view["id"]), hash=str(view["hash"]), view=wanted)
-        except SlackApiError as error:
-            if error.response.get("error") not in ("hash_conflict", "not_found"):
-                log.warning("views.update: %s", error.response.get("error"))
-            return None
-        except errors.AWAY as error:
-            log.warning("views.update: %s", type(error).__name__)
-            return None
-        found: Mapping[str, Any] = told["view"]
-        return found
+        ours = self._told.get(str(view["id"]), view)
+        for stands in (view, ours):  # the form may have been sent to us just before our own last update reached it
+            try:
+                told = await self.client.views_update(view_id=str(view["id"]), hash=str(stands["hash"]), view=wanted)
+            except SlackApiError as error:
+                if error.response.get("error") == "hash_conflict" and stands["hash"] != ours["hash"]:
+                    continue
+                if error.response.get("error") not in ("hash_conflict", "not_found"):
+                    log.warning("views.update: %s", error.response.get("error"))
+                return None
+            except errors.AWAY as error:
+                log.warning("views.update: %s", type(error).__name__)
+                return None
+            found: Mapping[str, Any] = told["view"]
+            if len(self._told) >= _MOST_TOLD:
+                self._told.clear()
+            self._told[str(view["id"])] = found
+            return found
+        return None
 
 
 def _settled(values: Values, sheet: Sheet) -> dict[str, Any]:
