@@ -113,7 +113,14 @@ async def decide(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, bro
     a denial, nor makes a rule allow it.
     """
     judged = await _judged(platform, facts, evaluate)
-    return _decision(judged, _of_the_named(platform, facts), broke_glass=broke_glass)
+    decision = _decision(judged, _of_the_named(platform, facts), broke_glass=broke_glass)
+    return decision.model_copy(update={"no_freeze": _no_freeze(judged)})
+
+
+def _no_freeze(judged: Iterable[_Judged]) -> bool:
+    """Whether there are freezes (rules that deny and speak of the time), and none that holds or cannot be judged."""
+    freezes = [one for one in judged if one.rule.deny and "now" in spoken_of(one.rule.when)]
+    return bool(freezes) and not any(one.matched or one.error for one in freezes)
 
 
 async def explain(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, short: bool = False) -> tuple[str, ...]:

@@ -269,3 +269,15 @@ async def test_the_plans_changes_are_facts(cel):
         ' && inputs.replicas == 3 && "careful" in plan.warnings && "shop" in requester.teams'
     )
     assert await cel.evaluate(when, given) is True
+
+
+async def test_the_decision_says_that_there_is_a_freeze_to_come_and_none_now(cel: CelEvaluator) -> None:
+    frozen = rule("frozen", when='now >= timestamp("2026-12-24T00:00:00Z")', deny="Frozen.")
+    free = rule("free")
+    for rules, at, said in (
+        ((free, frozen), datetime(2026, 12, 23, tzinfo=UTC), True),
+        ((free, frozen), datetime(2026, 12, 25, tzinfo=UTC), False),
+        ((free,), datetime(2026, 12, 23, tzinfo=UTC), False),
+    ):
+        found = await decide(having(*rules), {**asking(), "now": at}, cel.evaluate_all)
+        assert found.no_freeze is said, (rules, at)

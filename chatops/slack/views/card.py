@@ -103,7 +103,8 @@ def _body(request: Request, now: float) -> Iterator[str]:
         yield from steps(request)
         yield from outputs(request)
         if ahead and plan.now:
-            yield f"Now: {escape(plan.now, 200)}"
+            free = " · no freeze" if request.decision is not None and request.decision.no_freeze else ""
+            yield f"Now: {escape(plan.now, 200)}{free}"
         if ahead:
             yield from warnings(plan)
         if plan.on_failure and (ahead or request.state is State.RUNNING):
