@@ -64,6 +64,9 @@ class Cluster:
     away: bool = False
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
+    def acting_for(self, identity: Any) -> Any:
+        return self
+
     def reader(self, environment: Any) -> Any:
         return self
 

@@ -113,8 +113,9 @@ def test_presets_that_were_all_taken_away_are_none_and_not_the_presets_again() -
     assert inputs.tags == ()
 
 
-def long_form(count: int, **more: Any) -> Action:
-    inputs = create_model("Long", __base__=ChangeInputs, **{f"n{n}": (str, Field(**more)) for n in range(count)})
+def long_form(count: int, /, **more: Any) -> Action:
+    fields: dict[str, Any] = {f"n{n}": (str, Field(**more)) for n in range(count)}
+    inputs = create_model("Long", __base__=ChangeInputs, **fields)
     return action("long", inputs, ())
 
 
@@ -149,7 +150,8 @@ def test_texts_that_slack_cannot_hold_together_are_on_several_steps_or_shortened
 
 def test_options_that_slack_cannot_hold_together_are_asked_for_while_typing() -> None:
     wide = Annotated[str, InputKind.CHOICE, Asked({f"{n} {'ö' * 70}": n for n in range(100)})]
-    inputs = create_model("Wide", __base__=ChangeInputs, **{f"n{n}": (wide, Field(default="")) for n in range(60)})
+    fields: dict[str, Any] = {f"n{n}": (wide, Field(default="")) for n in range(60)}
+    inputs = create_model("Wide", __base__=ChangeInputs, **fields)
     for step in range(len(forms.steps_of(action("wide", inputs, ())))):
         view = forms.form(action("wide", inputs, ()), ACME, [], {}, Origin(action="wide", step=step))
         assert check_view(view) == []
