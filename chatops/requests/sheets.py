@@ -23,6 +23,7 @@ from chatops.kernel.declaration import Rule
 from chatops.kernel.errors import ClusterError, InputError, Unavailable
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Directory
+from chatops.kernel.several import NONE
 from chatops.requests.lookups import Objects, Options, options_of, why_silent
 from chatops.requests.parse import InputErrors, parse, valid_values
 from chatops.requests.planning import Planner
@@ -105,6 +106,7 @@ class Sheets:
         fields = {one.name: one for one in inputs_of(action.inputs)}
         errors = [_not_asked(fields[name], sheet) for name in given if name in sheet.hidden]
         whole = _with(given, sheet)
+        errors += [error for one in fields.values() if (error := _needed(one, whole, sheet))]
         platform = self.planner.configuration.platform
         whole, wrong = await settled(action, whole, person, self.planner.clock.now(), self.directory if deep else None)
         errors += wrong
@@ -220,6 +222,15 @@ def _not_asked(one: Input, sheet: Sheet) -> InputError:
         return InputError(f"Whether {one.title} is asked for here could not be worked out ({why}).", field=one.name)
     hint = f"It is asked for only when `{one.asked.show_when}`: leave it out."
     return InputError(f"{one.title} does not apply here.", field=one.name, hint=hint)
+
+
+def _needed(one: Input, values: Values, sheet: Sheet) -> InputError | None:
+    """An input that its model cannot insist on, for it is asked for only sometimes."""
+    if not one.asked.needed or values.get(one.name) not in (None, "", NONE):
+        return None
+    if one.name in sheet.unsure:
+        return _not_asked(one, sheet)
+    return None if one.name in sheet.hidden else InputError(f"{one.title} is needed.", field=one.name)
 
 
 def _unoffered(one: Input, values: Values, sheet: Sheet) -> InputError | None:
