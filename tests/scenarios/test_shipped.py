@@ -155,3 +155,23 @@ async def test_a_cron_job_is_suspended_and_resumed(house: House) -> None:
     found = await there(house, path)
     assert found is not None
     assert found["spec"]["suspend"] is False
+
+
+async def test_anything_with_pods_is_restarted(house: House) -> None:
+    path = f"{APPS}/namespaces/shop-staging/deployments/cart"
+    before = await there(house, path)
+    await made(house, "deployment restart staging cart because it hangs", "Restart a Deployment")
+    found = await there(house, path)
+    assert found is not None
+    assert before is not None
+    assert found["metadata"]["generation"] == before["metadata"]["generation"] + 1
+    template = found["spec"]["template"]
+    assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+    assert template["spec"] == before["spec"]["template"]["spec"]
+    labels = found["metadata"].get("labels", {})
+    assert not [name for name in labels if name.startswith("chatops/")], "what was there before is not taken over"
+
+
+async def test_what_is_not_there_is_not_made_by_restarting_it(house: House) -> None:
+    await house.dana.types("/platform statefulset restart staging nothing because trying")
+    await house.dana.sees(REQUESTS, "REFUSED", within=10)
