@@ -171,15 +171,15 @@ class Assistant:
             build=action_of,
         )  # fmt: skip
         self.pages = Pages(
-            self.actions, database, register, self.messenger, self.clusters, configuration, clock, self._public_url
+            self.actions, database, register, self.messenger, planner, configuration, clock, self._public_url
         )
         self.expiry = Expiry(database, register, self.clusters, configuration, clock)
         questions = Answers(
             self.actions, database, planner, configuration, clock, self.pages, self.expiry, self.permalinks.of
         )
         planner.questions = questions
-        runner = Runner(self.actions, database, register, planner, self.clusters, configuration, clock, self.pages)
-        steps = Steps(database, register, planner, self.clusters, configuration, clock)
+        runner = Runner(self.actions, database, register, planner, clock, self.pages)
+        steps = Steps(database, register, planner, configuration, clock)
         self.engine = Engine(database, register, planner, runner, steps, clock)
         register.wake = self.engine.wake
         self.register = register

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chatops.kernel.people import Identity, Person, Standing
+
 
 class Record(BaseModel):
     """A frozen record that refuses unknown keys."""
@@ -33,6 +35,7 @@ class Environment(Record):
     promote_from: str = ""
     rollback: Literal["automatic", "manual", ""] = ""  # empty: automatic where tier is production
     max_replicas: int = Field(default=100, ge=1)
+    impersonate: bool = False  # what a person asks for is asked of the cluster as that person
     channels: Channels = Channels()
 
     @property
@@ -163,6 +166,17 @@ class Platform(Record):
             if holder is not None and (name := str(getattr(holder.channels, purpose))):
                 return name
         return str(getattr(self.channels, purpose))
+
+    def identity(self, person: Person) -> Identity:
+        """As whom a cluster is asked for a person.
+
+        The groups are those whose ``members`` name the person: who can edit a Slack usergroup must not be able to hand
+        out rights in a cluster.
+        """
+        named = [one.name for one in self.groups.values() if any(map(person.is_named, one.members))]
+        groups = tuple(sorted(named)) if person.is_member else ()
+        known = person.standing is not Standing.UNKNOWN
+        return Identity(user=person.email.lower(), groups=groups, name=person.name or person.id, known=known)
 
 
 def closest(word: str, known: Iterable[str]) -> str:

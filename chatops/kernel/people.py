@@ -18,6 +18,17 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"  # we could not find out: treated as no
 
 
+class Identity(BaseModel):
+    """As whom a cluster is asked: a user's e-mail (empty: there is none) and groups of the catalog."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    name: str = ""  # for sentences
+    known: bool = True  # False: Slack can't tell just now, so groups may be missing
+
+
 class Person(BaseModel):
     """One Slack account; ``groups`` and ``teams`` are names from the catalog that this person belongs to."""
 

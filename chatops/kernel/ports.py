@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from chatops.kernel.catalog import Environment, Platform
-from chatops.kernel.people import Person
+from chatops.kernel.people import Identity, Person
 from chatops.kernel.plan import ObjectRef, Write
 
 P = ParamSpec("P")
@@ -190,7 +190,14 @@ class ClusterWriter(ClusterReader, Protocol):
 
 
 class Clusters(Protocol):
-    """A cluster for each environment."""
+    """A cluster for each environment, asked as the assistant itself unless ``acting_for`` says otherwise."""
+
+    def acting_for(self, identity: Identity) -> Clusters:
+        """The same clusters, asked as this identity where the environment says ``impersonate: true``.
+
+        A cluster's no is then ``Forbidden``, and so is every call for an identity that cannot be named to a cluster.
+        """
+        ...
 
     def reader(self, environment: Environment) -> ClusterReader: ...
 

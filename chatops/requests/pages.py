@@ -20,7 +20,8 @@ from approvals.request import Request, State
 from chatops.kernel.action import Action, Answer, Button
 from chatops.kernel.errors import ClusterError, Conflict, Refused, TooLate, Unavailable
 from chatops.kernel.people import Person
-from chatops.kernel.ports import Clock, Clusters, Configuration, Database, Lane, Outbox, Post, Tx
+from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Tx
+from chatops.requests.planning import Planner
 from chatops.requests.register import Register
 
 LIVES = 10 * 60.0  # seconds from the asking to the value
@@ -69,7 +70,7 @@ class Pages:
     database: Database
     register: Register
     outbox: Outbox
-    clusters: Clusters
+    planner: Planner
     configuration: Configuration
     clock: Clock
     public_url: Callable[[], str]
@@ -108,8 +109,9 @@ class Pages:
         environment = self.configuration.platform.environments.get(request.environment)
         if request.plan is None or action.give is None or environment is None:
             raise Refused("What this page was for is no longer in the configuration.")
+        writer = await self.planner.writer(request)
         try:
-            outcome = await action.give(request.plan, value, self.clusters.writer(environment))
+            outcome = await action.give(request.plan, value, writer)
         except Conflict as raced:
             await self.database.write(self._not_given, request)
             raise Unavailable("Somebody else is changing it just now. Send the value once more.") from raced

@@ -18,7 +18,7 @@ from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Decision, Plan, digest
-from chatops.kernel.ports import Clock, Clusters, Configuration, Directory, Ledger
+from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
 
 MOST_REVIVED = 200  # pinned actions kept; as many requests of different versions are hardly under way at once
 
@@ -107,20 +107,35 @@ class Planner:
         environment = platform.environments.get(getattr(inputs, "environment", "") or "")
         if self.questions is None:
             raise TypeError("the planner was not given its questions")
+        clusters = self.clusters_for(requester)
         return Context(
             platform=platform,
             requester=requester,
             now=datetime.fromtimestamp(self.clock.now(), UTC),
             ledger=self.ledger,
             questions=self.questions,
-            cluster=self.clusters.reader(environment) if environment else None,
+            cluster=clusters.reader(environment) if environment else None,
             environment=environment,
             service=platform.services.get(getattr(inputs, "service", "") or ""),
             frozen=frozen or {},
-            clusters=self.clusters,
+            clusters=clusters,
             evaluate=self.evaluate,
             request=number,
         )
+
+    def clusters_for(self, person: Person) -> Clusters:
+        """The clusters, asked as this person where the environment says so."""
+        return self.clusters.acting_for(self.configuration.platform.identity(person))
+
+    async def writer(self, request: Request) -> ClusterWriter:
+        """What writes a request's changes and watches them: as the requester where the environment says so.
+
+        Raises ``Refused`` when the environment was taken out of the configuration.
+        """
+        environment = self.configuration.platform.environments.get(request.environment)
+        if environment is None:
+            raise Refused(f"The environment {request.environment} is no longer in the configuration.")
+        return self.clusters_for(await self.requester(request)).writer(environment)
 
     async def decide(
         self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False

@@ -18,7 +18,7 @@ from chatops.kernel.action import Action
 from chatops.kernel.diff import changes
 from chatops.kernel.errors import ClusterError, Conflict, PlatformError, Unavailable
 from chatops.kernel.plan import ObjectRef, Plan, Write
-from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Database, Tx
+from chatops.kernel.ports import Clock, ClusterWriter, Database, Tx
 from chatops.kernel.rollout import Rollout
 from chatops.requests import pages
 from chatops.requests.pages import Pages
@@ -39,8 +39,6 @@ class Runner:
     database: Database
     register: Register
     planner: Planner
-    clusters: Clusters
-    configuration: Configuration
     clock: Clock
     pages: Pages
 
@@ -86,7 +84,7 @@ class Runner:
             await self._write_late(request)
             return
         try:
-            outcome = await action.apply(plan, self._writer(request))
+            outcome = await action.apply(plan, await self.planner.writer(request))
         except Conflict as conflict:
             await self._after_conflict(request, conflict)
             return
@@ -112,7 +110,7 @@ class Runner:
             raise PlatformError(said, hint=conflict.message)
 
     async def _generations(self, request: Request, refs: tuple[ObjectRef, ...]) -> dict[str, int]:
-        writer = self._writer(request)
+        writer = await self.planner.writer(request)
         live = [(ref, await writer.get(ref)) for ref in refs]
         return {str(ref): int(found["metadata"].get("generation", 0)) for ref, found in live if found}
 
@@ -141,7 +139,8 @@ class Runner:
         extra, failed = dict(request.extra), None
         generation = int(extra.get("generations", {}).get(str(ref), 0))
         since = extra.setdefault("watch_from", self.clock.now())
-        rollouts = watch_rollout(self._writer(request), ref, generation, clock=self.clock, deadline=since + WATCH_FOR)
+        writer = await self.planner.writer(request)
+        rollouts = watch_rollout(writer, ref, generation, clock=self.clock, deadline=since + WATCH_FOR)
         async for rollout in rollouts:
             failed = rollout if rollout.state == "failing" else None
             if failed is None and rollout.ready > extra.get("most_ready", {}).get(str(ref), 0):
@@ -157,7 +156,7 @@ class Runner:
     async def _diagnosis(self, request: Request, failed: Rollout) -> tuple[list[str], str]:
         """Which pods, why, their last log lines and events; the failure alone when the cluster can't be asked."""
         try:
-            found = await diagnose(self._writer(request), failed.ref)
+            found = await diagnose(await self.planner.writer(request), failed.ref)
         except (Unavailable, ClusterError) as away:
             log.warning("%s: no diagnosis, %s", request.name, away.message)
             return [failed.sentence, f"More could not be found out: {away.message}"], ""
@@ -190,7 +189,7 @@ class Runner:
     # rolling back --------------------------------------------------------------------------------------------------
 
     async def _restore(self, request: Request) -> None:
-        writer, generations = self._writer(request), dict[str, int]()
+        writer, generations = await self.planner.writer(request), dict[str, int]()
         for undo in _plan(request).undo:
             live = await writer.get(undo.ref)
             if live is None:
@@ -230,12 +229,6 @@ class Runner:
 
     def _current(self, tx: Tx, request: Request) -> Request:
         return self.register.current(tx, request)
-
-    def _writer(self, request: Request) -> ClusterWriter:
-        environment = self.configuration.platform.environments.get(request.environment)
-        if environment is None:
-            raise PlatformError(f"The environment {request.environment} is no longer in the configuration.")
-        return self.clusters.writer(environment)
 
 
 def _plan(request: Request) -> Plan:

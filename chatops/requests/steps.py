@@ -15,11 +15,11 @@ from approvals.request import Request
 from chatops.kernel.cel import has_cel
 from chatops.kernel.cel.render import rendered
 from chatops.kernel.course import OUTPUTS, PLACE, Place, course, place_of, progress
-from chatops.kernel.errors import ClusterError, Forbidden, Invalid, PlatformError, Refused, TooLate, Unavailable
+from chatops.kernel.errors import ClusterError, Forbidden, Invalid, PlatformError, TooLate, Unavailable
 from chatops.kernel.labels import REQUEST, REQUESTER, TEAM
 from chatops.kernel.masking import mask
 from chatops.kernel.plan import ObjectRef, Plan, Step, Write
-from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Database, Tx
+from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.kernel.variables import variables
 from chatops.requests import effects, objects
 from chatops.requests.effects import ComesLate, Object, Scene, StepFailed
@@ -40,7 +40,6 @@ class Steps:
     database: Database
     register: Register
     planner: Planner
-    clusters: Clusters
     configuration: Configuration
     clock: Clock
 
@@ -120,7 +119,7 @@ class Steps:
         requester = await self.planner.requester(request)
         late = place.back is None and not place.wrote and self.clock.now() - place.began > START_WITHIN
         scene = Scene(
-            writer=self._writer(request), clock=self.clock, evaluate=self.planner.evaluate,
+            writer=await self.planner.writer(request), clock=self.clock, evaluate=self.planner.evaluate,
             variables=await self._variables(request, place), deadline=place.began + step.timeout,
             request=request.name, late=late, answered=self._answered(request, place),
         )  # fmt: skip
@@ -380,12 +379,6 @@ class Steps:
         said = f"{count} step{'s' if count > 1 else ''} done"
         extra = {**current.extra, OUTPUTS: outputs}
         self.register.move(tx, current, Event.BECAME_HEALTHY, outcome=said, extra=extra, data={"outputs": outputs})
-
-    def _writer(self, request: Request) -> ClusterWriter:
-        environment = self.configuration.platform.environments.get(request.environment)
-        if environment is None:
-            raise Refused(f"The environment {request.environment} is no longer in the configuration.")
-        return self.clusters.writer(environment)
 
 
 def plan_of(request: Request) -> Plan:

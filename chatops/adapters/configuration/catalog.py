@@ -58,9 +58,7 @@ def channels(fields: Fields, default: Channels | None = None) -> Channels:
 
 def environment(name: str, fields: Fields) -> Environment:
     """One environment."""
-    fields.only(
-        "tier", "namespace", "cluster", "promote_from", "rollback", "max_replicas", "channels", later=("impersonate",)
-    )
+    fields.only("tier", "namespace", "cluster", "promote_from", "rollback", "max_replicas", "channels", "impersonate")
     rollback = fields.choice("rollback", ("automatic", "manual"))
     return Environment(
         name=name,
@@ -73,6 +71,7 @@ def environment(name: str, fields: Fields) -> Environment:
         rollback=rollback,  # type: ignore[arg-type]  # choice() gives one of the words or ""
         max_replicas=fields.number("max_replicas", 100, least=1, most=100_000),
         channels=channels(fields),
+        impersonate=fields.flag("impersonate", False),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from chatops.adapters.kubernetes.impersonation import in_words
 from chatops.kernel.errors import ClusterError, Conflict, Forbidden, Invalid, NotFound, PlatformError, Unavailable
+from chatops.kernel.people import Identity
 
 # An API message may quote a whole object; a card has no room for it.
 LONGEST_MESSAGE = 400
@@ -13,8 +15,10 @@ LONGEST_MESSAGE = 400
 _WRONG_TYPE = "failed to create typed patch object"
 
 
-def as_error(cluster: str, status: int, body: bytes, reason: str = "", retry_after: str = "") -> PlatformError:
-    """The error for an HTTP answer that is not 2xx.
+def as_error(
+    cluster: str, status: int, body: bytes, reason: str = "", retry_after: str = "", acting: Identity | None = None
+) -> PlatformError:
+    """The error for an HTTP answer that is not 2xx, to a call for ``acting`` (None: our own).
 
     ``body`` is a ``metav1.Status`` or, from a proxy in between, anything. Rules:
     https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
@@ -22,6 +26,8 @@ def as_error(cluster: str, status: int, body: bytes, reason: str = "", retry_aft
     said = status_of(body)
     words = _short(str(said.get("message") or reason or f"HTTP {status}"))
     causes = causes_of(said)
+    if status == 403 and acting is not None and (refusal := in_words(acting, words, status, causes)) is not None:
+        return refusal
     if status in (401, 403):
         who = "does not accept our credentials" if status == 401 else "forbids this"
         hint = "Ask the platform team to renew them." if status == 401 else "Ask the platform team for the permission."

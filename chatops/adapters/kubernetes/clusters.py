@@ -17,6 +17,7 @@ from chatops.adapters.kubernetes.handle import Reader, Writer
 from chatops.adapters.kubernetes.paths import Paths
 from chatops.kernel.catalog import Environment
 from chatops.kernel.errors import Unavailable
+from chatops.kernel.people import Identity
 
 
 class KubernetesClusters:
@@ -53,6 +54,10 @@ class KubernetesClusters:
     def writer(self, environment: Environment) -> Writer:
         """Reads and writes the environment's cluster."""
         return Writer(*self._of(environment))
+
+    def acting_for(self, identity: Identity) -> ActingFor:
+        """The same clusters, asked as this identity where the environment says so."""
+        return ActingFor(self, identity)
 
     async def close(self) -> None:
         """Ends every connection."""
@@ -115,6 +120,28 @@ class KubernetesClusters:
             raise config.ConfigException("the kubeconfig file does not exist")
         else:
             config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
+
+
+class ActingFor:
+    """Implements ``kernel.ports.Clusters`` for one identity, over the connections of ``clusters``."""
+
+    def __init__(self, clusters: KubernetesClusters, identity: Identity) -> None:
+        self._clusters = clusters
+        self._identity = identity
+
+    def reader(self, environment: Environment) -> Reader:
+        """Reads the environment's cluster as the identity."""
+        found = self._clusters.reader(environment)
+        return found.acting_for(self._identity) if environment.impersonate else found
+
+    def writer(self, environment: Environment) -> Writer:
+        """Reads and writes the environment's cluster as the identity."""
+        found = self._clusters.writer(environment)
+        return found.acting_for(self._identity) if environment.impersonate else found
+
+    def acting_for(self, identity: Identity) -> ActingFor:
+        """The same clusters, asked as another identity."""
+        return ActingFor(self._clusters, identity)
 
 
 def _existing(files: str) -> str:

@@ -8,6 +8,7 @@ Not tried again: time-outs, because somebody has been waiting long enough alread
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import logging
 import random
@@ -19,9 +20,12 @@ from typing import Any
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
+from multidict import CIMultiDict
 
 from chatops.adapters.kubernetes.answers import as_error
+from chatops.adapters.kubernetes.impersonation import headers as headers_for
 from chatops.kernel.errors import PlatformError, Unavailable
+from chatops.kernel.people import Identity
 
 log = logging.getLogger("chatops.kubernetes")
 
@@ -46,8 +50,38 @@ class Patience:
     at_once: int = 16
 
 
+class Credentials:
+    """The client that all calls to a cluster share; made when first needed, renewed when a token has expired."""
+
+    def __init__(self, connect: Callable[[], Awaitable[ApiClient]]) -> None:
+        self._connect = connect
+        self._client: ApiClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def client(self) -> ApiClient:
+        """The client; raises ``Unavailable`` when there is no way to make one."""
+        async with self._connecting:
+            if self._client is None:
+                self._client = await self._connect()
+            return self._client
+
+    async def renew(self) -> None:
+        """Reads the credentials again; the pool stays, for other calls are on it."""
+        fresh = await self._connect()
+        async with self._connecting:
+            if self._client is not None:
+                self._client.configuration.api_key = fresh.configuration.api_key
+        await fresh.close()  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        """Ends the pool."""
+        if self._client is not None:
+            await self._client.close()  # type: ignore[no-untyped-call]
+            self._client = None
+
+
 class Connection:
-    """Speaks to one cluster; ``connect`` makes the client when first needed and again when its credentials expired."""
+    """Speaks to one cluster, as ourselves or, by ``acting_for``, as somebody else over the same pool."""
 
     def __init__(
         self,
@@ -62,12 +96,17 @@ class Connection:
         self.name = name
         self.patience = patience
         self.sleep = sleep
-        self._connect = connect
+        self._credentials = Credentials(connect)
+        self._acting: Identity | None = None
         self._on_call = on_call or (lambda verb, thing: None)
         self._on_answer = on_answer or (lambda verb, result, seconds: None)
-        self._client: ApiClient | None = None
-        self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(patience.at_once)
+
+    def acting_for(self, identity: Identity) -> Connection:
+        """The same connection, its calls made as this identity."""
+        view = copy.copy(self)
+        view._acting = identity
+        return view
 
     async def json(
         self, verb: str, thing: str, method: str, path: str, query: Query = (), body: Any = None, content: str = JSON,
@@ -118,9 +157,7 @@ class Connection:
 
     async def close(self) -> None:
         """Ends the pool."""
-        if self._client is not None:
-            await self._client.close()  # type: ignore[no-untyped-call]
-            self._client = None
+        await self._credentials.close()
 
     async def _call(
         self, verb: str, thing: str, method: str, path: str, query: Query, body: Any, content: str, accept: str = ACCEPT
@@ -144,7 +181,7 @@ class Connection:
                 if answer.status == 401 and not renewed:
                     # Tokens of cloud clusters live for minutes; a new one is asked for before we give up.
                     renewed = True
-                    await self._renew()
+                    await self._credentials.renew()
                     continue
                 if last or answer.status not in AGAIN or not isinstance(problem, Unavailable):
                     raise problem
@@ -180,32 +217,22 @@ class Connection:
         self, method: str, path: str, query: Query, body: Any, content: str, limits: aiohttp.ClientTimeout,
         accept: str = ACCEPT,
     ) -> aiohttp.ClientResponse:  # fmt: skip
-        client = await self._ready()
+        impersonated = headers_for(self._acting, self.name) if self._acting is not None else []
+        client = await self._credentials.client()
         headers = {"Accept": accept, "Content-Type": content}
         _, url, headers, body, _ = await client.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
-        answer = await client.call_api(method, url, headers, body, _request_timeout=limits)
+        sent = CIMultiDict(headers)
+        for name, value in impersonated:  # a header of its own for each group: Kubernetes splits none at commas
+            sent.add(name, value)
+        answer = await client.call_api(method, url, sent, body, _request_timeout=limits)
         response: aiohttp.ClientResponse = answer.response
         return response
 
-    async def _ready(self) -> ApiClient:
-        async with self._connecting:
-            if self._client is None:
-                self._client = await self._connect()
-            return self._client
-
-    async def _renew(self) -> None:
-        """Reads the credentials again; the pool stays, for other calls are on it."""
-        fresh = await self._connect()
-        async with self._connecting:
-            if self._client is not None:
-                self._client.configuration.api_key = fresh.configuration.api_key
-        await fresh.close()  # type: ignore[no-untyped-call]
-
     def _error(self, answer: aiohttp.ClientResponse, body: bytes) -> PlatformError:
         after = answer.headers.get("Retry-After", "")
-        return as_error(self.name, answer.status, body, answer.reason or "", after)
+        return as_error(self.name, answer.status, body, answer.reason or "", after, self._acting)
 
     def _silent(self, error: Exception) -> Unavailable:
         if isinstance(error, aiohttp.ClientSSLError):

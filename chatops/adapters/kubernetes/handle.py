@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -17,6 +17,7 @@ from chatops.adapters.kubernetes.connection import Connection, Query
 from chatops.adapters.kubernetes.paths import Paths
 from chatops.kernel.diff import CHANGE_CAUSE, holds, same_template, template_of
 from chatops.kernel.errors import ClusterError, Conflict, NotFound, Unavailable
+from chatops.kernel.people import Identity
 from chatops.kernel.plan import ObjectRef, Write
 
 PAGE = 500
@@ -30,7 +31,11 @@ class Reader:
 
     def __init__(self, connection: Connection, paths: Paths) -> None:
         self._connection = connection
-        self._paths = paths
+        self._paths = paths  # asks what kinds there are as ourselves: every account may, and the answer is everybody's
+
+    def acting_for(self, identity: Identity) -> Self:
+        """The same cluster, asked as this identity."""
+        return type(self)(self._connection.acting_for(identity), self._paths)
 
     async def get(self, ref: ObjectRef) -> dict[str, Any] | None:
         """The live object, or None."""
