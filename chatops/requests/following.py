@@ -74,5 +74,7 @@ async def follow(
                 continue
             await latest.wait(min(PACE, max(0.05, deadline - clock.now())))
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        while not watching.done():  # a client may take a cancellation for its own time-out, and go on
+            watching.cancel()
+            await asyncio.wait({watching}, timeout=PACE)
+        await asyncio.gather(watching, return_exceptions=True)  # its error, if any, was raised above

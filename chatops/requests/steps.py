@@ -108,7 +108,7 @@ class Steps:
             await self._apply(request, scene, place, step, team)
         elif step.kind == "wait":
             _, outputs = await effects.wait(scene, step, step.refs[0])
-            await self.database.write(self._done, request, place, step, _harmless(step, outputs))
+            await self.database.write(self._done, request, place, step, _harmless(outputs))
         elif step.kind == "job":
             await self._job(request, scene, place, step, team)
         else:
@@ -186,7 +186,7 @@ class Steps:
             place = after
         if step.outputs:
             _, outputs = await effects.wait(scene, step, step.writes[0].ref)
-            await self.database.write(self._done, request, place, step, _harmless(step, outputs))
+            await self.database.write(self._done, request, place, step, _harmless(outputs))
 
     async def _put(
         self, request: Request, scene: Scene, place: Place, step: Step, write: Write, team: str
@@ -252,7 +252,7 @@ class Steps:
         outputs: dict[str, Any] = {}
         if step.outputs:
             _, outputs = await effects.wait(scene, step.model_copy(update={"until": ""}), write.ref)
-        await self.database.write(self._done, request, place, step, _harmless(step, outputs), log)
+        await self.database.write(self._done, request, place, step, _harmless(outputs), log)
 
     async def _remove(self, request: Request, scene: Scene, place: Place, step: Step) -> None:
         for number in range(place.wrote, len(step.refs)):
@@ -388,14 +388,11 @@ def plan_of(request: Request) -> Plan:
     return request.plan
 
 
-def _harmless(step: Step, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+def _harmless(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
     """The outputs, refusing what looks like a secret: it would end up in the database and on the card."""
     for name, value in outputs.items():
         if mask(f"{value}")[1]:
-            said = (
-                f"steps.{step.name}.outputs.{name} looks like a secret, and secrets don't pass through the assistant."
-            )
-            raise StepFailed(said)
+            raise StepFailed(f"Its output {name} looks like a secret, and secrets don't pass through the assistant.")
     return outputs
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from chatops.adapters.kubernetes import Patience
 from chatops.kernel.action import Action
+from chatops.kernel.plan import ObjectRef
 from tests.support.house import REQUESTS, House, acme_house
 from tests.support.steps import apply, config_map, job, known, remove, run, stepping, wait
 
@@ -27,9 +29,12 @@ async def put(house: House, name: str, **data: str) -> None:
     await house.cluster_call("PATCH", path, {"data": data}, "application/merge-patch+json")
 
 
+QUICK = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)  # nothing here asserts how long it took
+
+
 def with_steps(monkeypatch: pytest.MonkeyPatch, action: Action) -> Any:
     known(monkeypatch, action)
-    return acme_house()
+    return acme_house(patience=QUICK)
 
 
 async def test_steps_are_taken_one_after_the_other_and_their_outputs_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,3 +255,107 @@ async def test_a_request_that_comes_second_waits_for_its_turn(monkeypatch: pytes
         await house.dana.sees(REQUESTS, "WAIT OR REPLACE?", "R-1001")
         await put(house, "shelf", state="up")
         await card.becomes("SUCCEEDED")
+
+
+async def test_a_step_whose_need_is_not_there_yet_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        fault = house.cluster.fault(
+            404, verb="patch", resource="configmaps", name="box", dry_run=False, times=2, message="no such namespace"
+        )
+        await house.dana.types(LINE)
+        await house.dana.sees(REQUESTS, "SUCCEEDED", within=10)
+        assert fault.hits == 2
+
+
+async def test_what_the_cluster_refuses_is_not_tried_again_and_nothing_was_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    action = stepping(apply(SHELF, undo=(remove(SHELF.ref),)), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        fault = house.cluster.fault(
+            403, verb="patch", resource="configmaps", dry_run=False, times=None, message="not you"
+        )
+        await house.dana.types(LINE)
+        await house.dana.sees(REQUESTS, "FAILED", "not you", "Nothing was changed", within=10)
+        assert fault.hits == 1
+
+
+async def test_a_first_step_that_comes_long_after_its_approval_asks_the_requester(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    action = stepping(apply(SHELF), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        house.cluster.fault("drop", verb="patch", resource="configmaps", dry_run=False, times=None)
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "does not answer", within=10)
+        house.clock.advance(31 * 60)
+        await card.becomes("NOT STARTED", within=10)
+        house.cluster.faults.clear()
+        assert await get(house, "shelf") is None
+        await card.click("Start")
+        await card.becomes("SUCCEEDED", within=10)
+
+
+async def test_a_later_step_that_comes_too_late_is_undone_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF, undo=(remove(SHELF.ref),)), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        house.cluster.fault("drop", verb="patch", resource="configmaps", name="box", dry_run=False, times=None)
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "does not answer", within=10)
+        house.clock.advance(31 * 60)
+        await card.becomes("UNDONE", "Step 2 of 2", "too late", within=10)
+        assert await get(house, "shelf") is None
+        assert await get(house, "box") is None
+
+
+async def test_a_write_whose_answer_was_lost_is_not_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = stepping(apply(SHELF), apply(BOX))
+    async with with_steps(monkeypatch, action) as house:
+        house.cluster.fault("drop-after", verb="patch", resource="configmaps", name="shelf", dry_run=False, times=2)
+        await house.dana.types(LINE)
+        await house.dana.sees(REQUESTS, "SUCCEEDED", within=10)
+        shelf = await get(house, "shelf")
+        [row] = await house.rows("SELECT uid FROM objects WHERE name = 'shelf'")
+        assert shelf is not None
+        assert shelf["metadata"]["uid"] == row["uid"]
+
+
+async def test_what_a_secret_holds_is_not_told_by_a_wait_that_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = ObjectRef(api_version="v1", kind="Secret", namespace="shop-staging", name="key")
+    action = stepping(apply(SHELF), wait(ref, "object.data.word", timeout=0.3))
+    async with with_steps(monkeypatch, action) as house:
+        body = {"metadata": {"name": "key"}, "stringData": {"word": "sesame"}}
+        await house.cluster_call("POST", "/api/v1/namespaces/shop-staging/secrets", body)
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "FAILED", "The last value was '[masked]'", within=10)
+        await house.quiet()
+        assert "c2VzYW1l" not in card.text
+        assert await house.rows("SELECT 1 FROM requests WHERE body LIKE '%c2VzYW1l%'") == []
+
+
+async def test_a_step_that_would_give_a_secret_to_later_ones_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = wait(SHELF.ref, "has(object.data.colour)", name="up", outputs={"colour": "object.data.colour"})
+    async with with_steps(monkeypatch, stepping(apply(SHELF), taken)) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 2")
+        token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0"
+        await put(house, "shelf", colour=token)
+        await card.becomes("FAILED", "Its output colour looks like a secret", within=10)
+        assert await house.rows("SELECT 1 FROM requests WHERE body LIKE :it", it=f"%{token}%") == []
+
+
+async def test_an_object_that_another_request_made_lives_as_long_as_the_later_one_wants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    longer = stepping(apply(config_map("shelf", size="20")), name="shelf.widen", expires=60 * 86400.0)
+    known(monkeypatch, longer)
+    action = stepping(apply(SHELF), expires=30 * 86400.0)
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        await house.dana.sees(REQUESTS, "SUCCEEDED", within=10)
+        await house.dana.types("/platform shelf.widen checkout staging because we need room")
+        await house.dana.sees(REQUESTS, "R-1002", "SUCCEEDED", within=10)
+        [row] = await house.rows("SELECT request_id, expires_at FROM objects")
+        assert row["request_id"] == 1001
+        assert row["expires_at"] > house.clock.now() + 59 * 86400
