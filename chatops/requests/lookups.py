@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatops.kernel.action import Context
-from chatops.kernel.cel import CelError, EvaluateAll
+from chatops.kernel.catalog import Platform
+from chatops.kernel.cel import CelError, EvaluateAll, catalog_variables
+from chatops.kernel.cel.syntax import Call, CelSyntaxError, Name, Select, parse
 from chatops.kernel.declaration import OptionsFrom
 from chatops.kernel.errors import ClusterError, PlatformError, Unavailable
 
@@ -15,6 +17,7 @@ LONGEST_LABEL, LONGEST_VALUE = 75, 150  # characters: https://docs.slack.dev/ref
 MOST_OBJECTS = 1000
 KEPT = 30.0  # seconds that a cluster's answer serves who goes on typing
 _MOST_KEPT = 200
+_PART = 25  # rows of the catalog in one question
 
 Options = Mapping[str, str]  # what people choose → what the request keeps
 
@@ -42,6 +45,57 @@ def _line(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+
+
+class Catalog:
+    """What expressions see of the catalog: the lists they speak of, no more, for there may be 5,000 services."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._whole = catalog_variables(platform)
+        self._bare = [
+            {name: value for name, value in service.items() if name != "labels"} for service in self._whole["services"]
+        ]
+
+    def variables(self, expression: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The variables, and with them ``catalog`` where an expression speaks of it."""
+        if "catalog" not in expression:
+            return variables
+        return {
+            **variables,
+            "catalog": {name: self._list(name, expression) for name in self._whole if name in expression},
+        }
+
+    def pairs(self, expression: str, variables: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+        """What has to be evaluated for one expression; the lists that it gives, one after the other, are its own.
+
+        The library's ``map`` and ``filter`` take time with the square of a list's length, so that a chain of them over
+        one of the catalog's lists is asked of a part of it at a time.
+        """
+        whole = self.variables(expression, variables)
+        name = _filtered(expression)
+        rows = whole["catalog"].get(name, []) if name else []
+        if len(rows) <= _PART:
+            return [(expression, whole)]
+        parts = [rows[at : at + _PART] for at in range(0, len(rows), _PART)]
+        return [(expression, {**variables, "catalog": {name: part}}) for part in parts]
+
+    def _list(self, name: str, expression: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._whole[name]
+        return self._bare if name == "services" and "labels" not in expression else found
+
+
+def _filtered(expression: str) -> str:
+    """The catalog's list that an expression is a chain of ``filter`` and ``map`` over, or ``""``."""
+    try:
+        node = parse(expression)
+    except CelSyntaxError:
+        return ""
+    while isinstance(node, Call) and node.target is not None and node.name in ("filter", "map"):
+        if any("catalog" in expression[arg.at : arg.end] for arg in node.args):
+            return ""
+        node = node.target
+    whole = isinstance(node, Select) and isinstance(node.of, Name) and node.of.name == "catalog"
+    return node.name if isinstance(node, Select) and whole else ""
 
 
 @dataclass(slots=True)

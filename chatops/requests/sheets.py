@@ -17,14 +17,15 @@ from pydantic import BaseModel
 
 from approvals import policy
 from chatops.kernel.action import Action, Asked, Input, inputs_of
-from chatops.kernel.cel import CelError, catalog_variables, spoken_of
+from chatops.kernel.catalog import Platform
+from chatops.kernel.cel import CelError, spoken_of
 from chatops.kernel.cel.syntax import CelSyntaxError
 from chatops.kernel.declaration import Rule
 from chatops.kernel.errors import ClusterError, InputError, Unavailable
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Directory
 from chatops.kernel.several import NONE
-from chatops.requests.lookups import Objects, Options, options_of, why_silent
+from chatops.requests.lookups import Catalog, Objects, Options, options_of, why_silent
 from chatops.requests.parse import InputErrors, parse, valid_values
 from chatops.requests.planning import Planner
 from chatops.requests.typed import as_text, choices, settled
@@ -81,6 +82,7 @@ class Sheets:
     planner: Planner
     directory: Directory
     _objects: Objects | None = None
+    _seen: tuple[Platform, Catalog] | None = None
 
     async def look(self, action: Action, values: Values, person: Person, *, cluster: bool) -> Sheet:
         """The sheet for these values, as typed; ``cluster``: also ask the cluster for options. Raises nothing."""
@@ -108,7 +110,7 @@ class Sheets:
         whole = _with(given, sheet)
         errors += [error for one in fields.values() if (error := _needed(one, whole, sheet))]
         platform = self.planner.configuration.platform
-        whole, wrong = await settled(action, whole, person, self.planner.clock.now(), self.directory if deep else None)
+        whole, wrong = await settled(action, whole, person, self.planner.clock.now(), self.directory, deep=deep)
         errors += wrong
         errors += [error for one in fields.values() if (error := _unoffered(one, whole, sheet))]
         try:
@@ -132,12 +134,15 @@ class Sheets:
         sheet = blank(action)
         for _ in range(len(shows) + len(presets) + 1):
             variables = self._variables(action, _with(values, sheet), person)
-            given = await self.planner.evaluate([(expression, variables) for _, expression in (*shows, *presets)])
+            whole = [self._catalog().variables(expression, variables) for _, expression in presets]
+            pairs: list[tuple[str, Mapping[str, Any]]] = [(expression, variables) for _, expression in shows]
+            pairs += [(expression, seen) for (_, expression), seen in zip(presets, whole, strict=True)]
+            given = await self.planner.evaluate(pairs)
             hidden, unsure, defaults = set(), {}, {}
             for (one, expression), value in zip(shows, given, strict=False):
                 if value is not True:
                     hidden.add(one.name)
-                if isinstance(value, CelError) and not _lacks(expression, variables):
+                if isinstance(value, CelError) and not _lacks(expression, variables, "catalog"):
                     unsure[one.name] = value.message
             for (one, _), value in zip(presets, given[len(shows) :], strict=True):
                 if values.get(one.name) in (None, "") and (text := as_text(one, value)):
@@ -161,23 +166,24 @@ class Sheets:
             if name in names and name not in given:
                 del known[variable]
         known["inputs"] = action.variables(given) if action.variables is not None else given
-        if any("catalog" in text for one in inputs_of(action.inputs) for text in _expressions(one.asked)):
-            known["catalog"] = catalog_variables(platform)
         return known
+
+    def _catalog(self) -> Catalog:
+        platform = self.planner.configuration.platform
+        if self._seen is None or self._seen[0] is not platform:
+            self._seen = (platform, Catalog(platform))
+        return self._seen[1]
 
     async def _options(
         self, action: Action, one: Input, variables: Mapping[str, Any], person: Person, cluster: bool
     ) -> Options | str | None:
         """The options, or why there are none; None while what they depend on is not known."""
         asked = one.asked.options_from
-        if asked is None or _lacks(asked.cel, variables, but="object"):
+        if asked is None or _lacks(asked.cel, variables, "object", "catalog"):
             return None
         if not asked.kind:
-            (given,) = await self.planner.evaluate([(asked.cel, variables)])
-            try:
-                return why_silent(given) if isinstance(given, CelError) else options_of(given)
-            except ValueError as wrong:
-                return why_silent(CelError(str(wrong)))
+            given = await self.planner.evaluate(self._catalog().pairs(asked.cel, variables))
+            return _offered(given)
         environment = str(variables.get("env", {}).get("name", ""))
         if not environment:
             return None
@@ -265,11 +271,21 @@ def _spoken(expression: str) -> list[tuple[str, str]]:
         return []
 
 
-def _lacks(expression: str, variables: Mapping[str, Any], but: str = "") -> bool:
+def _offered(given: Sequence[Any]) -> Options | str:
+    """The options in the answers to one expression, or why there are none."""
+    if errors := [one for one in given if isinstance(one, CelError)]:
+        return why_silent(errors[0])
+    try:
+        return options_of(given[0] if len(given) == 1 else [row for part in given for row in part])
+    except (TypeError, ValueError) as wrong:
+        return why_silent(CelError(str(wrong)))
+
+
+def _lacks(expression: str, variables: Mapping[str, Any], *but: str) -> bool:
     """Whether an expression speaks of what is not known yet."""
     inputs = variables.get("inputs", {})
     return any(
         variable not in variables or (variable == "inputs" and bool(name) and name not in inputs)
         for variable, name in _spoken(expression)
-        if variable != but
+        if variable not in but
     )

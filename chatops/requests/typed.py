@@ -68,10 +68,10 @@ def moment(text: str, tz: str, now: float) -> str:
 
 
 async def settled(
-    action: Action, values: Mapping[str, Any], person: Person, now: float, directory: Directory | None
+    action: Action, values: Mapping[str, Any], person: Person, now: float, directory: Directory, *, deep: bool
 ) -> tuple[dict[str, Any], list[InputError]]:
-    """The values with times in UTC and, given a directory, people by the e-mail that clusters and the configuration know
-    them by (their Slack id where there is none); and who could not be found."""
+    """The values with times in UTC, and people by the e-mail that clusters and the configuration know them by (their
+    Slack id where there is none); and who could not be found. Not ``deep``: Slack is not asked who somebody is."""
     found, errors = dict(values), []
     for one in inputs_of(action.inputs):
         value = found.get(one.name)
@@ -79,26 +79,26 @@ async def settled(
             found[one.name] = moment(value, person.tz, now)
         if one.kind is InputKind.PERSON and isinstance(value, str) and value:
             try:
-                found[one.name] = await _member(one, value.strip(), directory)
+                found[one.name] = await _member(one, value.strip(), directory, deep=deep)
             except InputError as wrong:
                 errors.append(wrong)
     return found, errors
 
 
-async def _member(one: Input, named: str, directory: Directory | None) -> str:
+async def _member(one: Input, named: str, directory: Directory, *, deep: bool) -> str:
     if named.startswith("@"):
         hint = "Take the name from the list that Slack shows after @, or write an e-mail address."
         raise InputError(f"I don't know who {named[:60]} is.", field=one.name, hint=hint)
-    if directory is None:
-        return named
     if "@" in named:
-        people = await directory.members(f"user:{named}")
-        if not people:
+        people = await directory.members(f"user:{named}") if deep else ()
+        if deep and not people:
             raise InputError(f"I found no full member of the home workspace with {named[:60]}.", field=one.name)
-        return people[0].email or people[0].id
+        return people[0].email or people[0].id if people else named
     if not re.fullmatch(r"[UW][A-Z0-9]{2,20}", named):
         return named  # the model says what it must be
-    person = await directory.person(named)
+    person = await directory.person(named) if deep else directory.known(named)
+    if person is None:
+        return named
     if person.standing is Standing.UNKNOWN:
         said = f"I could not find out who {named} is just now."
         raise InputError(said, field=one.name, hint="Try again in a minute.")

@@ -115,6 +115,10 @@ class SlackDirectory:
             return None
         return self._person(account)
 
+    def id_known(self, email: str) -> str:
+        """The Slack id behind an e-mail, from the cache alone; empty when nobody has asked for it lately."""
+        return self._emails.get(email.casefold(), ("", 0.0))[0]
+
     async def person(self, user_id: str, team_id: str = "") -> Person:
         """The person, asked for when need be; UNKNOWN after two seconds without an answer."""
         await self._know_home()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chatops.kernel.action import Action
+from chatops.kernel.action import Action, InputKind, inputs_of
 from chatops.kernel.ports import Configuration
 from chatops.requests.sheets import Sheet, is_dynamic
 from chatops.slack import forms
@@ -50,5 +50,11 @@ class Showing:
 
     def view(self, action: Action, values: Values, origin: Origin, where: Where, shown: Shown) -> dict[str, Any]:
         """The form, or its step, filled in as far as the values go."""
+        emails = {
+            one.name: str(values.get(one.name) or one.default or "")
+            for one in inputs_of(action.inputs)
+            if one.kind is InputKind.PERSON
+        }
+        ids = {name: found for name, email in emails.items() if (found := self.directory.id_known(email))}
         offered = self.road.offered(self.directory.known(where.user, where.team))
-        return forms.form(action, self.configuration.platform, offered, values, origin, shown)
+        return forms.form(action, self.configuration.platform, offered, {**values, **ids}, origin, shown)

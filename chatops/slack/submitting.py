@@ -29,8 +29,8 @@ from chatops.slack.payloads import Where
 from chatops.slack.ports import Road
 from chatops.slack.showing import Showing
 
-# Seconds for what is asked for, and for the rules, of the three that Slack waits for the acknowledgement
-_SHEET, _RULES = 0.8, 1.4
+ENOUGH = 2.3  # seconds for what is asked for and for the rules, of the three that Slack waits for the acknowledgement
+_SHEET = 1.3  # of them, for what is asked for
 OLDER = "This form is from an older version of me."
 GONE = "What you filled in on the other steps is not here any more: a form is kept for a day."
 LATE = "Whether this may be asked for could not be checked in time, so nothing was asked for."
@@ -80,6 +80,7 @@ class Submitting:
 
     async def submitted(self, view: Mapping[str, Any], where: Where) -> Json:
         """A form or a step of it was sent; one request however often the last step is."""
+        until = asyncio.get_running_loop().time() + ENOUGH
         try:
             form = await self._read(view, where)
         except InputError as late:
@@ -91,7 +92,7 @@ class Submitting:
         if not form.last:
             wrong = self._wrong_here(form)
             return await self._complained(form, wrong) if wrong else await self._go(form, form.origin.step + 1)
-        if wrong := await self._wrong(form):
+        if wrong := await self._wrong(form, until):
             return await self._complained(form, wrong)
         known = self.directory.known(where.user, where.team)
         try:
@@ -194,13 +195,13 @@ class Submitting:
             return [error for error in errors.inputs(wrong) if error.field in asked]
         return []
 
-    async def _wrong(self, form: _Form) -> list[InputError]:
+    async def _wrong(self, form: _Form, until: float) -> list[InputError]:
         """Everything that is wrong with the whole form, rules too."""
         try:
             if not is_dynamic(form.action) and not form.action.rules:
                 self.road.parse(form.action.name, form.asked)
                 return []
-            async with asyncio.timeout(_RULES):
+            async with asyncio.timeout_at(until):
                 person = await self.directory.person(form.where.user, form.where.team)
                 await self.road.check(form.action.name, form.asked, person=person)
         except InputError as wrong:

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from chatops.adapters.cel import CelEvaluator
 from chatops.kernel.action import Action, Asked, ChangeInputs, EnvironmentName, InputKind, ServiceName
+from chatops.kernel.catalog import Service
 from chatops.kernel.cel import CelError
 from chatops.kernel.declaration import Declaration, DeclaredInput, OptionsFrom, Rule
 from chatops.kernel.errors import Unavailable
@@ -21,7 +22,7 @@ from chatops.requests.planning import Planner
 from chatops.requests.sheets import Sheets, depended_on
 from commands.declared import action_of
 from tests.declared.samples import DATABASE, asking
-from tests.slack.desk import Configured
+from tests.slack.desk import Configured, platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,7 +51,7 @@ class People:
         return {one.id: one for one in (DANA, LEE, GUS)}.get(user_id, Person(id=user_id))
 
     def known(self, user_id: str, team_id: str = "") -> Person | None:
-        raise AssertionError("not asked")
+        return None
 
     async def members(self, source: str, team: str = "") -> tuple[Person, ...]:
         return tuple(one for one in (DANA, LEE) if source == f"user:{one.email}")
@@ -231,6 +232,36 @@ async def test_options_may_have_labels_and_wait_for_what_they_depend_on(cel: Cel
     assert "thing" not in (await found.look(named, {}, DANA, cluster=False)).options
     sheet = await found.look(named, {"environment": "staging"}, DANA, cluster=False)
     assert sheet.options["thing"] == {"In staging": "shop-staging"}
+
+
+async def test_five_thousand_services_are_looked_through_in_time(cel: CelEvaluator) -> None:
+    teams = ("shop", "data")
+    many = {
+        f"s{n}": Service(name=f"s{n}", team=teams[n % 2], labels={"tier": "gold" if n % 3 else "tin"})
+        for n in range(5000)
+    }
+    found = sheets(cel.evaluate_all)
+    found.planner.configuration = Configured(platform(services=many))
+    for expression, names in (
+        ('catalog.services.filter(s, s.team == "data").map(s, s.name)', [f"s{n}" for n in range(1, 5000, 2)]),
+        ('catalog.services.filter(s, s.labels.tier == "tin").map(s, s.name)', [f"s{n}" for n in range(0, 5000, 3)]),
+        ('catalog.services.filter(s, s.name == "s4999").map(s, s.team)', ["data"]),
+    ):
+        if "labels" in expression:
+            expression = expression.replace("s.labels.tier", "has(s.labels.tier) && s.labels.tier")
+        sheet = await found.look(looking(expression), {}, DANA, cluster=False)
+        assert list(sheet.options.get("thing", ())) == names, sheet.silent
+
+
+async def test_what_is_no_chain_over_a_list_is_asked_of_the_whole_catalog(cel: CelEvaluator) -> None:
+    found = sheets(cel.evaluate_all)
+    for expression, names in (
+        ('catalog.services.exists(s, s.name == "cart") ? ["yes"] : []', ["yes"]),
+        ("catalog.environments.filter(e, size(catalog.services) == 3).map(e, e.name)", ["staging", "production"]),
+        ("catalog.teams.map(t, t.name)", ["shop"]),
+    ):
+        sheet = await found.look(looking(expression), {}, DANA, cluster=False)
+        assert list(sheet.options["thing"]) == names, expression
 
 
 def config_map(name: str) -> dict[str, Any]:

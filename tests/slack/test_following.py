@@ -249,6 +249,13 @@ async def test_what_is_typed_into_a_field_may_show_another_one(tmp_path: Path) -
 # people --------------------------------------------------------------------------------------------------------------
 
 
+async def test_a_person_named_by_e_mail_on_the_line_stands_in_the_form(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        knows(acme, action_of(asking(DeclaredInput(name="who", type="person"), DeclaredInput(name="why", type="text"))))
+        await acme.dana.types("/platform thing make lee@acme.test")
+        assert (await acme.dana.modal("Make a thing")).values["Who"] == "U0LEE"
+
+
 async def test_a_person_is_mentioned_on_the_line_or_chosen_in_the_form(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
         knows(acme, action_of(asking(DeclaredInput(name="who", type="person"))))
