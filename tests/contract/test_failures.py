@@ -126,3 +126,58 @@ async def test_a_request_larger_than_any_node_is_unschedulable(kube: Kube) -> No
         kube.path("pods"), lambda pods: any(condition(p, "PodScheduled").get("status") == "False" for p in pods), "it"
     )
     assert "Insufficient cpu" in condition(found[0], "PodScheduled")["message"]
+
+
+def said_while_waiting(pods: list[Obj], reason: str) -> str | None:
+    """What the kubelet says about the first container that waits for this reason."""
+    return next((waiting(pod).get("message", "") for pod in pods if waiting(pod).get("reason") == reason), None)
+
+
+# "ConfigMaps": a pod that references one that is not there, and is not optional, does not start.
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ({"configMapKeyRef": {"name": "absent", "key": "colour"}}, 'configmap "absent" not found'),
+        ({"secretKeyRef": {"name": "absent", "key": "token"}}, 'secret "absent" not found'),
+        ({"configMapKeyRef": {"name": "there", "key": "size"}}, "couldn't find key size in ConfigMap"),
+    ],
+)
+async def test_a_container_waits_for_the_settings_it_names(kube: Kube, source: Obj, says: str) -> None:
+    there = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "there"}, "data": {"colour": "red"}}
+    await kube.create("configmaps", there)
+    body = deployment("web", kube.images.first, 1, env=[{"name": "SETTING", "valueFrom": source}])
+    await kube.create("deployments", body)
+    reason = "CreateContainerConfigError"
+    pods = await kube.until(kube.path("pods"), lambda found: said_while_waiting(found, reason) is not None, reason)
+    assert says in str(said_while_waiting(pods, reason))
+    events = await kube.until(
+        kube.path("events"), lambda all_: any(says in e["message"] and e["type"] == "Warning" for e in all_), "it"
+    )
+    assert {e["reason"] for e in events if says in e["message"]} == {"Failed"}
+
+
+async def test_settings_that_appear_let_the_container_start(kube: Kube) -> None:
+    """And what is optional is not waited for."""
+    env = [
+        {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "absent", "key": "a", "optional": True}}},
+        {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "late", "key": "b"}}},
+    ]
+    await kube.create("deployments", deployment("web", kube.images.first, 1, env=env))
+    reason = "CreateContainerConfigError"
+    await kube.until(kube.path("pods"), lambda found: said_while_waiting(found, reason) is not None, reason)
+    late = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}, "data": {"b": "1"}}
+    await kube.create("configmaps", late)
+    await kube.until_one("deployments", "web", rolled_out, "the container after its settings came")
+
+
+async def test_a_volume_of_a_secret_that_is_not_there_is_not_mounted(kube: Kube) -> None:
+    body = deployment("web", kube.images.first, 1, volumeMounts=[{"name": "keys", "mountPath": "/keys"}])
+    body["spec"]["template"]["spec"]["volumes"] = [{"name": "keys", "secret": {"secretName": "absent"}}]
+    await kube.create("deployments", body)
+    events = await kube.until(
+        kube.path("events"), lambda all_: any(e["reason"] == "FailedMount" for e in all_), "FailedMount"
+    )
+    said = next(e for e in events if e["reason"] == "FailedMount")
+    assert said["message"] == 'MountVolume.SetUp failed for volume "keys" : secret "absent" not found'
+    pods = (await kube.get(kube.path("pods")))["items"]
+    assert said_while_waiting(pods, "ContainerCreating") is not None

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -25,6 +26,7 @@ from .kube import (
     Obj,
     condition,
     containers,
+    deployment,
     owners,
     rolled_out,
 )
@@ -197,6 +199,32 @@ async def test_a_stateful_set_comes_up_in_order(kube: Kube) -> None:
     assert done["status"]["currentRevision"] == done["status"]["updateRevision"]
     pods = (await kube.get(kube.path("pods"), labelSelector="app=db"))["items"]
     assert [pod["metadata"]["name"] for pod in pods] == ["db-0", "db-1"]
+
+
+async def test_logs_since_a_time_leave_out_what_is_older(cluster: PracticeCluster, kube: Kube) -> None:
+    pod = (await kube.get(kube.path("pods")))["items"][0]["metadata"]
+    run = cluster.book.current(pod["uid"], "app")
+    assert run is not None
+    run.lines.insert(0, (run.lines[0][0] - timedelta(hours=1), "INFO  an hour ago"))
+    path = kube.path("pods", pod["name"], "log")
+    assert "an hour ago" in (await kube.call("GET", path)).ok()["text"]
+    assert "an hour ago" not in (await kube.call("GET", path, sinceSeconds=600)).ok()["text"]
+    assert (await kube.call("GET", path, sinceSeconds=0)).status in (400, 422)
+
+
+async def test_cordoned_and_full_nodes_are_told_apart(cluster: PracticeCluster, kube: Kube) -> None:
+    await kube.patch("/api/v1/nodes/practice-1", {"spec": {"unschedulable": True}}, MERGE)
+    big = {"requests": {"cpu": "9"}}
+    await kube.create("deployments", deployment("big", BASE, 1, resources=big))
+
+    def stuck(pods: list[Obj]) -> list[Obj]:
+        return [pod for pod in pods if condition(pod, "PodScheduled").get("status") == "False"]
+
+    [pod] = stuck(await kube.until(kube.path("pods"), lambda pods: bool(stuck(pods)), "the pod that no node takes"))
+    assert condition(pod, "PodScheduled")["message"] == (
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: 0/3 nodes are "
+        "available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
+    )
 
 
 async def test_logs_have_stamps_tails_and_can_be_followed(kube: Kube) -> None:

@@ -9,9 +9,11 @@ from .admission import PODS
 from .behaviour import Behaviour, behaviour_of, first_lines, last_lines
 from .logbook import LogBook, Run
 from .machinery import Clockwork
+from .references import missing_setting
 from .values import Obj, dig, now, set_condition, stamp
 
 _BACKOFF = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+_SYNC = 12.0  # seconds until the kubelet looks at a pod again
 
 
 class PodStatus:
@@ -137,6 +139,7 @@ class ContainerLife:
         await self._pull()
         crashes = 0
         while True:
+            await self._configure()
             started = await self._begin()
             if self._behaviour.exit_code is None:
                 await self._become_ready()
@@ -182,6 +185,14 @@ class ContainerLife:
         self._change(state={"waiting": {"reason": "ImagePullBackOff", "message": message}})
         await self._work.pace.sleep(_BACKOFF[min(tries, len(_BACKOFF) - 1)])
         self._say("Normal", "Pulling", f'Pulling image "{image}"')
+
+    async def _configure(self) -> None:
+        """Waits for the ConfigMaps and Secrets of the environment; the kubelet looks again every few seconds."""
+        while why := missing_setting(self._work.store, self._status.pod, self._container):
+            self._say("Warning", "Failed", f"Error: {why}")
+            self._change(state={"waiting": {"reason": "CreateContainerConfigError", "message": why}})
+            await self._work.pace.sleep(_SYNC)
+            self._say("Normal", "Pulled", f'Container image "{self._image}" already present on machine')
 
     async def _begin(self) -> str:
         await self._work.pace.sleep(0.2)

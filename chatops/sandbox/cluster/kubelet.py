@@ -10,6 +10,7 @@ from .admission import PODS
 from .containers import ContainerLife, PodStatus
 from .logbook import LogBook
 from .machinery import Clockwork
+from .references import missing_volume
 from .scheduler import NODES, place
 from .store import Change
 from .values import Obj, controller_of, copy, dig, meta, set_condition
@@ -100,6 +101,7 @@ class Kubelet:
         await self.work.pace.sleep(0.2)
         finishes = (controller_of(pod) or {}).get("kind") == "Job"
         status.begin()
+        await self._mount(status)
         for container in dig(pod, "spec", "initContainers", default=[]):
             life = ContainerLife(self.work, self.book, status, container, finishes=True, init=True, pulled=self.pulled)
             if not await life.run():
@@ -115,6 +117,14 @@ class Kubelet:
             for life in lives:
                 life.leave()
         status.finish(all(ends))
+
+    async def _mount(self, status: PodStatus) -> None:
+        """Waits for the ConfigMaps and Secrets that volumes are made of, looking ever more seldom."""
+        wait = 0.5
+        while why := missing_volume(self.work.store, status.pod):
+            status.event("Warning", "FailedMount", why)
+            await self.work.pace.sleep(wait)
+            wait = min(wait * 2, 122)
 
     async def _schedule(self, pod: Obj) -> Obj:
         resource = self.work.resource(*PODS)

@@ -28,7 +28,7 @@ async def answer_log(api: Api, request: web.Request, namespace: str, name: str) 
     stamps = _true(query, "timestamps")
     text = "".join(_format(line, stamps) for line in shown)
     if limit := int(query.get("limitBytes") or 0):
-        text = text[:limit]
+        text = text.encode()[:limit].decode("utf-8", errors="ignore")
     if not _true(query, "follow"):
         return web.Response(text=text, content_type="text/plain")
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})

@@ -14,31 +14,42 @@ NODES = ("", "nodes")
 
 def place(store: Store, pod: Obj) -> tuple[str, str]:
     """The node's name and "", or "" and why no node fits, in the scheduler's words."""
-    nodes = [node for node in store.objects(NODES) if not dig(node, "spec", "unschedulable", default=False)]
+    nodes = store.objects(NODES)
     selector = dig(pod, "spec", "nodeSelector", default={})
-    fitting = [node for node in nodes if selector.items() <= (meta(node).get("labels") or {}).items()]
-    everyone = len(store.objects(NODES))
     stuck = any(not behaviour_of(c).schedulable for c in dig(pod, "spec", "containers", default=[]))
-    if stuck or not fitting:
-        why = f"{everyone} node(s) didn't match Pod's node affinity/selector"
-        help_ = f"{everyone} Preemption is not helpful for scheduling"
-        return "", f"0/{everyone} nodes are available: {why}. preemption: 0/{everyone} nodes are available: {help_}."
     wanted = _requests(pod)
-    free = {node["metadata"]["name"]: _free(store, node) for node in fitting}
-    lacking: dict[str, int] = {}
     possible: list[tuple[Decimal, str]] = []
-    for name, left in free.items():
+    reasons: dict[str, int] = {}
+    hopeless = 0  # nodes that would not fit if they were empty, either
+    for node in nodes:
+        closed = _closed(node, selector, stuck)
+        left = _free(store, node)
         short = [kind for kind, value in wanted.items() if value > left.get(kind, Decimal(0))]
-        for kind in short:
-            lacking[kind] = lacking.get(kind, 0) + 1
-        if not short:
-            possible.append((-left.get("pods", Decimal(0)), name))
+        for reason in [closed] if closed else [_SHORT.get(kind, f"Insufficient {kind}") for kind in short]:
+            reasons[reason] = reasons.get(reason, 0) + 1
+        hopeless += bool(closed)
+        if not closed and not short:
+            possible.append((-left.get("pods", Decimal(0)), node["metadata"]["name"]))
     if possible:
         return min(possible)[1], ""
-    reasons = ", ".join(f"{count} Insufficient {kind}" if kind != "pods" else f"{count} Too many pods"
-                        for kind, count in sorted(lacking.items()))  # fmt: skip
-    tail = f"preemption: 0/{everyone} nodes are available: {everyone} No preemption victims found for incoming pod."
-    return "", f"0/{everyone} nodes are available: {reasons}. {tail}"
+    head = f"0/{len(nodes)} nodes are available"
+    help_ = [f"{hopeless} Preemption is not helpful for scheduling"] if hopeless else []
+    full = len(nodes) - hopeless
+    help_ += [f"{full} No preemption victims found for incoming pod"] if full else []
+    said = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
+    return "", f"{head}: {said}. preemption: {head}: {', '.join(sorted(help_))}."
+
+
+_SHORT = {"pods": "Too many pods"}
+
+
+def _closed(node: Obj, selector: Obj, stuck: bool) -> str:
+    """Why a node takes no such pod however empty it is, as its scheduler plug-in words it; "" when it does."""
+    if dig(node, "spec", "unschedulable", default=False):
+        return "node(s) were unschedulable"
+    if stuck or not selector.items() <= (meta(node).get("labels") or {}).items():
+        return "node(s) didn't match Pod's node affinity/selector"
+    return ""
 
 
 def _requests(pod: Obj) -> dict[str, Decimal]:

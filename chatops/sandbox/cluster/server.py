@@ -74,8 +74,8 @@ class PracticeCluster:
         self.log = RequestLog()
         self.watches = Watches(self.store)
         work = Clockwork(self.api, self.pace)
-        self._book = LogBook()
-        self._kubelet = Kubelet(work, self._book)
+        self.book = LogBook()
+        self._kubelet = Kubelet(work, self.book)
         kinds: list[type[Controller]] = [
             Definitions,
             Namespaces,
@@ -114,7 +114,7 @@ class PracticeCluster:
 
     async def _listen(self) -> None:
         app = web.Application(client_max_size=8 * 2**20)
-        app[BOOK] = self._book
+        app[BOOK] = self.book
         app.router.add_route("*", "/sandbox/{what}", Control(self).handle)
         front = Front(self.api, self.access, self.faults, self.log, self.watches)
         app.router.add_route("*", "/{path:.*}", front.handle)
@@ -154,7 +154,7 @@ class PracticeCluster:
 
     def _copy_from(self, other: PracticeCluster) -> None:
         self.store.copy_from(other.store)
-        self._book.copy_from(other._book)
+        self.book.copy_from(other.book)
         self._kubelet.copy_from(other._kubelet)
         for key in self.store.kinds():  # as controllers do that were started again: they look at everything
             for obj in self.store.objects(key):
@@ -268,5 +268,7 @@ def _node(number: int) -> Obj:
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux",
                                               "kubernetes.io/arch": "amd64"}},
         "spec": {"podCIDR": f"10.244.{number}.0/24"},
-        "status": {"capacity": room, "allocatable": room, "addresses": [{"type": "Hostname", "address": name}]},
+        "status": {"capacity": room, "allocatable": room, "addresses": [{"type": "Hostname", "address": name}],
+                   "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady",
+                                   "message": "kubelet is posting ready status"}]},
     }  # fmt: skip
