@@ -17,6 +17,14 @@ WAYS = (
     "In a thread, where commands don't work, mention me with the same line; in our direct messages, just type it.",
 )
 
+_SHOWN = 12  # options of an input
+_TYPED = {
+    InputKind.CHOICES: "several with commas between",
+    InputKind.PERSON: "as @name or e-mail",
+    InputKind.DURATION: "like 30m, 4h, 2d",
+    InputKind.DATETIME: 'like 2026-12-24T10:00 or "tomorrow 9:00"',
+}
+
 
 class Help(Inputs):
     """Which action; empty for all."""
@@ -47,9 +55,14 @@ def _one(action: Action) -> Answer:
 
 
 def _about(one: Input) -> str:
-    limits = [f"at least {one.minimum}" if one.minimum is not None else ""]
-    limits += [f"at most {one.maximum}" if one.maximum is not None else "", " or ".join(one.options)]
-    facts = ["needed" if one.required else "may be left out", one.help.rstrip("."), *limits]
+    needed = "needed" if one.required else "may be left out"
+    if one.asked.show_when:
+        needed = f"{'needed' if one.asked.needed else 'asked for'} only when `{one.asked.show_when}`"
+    limits = [f"at least {one.minimum:g}" if one.minimum is not None else ""]
+    limits += [f"at most {one.maximum:g}" if one.maximum is not None else "", " or ".join(one.options[:_SHOWN])]
+    if len(one.options) > _SHOWN:
+        limits[-1] += f" or one of {len(one.options) - _SHOWN} more"
+    facts = [needed, one.help.rstrip("."), *limits, _TYPED.get(one.kind, "")]
     return ", ".join(fact for fact in facts if fact)
 
 

@@ -27,13 +27,15 @@ _HEAVIEST, _LEFT = 240_000, 300  # bytes of blocks, from which on so many charac
 _LOOKED_UP = 20_000  # bytes that options may have which are not known yet
 LOOKING = "…looking"
 PICK = "Choose a service and an environment to see what runs there now and what policy will ask for."
-PICK_ENVIRONMENT = "Choose an environment to see what would be done and what policy will ask for."
+PICK_PLACE = "Choose {} to see what would be done and what policy will ask for."
 SILENT = (
     "What runs there can't be asked just now. You can ask for the change all the same: it is planned when it can be."
 )
 UNASKED = "What there is can't be asked just now: type it."
 SHORTENED = "⚠ All these texts are more than Slack holds in one form: long ones are shortened here. Put them in anew."
 CHANGED = "What is asked for has changed with what you chose. Look at it once more, then send it."
+# Left empty they would be their default again: better that they can't be left empty
+_PRESET = (InputKind.CHOICE, InputKind.BOOLEAN, InputKind.INTEGER, InputKind.NUMBER, InputKind.DURATION)
 _DIFF_SECTIONS = 60  # of a view's 100 blocks; longer diffs go out as a file
 _DIFF_PART = 2900  # characters a section, without its fences
 
@@ -129,7 +131,10 @@ def _shortened(block: Json) -> Json:
 
 
 def _pick(action: Action) -> str:
-    return PICK if any(one.name == "service" for one in inputs_of(action.inputs)) else PICK_ENVIRONMENT
+    if not action.pinned:
+        return PICK
+    both = any(one.name == "service" for one in inputs_of(action.inputs))
+    return PICK_PLACE.format("a service and an environment" if both else "an environment")
 
 
 def _above(action: Action, origin: Origin, shown: Shown, at: int, steps: int) -> list[tuple[str, str]]:
@@ -153,12 +158,17 @@ def steps_of(action: Action) -> list[list[Input]]:
     """The inputs in steps that Slack can hold, in order; what is hidden has its place all the same, so that steps stay
     what they are while people fill them in."""
     inputs = inputs_of(action.inputs)
-    each = -(-len(inputs) // max(1, -(-len(inputs) // MOST_INPUTS)))  # of about the same length
+    steps = _split(inputs, MOST_INPUTS)
+    even = _split(inputs, -(-len(inputs) // len(steps)) or 1)  # of about the same length, where that is no step more
+    return even if len(even) == len(steps) else steps
+
+
+def _split(inputs: Sequence[Input], most: int) -> list[list[Input]]:
     steps: list[list[Input]] = [[]]
     weight = 0
     for one in inputs:
         own = _weight(one)
-        if steps[-1] and (len(steps[-1]) >= each or weight + own > _MOST_BYTES):
+        if steps[-1] and (len(steps[-1]) >= most or weight + own > _MOST_BYTES):
             steps.append([])
             weight = 0
         steps[-1].append(one)
@@ -365,7 +375,7 @@ def _input(one: Input, around: Around, value: str, mark: str) -> Json:
         "block_id": ids.block_of(one.name),
         "label": _plain(one.title, _LABEL),
         "element": elements.element(one, around, value, mark),
-        "optional": not (one.required or one.asked.needed),
+        "optional": not (one.required or one.asked.needed or (one.kind in _PRESET and one.default not in (None, ""))),
     }
     if hint := " ".join(text for text in (one.help, around.sheet.silent.get(one.name, "")) if text):
         block["hint"] = _plain(hint, _HINT)
