@@ -345,11 +345,11 @@ class _Reader:
     def _unknown_word(self, name: str, word: str) -> Misread:
         meant, one = self._meant(name, word), self.fields[name]
         known = list((self._choices(name) or {}).values())
+        word = next((part for part in self._parts(name, word) if not self._fits(name, part)), word)
         said = f"There is no {one.title.casefold()} called {word[:_SHOWN]!r}."
-        if one.kind is InputKind.CHOICE:
+        if one.kind in (InputKind.CHOICE, InputKind.CHOICES):
             said = f"{one.title} can't be {word[:_SHOWN]!r}."
         some = f"There are {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}." if known else ""
-        word = next((part for part in self._parts(name, word) if not self._fits(name, part)), word)
         return Misread(
             said, self.line(), field=name, suggestion=meant, hint=f"Did you mean {meant}?" if meant else some,
             corrected=self._corrected({name: meant}) if meant else "",

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatops.slack.line import Line, Misread, parse, unescape, without_mention, write
+from chatops.kernel.declaration import DeclaredInput, OptionsFrom
+from chatops.slack.line import Line, Misread, parse, people_in, unescape, without_mention, write
 from commands import registry
+from commands.declared import action_of
+from tests.declared.samples import asking
 from tests.slack.desk import ACTIONS, platform
 
 ACME = platform()
@@ -243,3 +246,76 @@ def test_a_written_line_reads_back_as_the_same(action: str, values: dict[str, st
     again = parse(write(record, line), ACTIONS, ACME)
     assert dict(again.values) == dict(line.values)
     assert (again.reason, again.break_glass) == (line.reason, line.break_glass)
+
+
+# the kinds of declared actions ---------------------------------------------------------------------------------------
+
+PARTY = action_of(
+    asking(
+        DeclaredInput(name="service", type="service"),
+        DeclaredInput(
+            name="tags", type="choice", several=True, options={"Red": 1, "a, b": 2, 'c"d': 3}, required=False
+        ),
+        DeclaredInput(name="ratio", type="number", required=False),
+        DeclaredInput(name="lasts", type="duration", required=False),
+        DeclaredInput(name="who", type="person", required=False),
+        DeclaredInput(name="team", type="team", required=False),
+        DeclaredInput(name="at", type="datetime", required=False),
+        DeclaredInput(name="base", type="choice", options_from=OptionsFrom(cel="[]"), required=False),
+        DeclaredInput(name="copies", type="integer", default_from="1"),
+    )
+)
+THINGS = {**ACTIONS, "thing.make": PARTY}
+
+
+def made(text: str, people: dict[str, str] | None = None) -> Line:
+    return parse(text, THINGS, ACME, people)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("tags=red", {"tags": "Red"}),
+        ("tags=red,RED", {"tags": "Red"}),
+        ("tags='\"a, b\",red'", {"tags": '"a, b",Red'}),
+        ("tags=,", {"tags": ","}),
+        ("ratio=0.5 lasts=1h30m team=SHOP", {"ratio": "0.5", "lasts": "1h30m", "team": "shop"}),
+        ('at="tomorrow 9:00"', {"at": "tomorrow 9:00"}),
+        ("who=@lee", {"who": "U0LEE"}),
+        ("who=@Lee", {"who": "U0LEE"}),
+        ("who=@nemo", {"who": "@nemo"}),
+        ("base=whatever", {"base": "whatever"}),
+    ],
+)
+def test_each_kind_of_input_is_said_with_its_key(text: str, values: dict[str, str]) -> None:
+    line = made(f"thing make checkout {text}", {"lee": "U0LEE"})
+    assert line.values == {"service": "checkout", **values}
+    assert made(write(PARTY, line)) == line
+
+
+def test_a_mention_is_the_person_it_stands_for() -> None:
+    typed = "thing make checkout who=<@U0LEE|lee> because <@U0OLU> said so"
+    assert people_in(typed) == {"lee": "U0LEE", "u0olu": "U0OLU"}
+    line = made(unescape(typed), people_in(typed))
+    assert (line.values["who"], line.reason) == ("U0LEE", "@U0OLU said so")
+
+
+def test_of_several_choices_the_wrong_one_is_named() -> None:
+    with pytest.raises(Misread) as caught:
+        made("thing make checkout tags=Red,aa,b")
+    assert caught.value.message == "Tags can't be 'aa'."
+    with pytest.raises(Misread) as caught:
+        made("thing make checkout tags=reed")
+    assert (caught.value.suggestion, caught.value.corrected) == ("Red", "thing.make checkout tags=Red")
+
+
+def test_what_is_worked_out_is_not_missing() -> None:
+    assert made("thing make").missing(PARTY) == ("Service",)
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_typed_after_an_action_is_understood_or_misread(text: str) -> None:
+    try:
+        made(f"thing make {text}")
+    except Misread as wrong:
+        assert wrong.message
