@@ -32,10 +32,11 @@ NO_REPEAT = "it is not known whether this private answer arrived; it is not repe
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now: at ``at``; ``calm`` when new content may make it urgent."""
+    """Not now: at ``at``; ``calm`` when new content may make it urgent, ``posts`` when no other may be posted there."""
 
     at: float
     calm: bool = False
+    posts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +308,7 @@ class Delivery:
     def _held(self, method: str, channel: str) -> Later | None:
         """A Retry-After puts off this job alone: what else is in its queue may use another method."""
         until = self._budgets.held(method, channel)
-        return Later(until) if until > self._clock.now() else None
+        return Later(until, posts=method == "chat.postMessage") if until > self._clock.now() else None
 
     # The table -----------------------------------------------------------------------------------------------------
 

@@ -178,6 +178,8 @@ class Job:
     target: str  # what shares a queue: a channel, or a person
     thread: str  # what is kept in order: a thread's replies; a message that stands already is its own
     order: float
+    new: bool = False  # it is yet to be posted in its channel
+    parent: str = ""  # under which post
     ready_at: float = 0.0
     tries: int = 0
     unsure_at: float = 0.0  # when it last became unknown whether the post arrived
@@ -195,6 +197,7 @@ class Queue:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     failures: int = 0
     pause_until: float = 0.0
+    no_posts_until: float = 0.0  # Slack takes no new ones here before: nobody is looked up only to hear so
     _threads: dict[str, deque[Job]] = field(default_factory=dict)
     _ready: list[tuple[float, str, str]] = field(default_factory=list)
     _later: list[tuple[float, str, str]] = field(default_factory=list)
@@ -219,8 +222,11 @@ class Queue:
         while self._ready:
             _, thread, wanted = heapq.heappop(self._ready)
             job = self._first(thread, wanted)
-            if job is not None and job.ready_at <= now:  # an entry from before it was put off says nothing
+            if job is None or job.ready_at > now:  # an entry from before it was put off says nothing
+                continue
+            if not job.new or now >= self.no_posts_until:
                 return job
+            self.later(job, self.no_posts_until)
         return None
 
     def wait_until(self) -> float | None:

@@ -144,7 +144,7 @@ class Messenger:
             return  # the row is enough: the next start finds it
         job = self._jobs.get(wanted.id)
         if job is None:
-            job = Job(wanted.id, wanted.lane, wanted.target, wanted.thread, wanted.order)
+            job = Job(wanted.id, wanted.lane, wanted.target, wanted.thread, wanted.order, wanted.new, wanted.parent)
             self._jobs[wanted.id] = job
             self._queue(job).add(job)
         elif job.busy:
@@ -186,7 +186,7 @@ class Messenger:
         """Delivers one job and decides what becomes of it."""
         job.busy, job.calm = True, False
         try:
-            verdict = await self._delivery.deliver(job)
+            verdict = self._behind_parent(job) or await self._delivery.deliver(job)
             queue.failures = 0
         except Closing:
             return  # before its call: the row keeps it for the next start
@@ -197,6 +197,8 @@ class Messenger:
         job.busy = False
         if isinstance(verdict, Later):
             job.calm = verdict.calm
+            if verdict.posts:
+                queue.no_posts_until = verdict.at
             newer = self._wanted.pop(job.id, None)
             queue.later(job, verdict.at)
             if newer is not None:
@@ -211,6 +213,11 @@ class Messenger:
                 await self._check_parent(queue, job, parent)
         else:
             self._finish(queue, job)
+
+    def _behind_parent(self, job: Job) -> Behind | None:
+        """Known without a look into the database: in a burst, thousands wait for their cards to be posted."""
+        parent = self._jobs.get(job.parent)
+        return Behind(parent.id) if parent is not None and parent.new else None
 
     def _finish(self, queue: Queue, job: Job) -> None:
         queue.done(job)

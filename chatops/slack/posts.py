@@ -85,16 +85,21 @@ class Wanted:
     target: str  # what shares a queue: the channel; for private answers the person
     thread: str  # what is kept in order: a thread's replies; a message that stands already is its own
     order: float
+    new: bool  # it is yet to be posted in its channel
+    parent: str  # under which post
 
 
 def _wanted(row: Row) -> Wanted:
-    thread = "" if row["ts"] else row["thread_of"] or row["thread_ts"]
+    stands = bool(row["ts"])
+    thread = "" if stands else row["thread_of"] or row["thread_ts"]
     return Wanted(
         id=row["id"],
         lane=Lane(row["lane"]),
         target=f"@{row['person']}" if row["person"] else row["channel_id"] or row["channel"],
         thread=f"in {thread}" if thread else row["id"],
         order=row["created_at"],
+        new=not stands and not row["person"],
+        parent="" if stands else row["thread_of"],
     )
 
 

@@ -41,6 +41,7 @@ class WatchedDatabase:
     def __init__(self, real: SQLite) -> None:
         self.real = real
         self.busy = 0
+        self.reads = 0
         self.on_write: Callable[[str, str], bool] = lambda when, name: False
         self.fail_next = ""
         self.away = 0
@@ -60,6 +61,7 @@ class WatchedDatabase:
 
     async def read(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         self._maybe_away()
+        self.reads += 1
         return await self.counted(self.real.read(fn, *args, **kwargs))
 
     def _maybe_away(self) -> None:

@@ -158,6 +158,22 @@ async def test_a_limited_method_does_not_delay_another_in_the_same_channel(at: D
     assert at.texts() == ["approved", "another"]
 
 
+async def test_what_waits_for_its_turn_is_not_looked_up_meanwhile(at: Desk) -> None:
+    """In a burst of clicks thousands wait; a look at each whenever Slack says 429 would hold up the clicks."""
+    at.fault("ratelimit", method="chat.postMessage", retry_after=600)
+    await at.show("R-0")
+    await at.until(lambda: len(at.called("chat.postMessage")) == 1)
+    before = at.database.reads
+    for number in range(1, 50):
+        await at.show(f"R-{number}", lane=Lane.ANSWER)
+        await at.show(f"R-{number}/approvers", thread_of=f"R-{number}", lane=Lane.ANSWER)
+        await at.show(f"R-{number}/asked", thread_of=f"R-{number}", lane=Lane.APPROVAL)
+    await at.all_asleep()
+    assert at.database.reads - before < 10
+    await at.quiet()
+    assert len(at.texts()) == 148
+
+
 async def test_a_database_that_is_away_is_waited_out(at: Desk) -> None:
     await at.quiet()
     at.database.away = 7
