@@ -6,9 +6,9 @@ Pure: text in, ``Line`` out, or a ``Misread`` that knows what was understood, so
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import permutations
 
 from chatops.kernel.action import Action, InputKind, inputs_of
@@ -118,8 +118,14 @@ def parse(text: str, actions: Mapping[str, Action], platform: Platform, people: 
         return Line("", reason=reason)
     action, rest = _action(bare, actions, reason)
     reader = _Reader(action, actions, platform, reason, people or {})
-    reader.take_keys([(key, value) for key, value in pairs if key])
-    reader.take_words(rest)
+    wrong = reader.take_keys([(key, value) for key, value in pairs if key])
+    try:
+        reader.take_words(rest)  # also after a wrong key: the corrected line keeps them
+    except Misread:
+        if not wrong:
+            raise
+    if wrong:
+        raise wrong[0]()
     return reader.line()
 
 
@@ -197,6 +203,7 @@ class _Reader:
         self.break_glass = False
         self._actions = actions
         self._people = people
+        self._said: set[str] = set()  # given with a key, and wrong
         self._known: dict[InputKind, dict[str, str]] = {
             InputKind.SERVICE: _by_fold(platform.services),
             InputKind.ENVIRONMENT: _by_fold(platform.environments),
@@ -212,29 +219,30 @@ class _Reader:
         values.pop("reason", None)
         return Line(self.action.name, values, reason, self.break_glass)
 
-    def take_keys(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """``key=value`` words; names and titles of inputs are the same."""
+    def take_keys(self, pairs: Sequence[tuple[str, str]]) -> list[Callable[[], Misread]]:
+        """``key=value`` words; names and titles of inputs are the same; gives what is wrong with them."""
         keys = {one.title.casefold().replace(" ", "_"): name for name, one in self.fields.items()}
         keys |= {name.casefold(): name for name in self.fields} | {"break_glass": "break_glass"}
-        wrong: list[Misread] = []
+        wrong: list[Callable[[], Misread]] = []
         for key, value in pairs:
             name = keys.get(key.casefold().replace("-", "_"))
             if name is None:
-                wrong.append(self._unknown_key(key, value, keys))
+                wrong.append(partial(self._unknown_key, key, value, keys))
             elif name == "break_glass":
                 self.break_glass = value.casefold() in _YES
             elif not self._fits(name, value) and self._closed(name) and value:
-                wrong.append(self._unknown_word(name, value))
+                wrong.append(partial(self._unknown_word, name, value))
+                self._said.add(name)
             elif self.values.get(name, value := self._spelled(name, value)) != value:
-                wrong.append(self._twice(name, value))
+                wrong.append(partial(self._twice, name, value))
             else:
                 self.values[name] = value
-        if wrong:
-            raise wrong[0]
+        return wrong
 
     def take_words(self, words: Sequence[str]) -> None:
         """Positional words."""
-        slots = [name for name in self.action.positionals if name in self.fields and name not in self.values]
+        given = self.values.keys() | self._said
+        slots = [name for name in self.action.positionals if name in self.fields and name not in given]
         words = self._without_keyed(self._joined(words, slots), slots)
         extra = words[len(slots) :]
         words = words[: len(slots)]
@@ -325,7 +333,7 @@ class _Reader:
     def _spelled(self, name: str, word: str) -> str:
         kind, choices = self.fields[name].kind, self._choices(name) or {}
         if kind is InputKind.CHOICES:
-            return joined(choices.get(one.casefold(), one) for one in parted(word))
+            return joined(dict.fromkeys(choices.get(one.casefold(), one) for one in parted(word)))
         if kind is InputKind.PERSON and word.startswith("@"):
             return self._people.get(word[1:].casefold(), word)
         return choices.get(word.casefold(), word)
@@ -340,7 +348,7 @@ class _Reader:
         if not all(near):
             return ""
         meant = [choices[one] for one in near]
-        return joined(meant) if self.fields[name].kind is InputKind.CHOICES else meant[0]
+        return joined(dict.fromkeys(meant)) if self.fields[name].kind is InputKind.CHOICES else meant[0]
 
     def _unknown_word(self, name: str, word: str) -> Misread:
         meant, one = self._meant(name, word), self.fields[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -121,10 +123,7 @@ def test_a_wrong_word_gets_a_suggestion_and_the_corrected_line(
 ) -> None:
     wrong = misread(text)
     assert (wrong.field, wrong.suggestion) == (field, suggestion)
-    # What is positional after a wrong key was not read yet: the corrected line says the rest the same way.
-    assert read(wrong.corrected).action == read(corrected).action
-    if "=" not in text:
-        assert wrong.corrected == corrected
+    assert wrong.corrected == corrected
 
 
 def test_what_was_understood_beside_a_wrong_word_is_kept_for_the_form() -> None:
@@ -315,7 +314,5 @@ def test_what_is_worked_out_is_not_missing() -> None:
 
 @given(st.text(max_size=200))
 def test_whatever_is_typed_after_an_action_is_understood_or_misread(text: str) -> None:
-    try:
-        made(f"thing make {text}")
-    except Misread as wrong:
-        assert wrong.message
+    with suppress(Misread):
+        assert made(f"thing make {text}").action == "thing.make"
