@@ -340,3 +340,26 @@ def test_whatever_is_sent_gets_an_answer_and_stays_as_it_was(blocks: Any) -> Non
         assert isinstance(check_blocks(blocks, surface), list)
     check_view(blocks)
     assert blocks == before
+
+
+def asking(**element: Any) -> Json:
+    label = {"type": "plain_text", "text": "How many"}
+    return {"type": "input", "block_id": "b", "label": label, "element": {"action_id": "a", **element}}
+
+
+@pytest.mark.parametrize(
+    ("element", "wrong"),
+    [
+        ({"type": "plain_text_input", "min_length": 5, "max_length": 4}, "min_length must be less than max_length"),
+        ({"type": "number_input", "is_decimal_allowed": False, "initial_value": "0.5"}, "must be a valid number"),
+        ({"type": "number_input", "is_decimal_allowed": True, "min_value": "1e9"}, "must be a valid number"),
+        (
+            {"type": "number_input", "is_decimal_allowed": True, "min_value": "2", "max_value": "1"},
+            "min_value must be less than max_value",
+        ),
+        ({"type": "number_input", "is_decimal_allowed": True, "min_value": "0.5", "initial_value": "0.75"}, ""),
+    ],
+)
+def test_limits_of_inputs_are_numbers_with_something_between(element: Json, wrong: str) -> None:
+    found = check_blocks([asking(**element)], "modal")
+    assert [wrong in one for one in found] == [True] * bool(wrong)

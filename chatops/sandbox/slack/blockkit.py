@@ -6,6 +6,8 @@ The numbers are those of Slack's Block Kit reference (block, element and composi
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any
 
 from chatops.sandbox.slack.schema import Anything, Bool, Enum, Int, List, Obj, Problems, Rule, Str, Typed
@@ -247,6 +249,7 @@ def check_blocks(blocks: Any, surface: str, path: str = "/blocks") -> list[str]:
     List(table, most, fewest, unique=("block_id",)).check(blocks, path, problems)
     if not problems.found:
         _initial_options(blocks, path, problems)
+        _between(blocks, path, problems)
     return problems.found
 
 
@@ -308,3 +311,30 @@ def _initial_options(blocks: list[Json], path: str, problems: Problems) -> None:
             for option in initial or ():
                 if option["value"] not in values:
                     problems.add("initial option must be one of the options", f"{path}/{index}")
+
+
+def _between(blocks: list[Json], path: str, problems: Problems) -> None:
+    """Limits that leave nothing between them, and numbers that are none."""
+    for index, block in enumerate(blocks):
+        element = block.get("element") if block["type"] == "input" else None
+        if not isinstance(element, dict):
+            continue
+        place = f"{path}/{index}/element"
+        if element.get("min_length", 0) > element.get("max_length", 3000):
+            problems.add("min_length must be less than max_length", place)
+        if element["type"] == "number_input":
+            _numbers(element, place, problems)
+
+
+def _numbers(element: Json, place: str, problems: Problems) -> None:
+    found: dict[str, float] = {}
+    for name in ("min_value", "max_value", "initial_value"):
+        text = element.get(name)
+        if text is None:
+            continue
+        if not re.fullmatch(r"-?\d+(\.\d+)?" if element["is_decimal_allowed"] else r"-?\d+", text):
+            problems.add("must be a valid number", f"{place}/{name}")
+        else:
+            found[name] = float(text)
+    if found.get("min_value", -math.inf) > found.get("max_value", math.inf):
+        problems.add("min_value must be less than max_value", place)

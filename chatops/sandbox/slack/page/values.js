@@ -60,8 +60,9 @@ export function reconcile(values, blocks, channel) {
 
 // A choice that is no longer among the options cannot stay chosen.
 function stillOffered(kept, element) {
-  if (!["static_select", "radio_buttons"].includes(element.type) || !kept.selected_option) return true;
-  return optionsOf(element).some((option) => option.value === kept.selected_option.value);
+  if (!["static_select", "radio_buttons", "multi_static_select", "checkboxes"].includes(element.type)) return true;
+  const chosen = [kept.selected_option || kept.selected_options || []].flat();
+  return chosen.every((one) => optionsOf(element).some((option) => option.value === one.value));
 }
 
 /** {block_id: {action_id: state}} of all elements. */
