@@ -1,7 +1,7 @@
 """Several choices as one text, as people type them on the line: ``small,large``.
 
-One that holds a comma or a quotation mark stands in quotation marks, as in CSV (RFC 4180): ``"a, b",c``. A comma alone is
-none of them, which is something else than nothing said.
+One that holds a comma or a quotation mark stands in quotation marks, as in CSV (RFC 4180): ``"a, b",c``. A comma alone
+is none of them, which is something else than nothing said.
 """
 
 from __future__ import annotations

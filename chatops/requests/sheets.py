@@ -31,6 +31,7 @@ from chatops.requests.planning import Planner
 from chatops.requests.typed import as_text, choices, settled
 
 Values = Mapping[str, Any]
+_DEEPEST = 10  # inputs that show or preset one another in a row
 _PLACES = {"env": "environment", "service": "service"}  # the variables that an input of this name gives
 
 
@@ -132,7 +133,7 @@ class Sheets:
         shows = [(one, one.asked.show_when) for one in fields if one.asked.show_when]
         presets = [(one, one.asked.default_from) for one in fields if one.asked.default_from]
         sheet = blank(action)
-        for _ in range(len(shows) + len(presets) + 1):
+        for _ in range(min(len(shows) + len(presets), _DEEPEST) + 1):
             variables = self._variables(action, _with(values, sheet), person)
             whole = [self._catalog().variables(expression, variables) for _, expression in presets]
             pairs: list[tuple[str, Mapping[str, Any]]] = [(expression, variables) for _, expression in shows]
