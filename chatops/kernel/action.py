@@ -186,10 +186,18 @@ class RequestList:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What is too long for a message; sent to who asked, in their direct messages. Kept nowhere."""
+
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a read action says, free of Slack.
 
-    A title, lines in Slack's mrkdwn made by ``say``, lists of requests, an optional table, buttons.
+    A title, lines, lists of requests, an optional table, text in fixed width, buttons.
     """
 
     title: str
@@ -198,6 +206,9 @@ class Answer:
     table: tuple[tuple[str, ...], ...] = ()  # first row: headings
     buttons: tuple[Button, ...] = ()
     context: str = ""
+    code: str = ""  # lines in fixed width; the last ones win where there is no room for all
+    file: File | None = None
+    private: bool = False  # for who asked alone, also where they asked in public
 
 
 @dataclass(frozen=True, slots=True)

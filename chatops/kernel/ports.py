@@ -157,9 +157,13 @@ class ClusterReader(Protocol):
         ...
 
     async def logs(
-        self, namespace: str, pod: str, container: str = "", *, lines: int = 20, previous: bool = False
-    ) -> str:
-        """The last lines of a container's log; empty when there is none."""
+        self, namespace: str, pod: str, container: str = "", *, lines: int = 20, previous: bool = False,
+        since: int = 0, stamped: bool = False,
+    ) -> str:  # fmt: skip
+        """The last lines of a container's log; empty when there is none.
+
+        ``since``: no older than that many seconds. ``stamped``: each line begins with its time in RFC 3339, UTC.
+        """
         ...
 
     async def dry_run(self, write: Write) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chatops.kernel.action import Answer
@@ -33,7 +33,10 @@ class Answers:
 
     async def tell(self, key: str, where: Where, answer: Answer) -> None:
         """Commits an answer; the same ``key`` says it once."""
-        await self.database.write(self._show, self._post(key, "answer", where, asdict(answer)))
+        if answer.private and not where.channel.startswith("D"):  # direct messages are private as they are
+            where = replace(where, visible=False)
+        content = asdict(replace(answer, file=None))  # files go their own way, past the database
+        await self.database.write(self._show, self._post(key, "answer", where, content))
 
     async def asked(self, key: str, where: Where, asked: Asked, title: str) -> None:
         """Says where the card is, unless it was asked right there."""

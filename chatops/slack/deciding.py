@@ -11,10 +11,10 @@ from typing import Any, cast
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.kernel.action import Answer
+from chatops.kernel.action import Answer, File
 from chatops.kernel.errors import InputError, PlatformError
 from chatops.kernel.people import Person
-from chatops.slack import errors, forms, ids
+from chatops.slack import errors, files, forms, ids
 from chatops.slack.answers import Answers
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.forms import Origin
@@ -25,7 +25,6 @@ from chatops.slack.ports import Choice, Road, Verdict
 log = logging.getLogger(__name__)
 
 OLD = InputError("This button is from an older version of the card.", hint="Type `/platform requests` to see yours.")
-_NO_FILE: tuple[type[Exception], ...] = (SlackApiError, *errors.AWAY)
 _VERDICTS: Mapping[str, Verdict] = {ids.APPROVE: "approve", ids.WITHDRAW: "withdraw", "reject": "reject"}
 
 
@@ -110,8 +109,9 @@ class Deciding:
         if view is None or not view_id:
             said = "It is long: I sent it to you as a file, in our direct messages."
             try:
-                await self._send(click.where.user, request, diff)
-            except _NO_FILE as error:
+                title_of_file = f"R-{request}: the whole diff"
+                await files.send(self.client, click.where.user, File(f"R-{request}.diff", diff), title_of_file)
+            except files.NOT_TAKEN as error:
                 log.warning("the diff of R-%d could not be sent: %s", request, type(error).__name__)
                 said = "It is too long for a window, and Slack does not take files just now. Try again in a minute."
             view = forms.said_view(title, [said])
@@ -141,13 +141,3 @@ class Deciding:
             return
         texts = [block["text"]["text"] for block in view["blocks"] if block["type"] == "section"]
         await self.answers.tell(key, where, Answer(title=str(view["title"]["text"]), lines=tuple(texts)))
-
-    async def _send(self, user: str, request: int, diff: str) -> None:
-        opened = await self.client.conversations_open(users=[user])
-        await self.client.files_upload_v2(
-            channel=opened["channel"]["id"],
-            filename=f"R-{request}.diff",
-            title=f"R-{request}: the whole diff",
-            content=diff,
-            initial_comment=f"The whole diff of R-{request}.",
-        )

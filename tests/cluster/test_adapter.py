@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -377,3 +378,25 @@ async def test_a_cluster_that_hangs_delays_no_other(cluster: PracticeCluster) ->
             for task in stuck:
                 task.cancel()
             await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_a_long_log_ends_with_its_newest_line(cluster: PracticeCluster, reader: Reader) -> None:
+    """The API's own limit of bytes keeps the oldest."""
+    pod = (await reader.find("v1", "Pod", "shop", "app=checkout"))[0]["metadata"]
+    run = cluster.book.current(pod["uid"], "app")
+    assert run is not None
+    run.chatty = False
+    run.write([f"{number} {'x' * 500}" for number in range(3000)])
+    found = (await reader.logs("shop", pod["name"], lines=3000)).splitlines()
+    assert found[-1].startswith("2999 ")
+    assert len(found) > 100
+
+
+async def test_logs_may_be_stamped_and_begin_at_a_time(cluster: PracticeCluster, reader: Reader) -> None:
+    pod = (await reader.find("v1", "Pod", "shop", "app=checkout"))[0]["metadata"]
+    run = cluster.book.current(pod["uid"], "app")
+    assert run is not None
+    run.lines.insert(0, (run.lines[0][0] - timedelta(hours=1), "an hour ago"))
+    assert "an hour ago" in await reader.logs("shop", pod["name"], stamped=True)
+    lines = (await reader.logs("shop", pod["name"], since=600, stamped=True)).splitlines()
+    assert all(line[:4].isdigit() and "an hour ago" not in line for line in lines)

@@ -21,7 +21,8 @@ from chatops.kernel.people import Identity
 from chatops.kernel.plan import ObjectRef, Write
 
 PAGE = 500
-LOG_BYTES = 64 * 1024
+LOG_BYTES = 256 * 1024
+MANY = 50  # lines; so few are not cut in half any more
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-metadata
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -70,19 +71,28 @@ class Reader:
         return sorted(found, key=_when)
 
     async def logs(
-        self, namespace: str, pod: str, container: str = "", *, lines: int = 20, previous: bool = False
-    ) -> str:
+        self, namespace: str, pod: str, container: str = "", *, lines: int = 20, previous: bool = False,
+        since: int = 0, stamped: bool = False,
+    ) -> str:  # fmt: skip
         """The last lines of a container's log; empty when the pod is gone or its container has not run."""
         path = await self._path(ObjectRef(api_version="v1", kind="Pod", namespace=namespace, name=pod))
-        query = [("tailLines", str(lines)), ("limitBytes", str(LOG_BYTES))]
+        query = [("limitBytes", str(LOG_BYTES))]
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
-        try:
-            return await self._connection.text("logs", f"Pod/{pod}", f"{path}/log", query)
-        except ClusterError as error:
-            if error.status in (400, 404):  # 400: "container … is waiting to start", "previous … not found"
-                return ""
-            raise
+        query += [("sinceSeconds", str(since))] if since else []
+        query += [("timestamps", "true")] if stamped else []
+        while True:
+            tail = [*query, ("tailLines", str(lines))]
+            try:
+                found = await self._connection.text("logs", f"Pod/{pod}", f"{path}/log", tail)
+            except ClusterError as error:
+                if error.status in (400, 404):  # 400: "container … is waiting to start", "previous … not found"
+                    return ""
+                raise
+            # limitBytes keeps the oldest of these lines and cuts off the newest, which people look for.
+            if len(found.encode()) < LOG_BYTES - 4 or lines < MANY:
+                return found
+            lines //= 4
 
     async def dry_run(self, write: Write) -> dict[str, Any]:
         """The object as it would be after ``write``."""

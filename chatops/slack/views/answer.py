@@ -25,12 +25,16 @@ def answer(given: Answer, now: float = 0.0) -> Message:
     requests = [list(_list(one, now)) for one in given.lists]
     blocks += [block for listed in requests for block in sections(listed, limit=4000)]
     blocks += [section(preformatted(part)) for part in _parts(rows)]
+    code = given.code.splitlines()
+    blocks += [section(preformatted(code))] if given.code.strip() else []
     blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in given.buttons))
     if given.context:
         blocks.append(context(said(given.context, 1000)))
     table = [escape(row, 500) for row in rows]
     listed = [line for one in requests for line in one]
-    text = fallback([heading, *lines, *listed, *table, said(given.context, 1000)])
+    text = fallback(
+        [heading, *lines, *listed, *table, *(escape(line, 300) for line in code[-10:]), said(given.context, 1000)]
+    )
     return Message(text, blocks or [section("There is nothing to say.")])
 
 
@@ -46,7 +50,8 @@ def answer_from(content: Mapping[str, Any], now: float = 0.0) -> Message:
         RequestList(str(one.get("heading") or ""), tuple(one.get("rows") or ())) for one in content.get("lists") or ()
     )
     title, context = str(content.get("title") or ""), str(content.get("context") or "")
-    return answer(Answer(title, lines, lists, table, buttons, context), now)
+    code = str(content.get("code") or "")
+    return answer(Answer(title, lines, lists, table, buttons, context, code), now)
 
 
 def _list(given: RequestList, now: float) -> Iterator[str]:
