@@ -50,7 +50,13 @@ async def dana_asks_and_lee_approves(page: Page) -> None:
     await tour(page).get_by_role("button", name="Do it for me").click()
     first = card(page, "Deploy checkout 1.4.1 → 1.4.2 · PRODUCTION")
     await expect(first).to_contain_text("WAITING: 1 approval from Lee")
-    for line in ("Dana: “fixes the cart”", "3 pods", "1.4.1 healthy · no freeze", "back to 1.4.1", "production needs a lead"):
+    for line in (
+        "Dana: “fixes the cart”",
+        "3 pods",
+        "1.4.1 healthy · no freeze",
+        "back to 1.4.1",
+        "production needs a lead",
+    ):
         await expect(first).to_contain_text(line)
     await tour(page).get_by_role("button", name="Switch to Lee").click()
     await expect(page.get_by_role("button", name="Act as Lee")).to_have_attribute("aria-pressed", "true")
