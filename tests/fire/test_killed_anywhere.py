@@ -33,6 +33,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.house import ACME, DEPLOYS, REQUESTS
 from tests.support.people import Acme, Seen, SlackSays, acme_slack
 
+MISSED = "it was not reached"
 SEED, SHARDS = 20261123, 2
 EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
 
@@ -89,7 +90,7 @@ class Trial:
             self.child.end()  # the target is a point of the way out, or was never reached
         async with asyncio.timeout(30):
             while not self.recovered.exists():
-                assert not self.supervisor.done(), "it was not reached"
+                assert not self.supervisor.done(), MISSED
                 await asyncio.sleep(0.02)
             await self.acme.slack.connected()
         await self.settle()
@@ -221,15 +222,23 @@ async def listed(play: Play, nursery: Nursery) -> list[str]:
 
 
 async def tried(play: Play, nursery: Nursery, point: str) -> str:
-    """What went wrong when the assistant was killed at this point; empty: nothing."""
-    try:
-        async with trial(play, nursery, point) as one:
-            assert one.points[-1] == point, "it was not reached"
-            assert one.starts == 2, "the assistant was not killed there"
-            await one.check()
-    except AssertionError as error:
-        return str(error)
-    return ""
+    """What went wrong when the assistant was killed at this point; empty: nothing.
+
+    How often a rollout is looked at differs a little from run to run, so a point may be missed; not three times.
+    """
+    said = ""
+    for _ in range(3):
+        try:
+            async with trial(play, nursery, point) as one:
+                assert one.points[-1] == point, MISSED
+                assert one.starts == 2, "the assistant was not killed there"
+                await one.check()
+            return ""
+        except AssertionError as error:
+            said = str(error)
+            if MISSED not in said:
+                break
+    return said
 
 
 @pytest.mark.fire
