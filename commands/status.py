@@ -80,13 +80,13 @@ async def answer(inputs: Status, ctx: Context) -> Answer:
     chosen = ctx.platform.environments
     environments = [chosen[inputs.environment]] if inputs.environment else list(chosen.values())
     if inputs.service:
-        found = await asyncio.gather(*(_one(ctx, services[0], environment) for environment in environments))
-        known = [await _dated(ctx, one) for one in found]
+        found = await asyncio.gather(*(standing_of(ctx, services[0], environment) for environment in environments))
+        known = [await dated(ctx, one) for one in found]
         return _in_words(known[0]) if inputs.environment else _over_environments(inputs.service, known)
     columns = await asyncio.gather(*(_all(ctx, services, environment) for environment in environments))
     if inputs.environment:
         worst = sorted(columns[0], key=lambda one: (one.is_well, one.service))
-        shown = [await _dated(ctx, one) for one in worst[:MOST_ROWS]]
+        shown = [await dated(ctx, one) for one in worst[:MOST_ROWS]]
         return _over_services(environments[0].name, columns[0], shown)
     return _overview([environment.name for environment in environments], columns)
 
@@ -129,7 +129,7 @@ def _overview(environments: list[str], columns: list[list[Standing]]) -> Answer:
     return Answer("What runs where", table=(("Service", *environments), *rows[:MOST_ROWS]), context=more)
 
 
-async def _one(ctx: Context, service: Service, environment: Environment) -> Standing:
+async def standing_of(ctx: Context, service: Service, environment: Environment) -> Standing:
     """One service in one environment, its pods included when it is not healthy."""
     cluster = _cluster(ctx, environment)
     try:
@@ -171,7 +171,7 @@ def _standing(
     return Standing(service.name, environment.name, version, seen, made=made or "", owner=foreign_owner(live))
 
 
-async def _dated(ctx: Context, one: Standing) -> Standing:
+async def dated(ctx: Context, one: Standing) -> Standing:
     """With since when, and by whom: the ledger's newest line that ended with this version, else the object's age."""
     lines = await ctx.ledger.last(one.service, one.environment) if one.seen else []
     line = next((line for line in lines if line.outcome == "succeeded" and line.version == one.version), None)

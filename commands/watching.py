@@ -217,6 +217,15 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def is_telling(event: Mapping[str, Any]) -> bool:
+    """Whether an event warns of something that nothing else says.
+
+    "Error: ImagePullBackOff" says in one word what the event before it and the pod's trouble say in full.
+    """
+    said = str(event.get("message", "")).strip()
+    return event.get("type") == "Warning" and not re.fullmatch(r"Error: \w+", said)
+
+
 def _is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
@@ -227,8 +236,7 @@ async def _warnings(reader: ClusterReader, namespace: str, about: list[tuple[str
     for kind, name in about:
         for event in reversed(await reader.events(namespace, kind, name)):
             said = " ".join(str(event.get("message", "")).split())
-            # "Error: ImagePullBackOff" says in one word what the event before it and the pod's trouble say in full.
-            if event.get("type") == "Warning" and not re.fullmatch(r"Error: \w+", said):
+            if is_telling(event):
                 times = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
                 often = f" ({times} times)" if times > 1 else ""
                 message = shorten(mask(said)[0], 240)

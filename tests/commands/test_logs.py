@@ -1,0 +1,182 @@
+"""What the pods of a service wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from chatops.adapters.kubernetes import KubernetesClusters
+from chatops.kernel.action import Answer
+from chatops.kernel.errors import Forbidden, InputError, Refused
+from chatops.sandbox.cluster import PracticeCluster
+from chatops.sandbox.cluster.logbook import Run
+from chatops.sandbox.cluster.values import now
+from commands import logs
+from tests.support.acme_cluster import context
+from tests.support.workloads import deployed
+
+KEY = ["-----BEGIN RSA PRIVATE KEY-----", *["MIIEpAIBAAKCAQEA7bq3kfVq1Zk0" * 2] * 400, "-----END RSA PRIVATE KEY-----"]
+
+
+async def answered(clusters: KubernetesClusters, **inputs: Any) -> Answer:
+    asked = logs.Logs(service="checkout", environment="production", **inputs)
+    return await logs.answer(asked, context(clusters, "checkout", "production"))
+
+
+def runs(cluster: PracticeCluster) -> list[tuple[str, Run]]:
+    """Checkout's pods with what they write into, silent from here on, in the order of their names."""
+    pods = cluster.store.objects(("", "pods"), "shop")
+    found = sorted((pod["metadata"]["name"], cluster.book.current(pod["metadata"]["uid"], "app")) for pod in pods)
+    for _, run in found:
+        assert run is not None
+        run.chatty = False
+        run.lines.clear()
+    return found
+
+
+async def test_the_lines_of_all_pods_stand_in_the_order_of_their_times(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    (one, first), (two, second), _ = runs(cluster)
+    for at, run, text in ((3, first, "third"), (1, first, "first"), (2, second, "second")):
+        run.lines.append((now() - timedelta(seconds=60 - at), text))
+        run.lines.sort()
+    said = await answered(clusters)
+    assert [line.split(" ", 1)[1] for line in said.code.splitlines()] == [
+        f"{one[-5:]} first", f"{two[-5:]} second", f"{one[-5:]} third",
+    ]  # fmt: skip
+    assert said.lines[0] == "3 lines of 2 pods of the last 15m, newest last; times are UTC"
+    assert (said.private, said.file) == (True, None)
+
+
+async def test_one_pods_name_is_not_repeated_on_every_line(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    runs(cluster)[0][1].write(["alone"])
+    said = await answered(clusters)
+    assert said.code.split(" ", 1)[1] == "alone"
+
+
+async def test_what_is_older_is_left_out_and_offered(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
+    runs(cluster)[0][1].lines.append((now() - timedelta(minutes=30), "half an hour ago"))
+    said = await answered(clusters)
+    assert said.lines == ("Nothing of the last 15m.",)
+    assert (said.buttons[0].label, said.buttons[0].line) == ("Last 1h", "logs checkout production since=1h")
+    assert "half an hour ago" in (await answered(clusters, since="1h")).code
+
+
+@pytest.mark.parametrize("since", ["0s", "8d", "soon", "-5m", "99999w"])
+def test_a_time_that_is_none_is_refused(since: str) -> None:
+    with pytest.raises(ValidationError):
+        logs.Logs(service="checkout", environment="production", since=since)
+
+
+async def test_grep_is_plain_text_in_any_case(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
+    runs(cluster)[0][1].write(["GET /a.b 200", "get /axb 500", "a|b (x+x+)+y"])
+    assert (await answered(clusters, grep="GET /A.B")).code.count("\n") == 0
+    assert "a|b" in (await answered(clusters, grep="(X+X+)+Y")).code
+    said = await answered(clusters, grep=".*")
+    assert said.lines == ("Nothing of the last 15m with “.*”.",)
+
+
+async def test_long_output_comes_as_a_file_with_whole_names_and_times(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    (pod, run), *_ = runs(cluster)
+    run.write([f"line {number} {'x' * 40}" for number in range(400)])
+    said = await answered(clusters)
+    assert said.file is not None
+    whole = said.file.content.splitlines()
+    assert (said.file.name, len(whole)) == ("checkout-production.log", 400)
+    assert f" {pod} line 399 " in whole[-1]
+    assert [len(said.code.splitlines()), said.lines[-1]] == [12, "The last 12 of them:"]
+    assert "line 399 " in said.code
+
+
+async def test_no_more_lines_than_asked_for_and_the_newest(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    for _, run in runs(cluster):
+        run.write([f"line {number}" for number in range(20)])
+    said = await answered(clusters, lines=10)
+    assert len(said.code.splitlines()) == 10
+    assert "line 19" in said.code
+    assert "there are more" in said.lines[0]
+
+
+async def test_secrets_are_masked_also_those_of_many_lines(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    lines = ["before", "connecting with password=hunter2-and-more", *KEY, "after"]
+    runs(cluster)[0][1].write(lines)
+    said = await answered(clusters, lines=5000)
+    shown = f"{said}"
+    assert "hunter2" not in shown
+    assert "MIIEpAIBAAKC" not in shown
+    assert "before" in shown
+    assert "after" in shown
+    assert "Something looked like a secret and was masked." in said.lines
+
+
+async def test_grep_does_not_find_what_is_masked(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
+    """A password could be guessed letter by letter."""
+    runs(cluster)[0][1].write(["connecting with password=hunter2-and-more"])
+    assert not (await answered(clusters, grep="hunter")).code
+    assert (await answered(clusters, grep="connecting")).code
+
+
+async def test_the_previous_container_is_asked_for_by_name(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    said = await answered(clusters, previous=True)
+    assert said.lines == ("No container was restarted, so there is nothing from before.",)
+    await deployed(clusters, "1.5.0-crash")
+    async with asyncio.timeout(10):
+        while not (said := await answered(clusters, previous=True)).code:
+            await asyncio.sleep(0.02)
+    assert "KeyError: 'PAYMENT_URL'" in (said.file.content if said.file else said.code)
+    assert "before the last restart" in said.lines[0]
+
+
+async def test_a_pod_that_never_started_says_why_there_is_no_log(clusters: KubernetesClusters) -> None:
+    await deployed(clusters, "1.5.0-missing")
+    said = await answered(clusters)
+    assert any("can't be pulled (ImagePullBackOff)" in line for line in said.lines)
+    assert said.buttons[-1].line == "diagnose checkout production"
+
+
+async def test_a_container_that_is_not_there_is_told_with_those_that_are(clusters: KubernetesClusters) -> None:
+    with pytest.raises(InputError, match="No pod of checkout has a container called proxy") as no:
+        await answered(clusters, container="proxy")
+    assert (no.value.field, no.value.hint) == ("container", "There are app.")
+
+
+async def test_a_service_that_is_not_there_is_refused(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
+    cluster.store.delete(("apps", "deployments"), "shop", "checkout")
+    with pytest.raises(Refused, match="There is no Deployment/checkout in production"):
+        await answered(clusters)
+
+
+async def test_who_may_not_read_logs_is_refused_not_answered_with_nothing(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    cluster.fault(403, subresource="log", times=None)
+    with pytest.raises(Forbidden):
+        await answered(clusters)
+
+
+async def test_terminal_codes_and_rewound_lines_do_no_harm(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    hidden = "pass\x1b[0mword=hunter2-and-more"
+    runs(cluster)[0][1].write(["\x1b[31mred\x1b[0m", "10%\r20%\r30%", "y" * 5000, "one\u2028line", hidden, "z" * 500])
+    said = await answered(clusters)
+    assert said.file is not None
+    texts = [line.split(" ", 2)[2] for line in said.file.content.removesuffix("\n").split("\n")]
+    assert [text[:10] for text in texts[:4]] == ["red", "30%", "y" * 10, "one\u2028line"]
+    assert len(texts[2]) < 2100
+    assert "hunter2" not in said.file.content
