@@ -85,7 +85,10 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.STALLED, E.EXPIRED): S.EXPIRED,
     (S.DENIED, E.GLASS_BROKEN): S.PLANNING,
     (S.RUNNING, E.MOVED): S.RUNNING,
-    (S.RUNNING, E.STALLED): S.STALLED,  # nothing was written yet
+    (S.RUNNING, E.STALLED): S.STALLED,  # nothing was written yet; nor is it for the next three
+    (S.RUNNING, E.VOIDED): S.WAITING,
+    (S.RUNNING, E.ALLOWED): S.APPROVED,
+    (S.RUNNING, E.DENIED): S.DENIED,
     (S.RUNNING, E.BECAME_HEALTHY): S.SUCCEEDED,
     (S.RUNNING, E.FAILED): S.FAILED,
     (S.RUNNING, E.UNDO_BEGUN): S.ROLLING_BACK,

@@ -20,7 +20,7 @@ from chatops.kernel.course import nothing_to_do
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
 from chatops.requests.pause import Later, paused_by
-from chatops.requests.planning import Made, Planner
+from chatops.requests.planning import Made, Overtaken, Planner, differs, ended
 from chatops.requests.register import Register
 from chatops.requests.run import Runner
 from chatops.requests.steps import Steps
@@ -173,13 +173,18 @@ class Engine:
         if nothing_to_do(made.plan):
             self.register.move(tx, request, Event.FOUND_UNCHANGED, plan=made.plan, outcome=made.plan.now)
             return
+        self._overtaken(tx, request, made)
+
+    def _overtaken(self, tx: Tx, request: Request, made: Made) -> None:
+        """The plan is no longer the approved one: its approvals are void, and people are told what differs."""
         event, changes = self._outcome(request, made)
         void = differs(request, made)
         if event is Event.ASKED:
             event = Event.VOIDED
             changes["void"] = void if request.votes else ""
         store.void_votes(tx, request.id, self.clock.now())
-        after = self.register.move(tx, request, event, data={**_bound(made), "differs": void}, **changes)
+        data = {**_bound(made), "differs": void}
+        after = self.register.move(tx, request, event, data=data, started_at=0.0, extra={}, **changes)
         if request.votes:
             said = f"The approvals of {request.name} are void: {void}"
             self.register.say(tx, after, f"void-{after.version}", [said], mention=[request.requester_id])
@@ -189,7 +194,10 @@ class Engine:
         if request.plan is not None and request.plan.steps:
             await self.steps.go_on(request)
         elif request.state is State.RUNNING:
-            await self.runner.run(request)
+            try:
+                await self.runner.run(request)
+            except Overtaken as now:
+                await self.database.write(self._overtaken, request, now.made)
         else:
             await self.runner.roll_back(request)
 
@@ -218,30 +226,6 @@ class Engine:
         await self.database.write(give_up)
 
 
-def ended(sentence: str) -> str:
-    """The sentence with its full stop; what a cluster says often has none, and more follows."""
-    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
-
-
 def _bound(made: Made) -> dict[str, Any]:
     bound = {"digest": made.digest, "decision": made.decision.outcome, "rules": list(made.decision.rules)}
     return {**bound, "lifted": True} if made.decision.lifted else bound
-
-
-def differs(request: Request, made: Made) -> str:
-    """In one sentence, how a new plan differs from the one that was approved."""
-    if made.decision.outcome == "deny":
-        return ended(made.decision.denial)
-    before = {(c.object, c.field): c for c in (request.plan.changes if request.plan else ())}
-    after = {(c.object, c.field): c for c in made.plan.changes}
-    parts = [
-        f"{field} of {name} is {after[name, field].before!r} now, it was {before[name, field].before!r}"
-        for name, field in after
-        if (name, field) in before and after[name, field].before != before[name, field].before
-    ]
-    parts += [f"{field} of {name} would change as well" for name, field in after if (name, field) not in before]
-    parts += [f"{field} of {name} would no longer change" for name, field in before if (name, field) not in after]
-    if not parts:
-        asks = request.decision.asks if request.decision else ()
-        parts = ["policy asks for other approvals"] if asks != made.decision.asks else ["what it would do differs"]
-    return "; ".join(parts[:3]) + "."

@@ -37,6 +37,14 @@ class Made:
         return self.digest == request.digest and self.decision.outcome != "deny"
 
 
+class Overtaken(Exception):
+    """What would be written is no longer what was approved, and nothing was written: ``made`` is the plan now."""
+
+    def __init__(self, made: Made) -> None:
+        super().__init__()
+        self.made = made
+
+
 @dataclass(slots=True)
 class Planner:
     """Asks the cluster and policy; changes nothing."""
@@ -184,3 +192,27 @@ def team_of(request: Request, configuration: Configuration) -> str:
     """The team that owns the request's service, for ``team-leads``."""
     service = configuration.platform.services.get(request.service)
     return service.team if service else ""
+
+
+def ended(sentence: str) -> str:
+    """The sentence with its full stop; what a cluster says often has none, and more follows."""
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
+
+
+def differs(request: Request, made: Made) -> str:
+    """In one sentence, how a new plan differs from the one that was approved."""
+    if made.decision.outcome == "deny":
+        return ended(made.decision.denial)
+    before = {(c.object, c.field): c for c in (request.plan.changes if request.plan else ())}
+    after = {(c.object, c.field): c for c in made.plan.changes}
+    parts = [
+        f"{field} of {name} is {after[name, field].before!r} now, it was {before[name, field].before!r}"
+        for name, field in after
+        if (name, field) in before and after[name, field].before != before[name, field].before
+    ]
+    parts += [f"{field} of {name} would change as well" for name, field in after if (name, field) not in before]
+    parts += [f"{field} of {name} would no longer change" for name, field in before if (name, field) not in after]
+    if not parts:
+        asks = request.decision.asks if request.decision else ()
+        parts = ["policy asks for other approvals"] if asks != made.decision.asks else ["what it would do differs"]
+    return "; ".join(parts[:3]) + "."

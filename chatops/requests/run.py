@@ -22,7 +22,7 @@ from chatops.kernel.ports import Clock, ClusterWriter, Database, Tx
 from chatops.kernel.rollout import Rollout
 from chatops.requests import pages
 from chatops.requests.pages import Pages
-from chatops.requests.planning import Planner
+from chatops.requests.planning import Overtaken, Planner
 from chatops.requests.register import Register
 from commands.watching import diagnose, watch_rollout
 
@@ -85,8 +85,8 @@ class Runner:
             return
         try:
             outcome = await action.apply(plan, await self.planner.writer(request))
-        except Conflict as conflict:
-            await self._after_conflict(request, conflict)
+        except Conflict:
+            await self._after_conflict(request)
             return
         await self.database.write(self._written, request, dict(outcome.generations))
 
@@ -98,16 +98,18 @@ class Runner:
         else:
             await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
 
-    async def _after_conflict(self, request: Request, conflict: Conflict) -> None:
-        """Somebody wrote in between, or our write had arrived before the process died: the live object tells."""
+    async def _after_conflict(self, request: Request) -> None:
+        """Somebody wrote in between, or our write had arrived before the process died: the live object tells.
+
+        Raises ``Overtaken`` when the change would be another than was approved.
+        """
         made = await self.planner.make(request)
         if not made.plan.changes:
             await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
         elif made.stands_for(request):
             await self.database.write(self.register.progress, request, plan=made.plan)
         else:
-            said = "The workload was changed after the approval and before the write; nothing was written. Ask again."
-            raise PlatformError(said, hint=conflict.message)
+            raise Overtaken(made)
 
     async def _generations(self, request: Request, refs: tuple[ObjectRef, ...]) -> dict[str, int]:
         writer = await self.planner.writer(request)

@@ -150,9 +150,8 @@ async def test_a_write_that_meets_trouble_which_passes_is_made_exactly_once(hous
     assert house.olu.screen(DEPLOYS).count("→ 9.0.0") == 6
 
 
-async def test_a_conflict_because_somebody_changed_the_same_field_writes_nothing_and_says_what_to_do(
-    house: House,
-) -> None:
+async def overtaken(house: House) -> Seen:
+    """A deploy whose write is on its way when somebody sets another version by hand."""
     card = await waiting(house)
     house.cluster.fault("hang", times=None, **WRITE)
     await card.click("Approve")
@@ -160,10 +159,36 @@ async def test_a_conflict_because_somebody_changed_the_same_field_writes_nothing
     live = await house.deployment("checkout")
     live["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.acme.test/shop/checkout:1.4.0"
     await house.cluster_call("PUT", "/apis/apps/v1/namespaces/shop/deployments/checkout", live)  # patches hang
+    return card
+
+
+async def test_a_conflict_because_somebody_changed_the_same_field_asks_the_approvers_again(house: House) -> None:
+    card = await overtaken(house)
     house.cluster.faults.clear()
-    await card.becomes("FAILED", "nothing was written. Ask again.")
+    await card.becomes("WAITING", "1.4.0 → 1.4.2", "Earlier approvals are void", "1.4.0' now, it was")
+    await card.thread("@dana", "approvals of R-1001 are void")
+    await house.quiet()
     assert await house.image("checkout") == "1.4.0"
     assert written(house) == 0
+    assert await house.history() == ["requested", "asked", "satisfied", "begun", "voided"]
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=10)
+    assert await house.image("checkout") == "1.4.2"
+
+
+async def test_a_conflict_after_a_freeze_began_writes_nothing_and_says_the_freeze() -> None:
+    when = 'env.tier == "production" && now >= timestamp("2026-11-23T09:10:00Z")'
+    freeze = {"name": "frozen later", "when": when, "deny": "Production is frozen."}
+    hurried = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
+    async with acme_house(patience=hurried, platform=lambda content: content["policies"].append(freeze)) as house:
+        card = await overtaken(house)
+        house.clock.advance(15 * 60)
+        house.cluster.faults.clear()
+        await card.becomes("DENIED", "Production is frozen.", within=10)
+        await house.quiet()
+        assert await house.image("checkout") == "1.4.0"
+        assert written(house) == 0
+        assert "Roll back" not in card.buttons
 
 
 async def test_a_write_that_could_not_be_made_for_half_an_hour_asks_before_it_comes_as_a_surprise(house: House) -> None:
