@@ -23,7 +23,7 @@ steps:
       data: {size: "10"}
     undo: {remove: "ConfigMap/${inputs.service}-shelf"}
   - name: up
-    wait: {object: "ConfigMap/${inputs.service}-shelf", until: 'object.data.size == "10"'}
+    wait: {object: "ConfigMap/${inputs.service}-shelf", until: 'object.data.ready == "yes"'}
     outputs: {size: object.data.size}
   - job: {image: "tools:1", command: [paint]}
   - apply: |
@@ -45,6 +45,7 @@ class Play:
     once: Mapping[str, int]
     check: Callable[[Get, list[dict[str, Any]]], Awaitable[None]]  # of the cluster, and the rows of objects
     actions: Mapping[str, str] = field(default_factory=dict)
+    wakes: tuple[str, str, dict[str, Any]] | None = None  # once this point is reached, what changes in the cluster
     since: str = ""  # only points after this one are tried: those before it are the same in every play
 
 
@@ -73,4 +74,8 @@ STEPS = Play(
     line="/platform shelf create checkout production because we need room",
     card="Put up a shelf", notice="carried out Put up a shelf", once={**_ONCE, "written": 3, "step_done": 4},
     check=_put_up, actions={"shelf.create.yml": SHELF}, since="after commit _begin",
+    wakes=(  # not before somebody watches: whether a wait that is over at once opens its watch is a matter of luck
+        "after cluster watch ConfigMap/checkout-shelf #1",
+        "/api/v1/namespaces/shop/configmaps/checkout-shelf", {"data": {"ready": "yes"}},
+    ),
 )  # fmt: skip

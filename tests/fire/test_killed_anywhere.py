@@ -60,7 +60,11 @@ class Trial:
 
     @property
     def points(self) -> list[str]:
-        return (self.folder / "points").read_text().splitlines()
+        return _lines(self.folder / "points")
+
+    @property
+    def points_after(self) -> list[str]:
+        return _lines(self.folder / "points-after")
 
     @property
     def recovered(self) -> Path:
@@ -82,6 +86,17 @@ class Trial:
             assert code == -signal.SIGKILL, f"the assistant ended with {code} at {target or 'the second start'}"
             assert target, "killed at the second start, which nobody aimed at"
             target = ""
+
+    async def wakes(self) -> None:
+        """Changes something in the cluster once the assistant, this one or the next, reaches the play's point."""
+        if self.play.wakes is None:
+            return
+        point, path, change = self.play.wakes
+        while point not in self.points and point not in self.points_after:
+            await asyncio.sleep(0.01)
+        headers = {**self._headers, "Content-Type": "application/merge-patch+json"}
+        async with self.acme.sandbox.session.patch(self.cluster.url + path, headers=headers, json=change) as answer:
+            assert answer.status == 200, await answer.text()
 
     async def recovers(self) -> None:
         """Waits until a second start has done and said whatever it finds left; ends the first if it still runs."""
@@ -176,12 +191,18 @@ class Trial:
         assert {"R-1001", "R-1001/notice"} <= set(ids)
         await self.play.check(self._get, made)
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.cluster.kubeconfig()['users'][0]['user']['token']}"}
+
     async def _get(self, path: str) -> dict[str, Any]:
-        config = self.cluster.kubeconfig()
-        headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-        async with self.acme.sandbox.session.get(self.cluster.url + path, headers=headers) as answer:
+        async with self.acme.sandbox.session.get(self.cluster.url + path, headers=self._headers) as answer:
             found: dict[str, Any] = await answer.json()
             return found
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
 
 
 @asynccontextmanager
@@ -200,11 +221,13 @@ async def trial(play: Play, nursery: Nursery, target: str = "") -> AsyncIterator
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, retry_scale=0.001, clock=clock.now))
         cluster = await stack.enter_async_context(acme_cluster())
         one = Trial(play, nursery, acme, cluster, folder, target, clock)
-        one.supervisor = asyncio.create_task(one.supervise())
+        one.supervisor, waking = asyncio.create_task(one.supervise()), asyncio.create_task(one.wakes())
         try:
             await one.plays()
             await (one.recovers() if target else one.settle())
+            await waking
         finally:
+            waking.cancel()
             one.ended.set()
             await one.supervisor
         yield one
