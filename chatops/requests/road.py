@@ -16,9 +16,9 @@ from approvals import lifecycle, store
 from approvals.lifecycle import CANCELLABLE, Event, is_requester, sources_of, stands
 from approvals.request import Request, State, Vote
 from chatops.kernel.action import Action, Answer
-from chatops.kernel.course import written_out
+from chatops.kernel.course import nothing_to_do, written_out
 from chatops.kernel.diff import unified
-from chatops.kernel.errors import Refused, TooLate
+from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
@@ -206,8 +206,37 @@ class Road:
     async def choose(
         self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = ""
     ) -> str:
-        """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed."""
+        """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed.
+
+        Replacing asks the cluster first, so it may take longer than a click is waited for; all else is one commit.
+        """
+        if choice == "replace":
+            await self._check_replacement(request, person)
         return await self.database.write(self._choose, request, choice, person, key, reason and mask(reason)[0], saw)
+
+    async def _check_replacement(self, number: int, person: Person) -> None:
+        """Plans what would take another's place: nobody loses theirs to what is refused, denied or changes nothing."""
+
+        def read(tx: Tx) -> tuple[Request, Request | None]:
+            request = store.load(tx, number)
+            return request, store.holder(tx, request.service, request.environment)
+
+        request, old = await self.database.read(read)
+        asked = request.state is State.CONTESTED and is_requester(request, person)
+        if not asked or old is None or old.state not in CANCELLABLE:
+            return  # the transaction says why
+        kept = f"{old.name} was not replaced"
+        try:
+            made = await self.planner.make(request)
+        except (Refused, ClusterError) as no:
+            raise Refused(f"{kept}, for {request.name} can't be done: {no.message}", hint=no.hint) from no
+        except Unavailable as away:
+            said = f"{kept}: whether {request.name} can be done is not known. {away.message}"
+            raise Unavailable(said, hint="Press Replace once more in a minute.") from away
+        if made.decision.outcome == "deny":
+            raise Refused(f"{kept}, for {request.name} would be denied: {made.decision.denial}")
+        if nothing_to_do(made.plan):
+            raise Refused(f"{kept}, for {request.name} would change nothing: {made.plan.now}")
 
     def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str) -> str:
         request = store.load(tx, number)

@@ -13,7 +13,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from chatops.kernel.errors import InputError, PlatformError
-from chatops.slack import elements, errors, forms, payloads
+from chatops.slack import elements, errors, forms, ids, payloads
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
 from chatops.slack.background import Background
@@ -212,9 +212,12 @@ class Listeners:
     async def _decide(
         self, ack: AsyncAck, decision: Decision, where: Where, trigger: str, *, in_view: bool = False
     ) -> None:
-        """Commits a decision, then acknowledges; who is not in the cache is asked for after the fact is kept."""
+        """Commits a decision, then acknowledges.
+
+        When the person is not in the cache, or the cluster is asked, the click is kept and worked off after that.
+        """
         person = self.directory.known(where.user, where.team)
-        if person is None:
+        if person is None or decision.verdict == ids.REPLACE:
             told = {"where": where.pack(), "decision": asdict(decision)}
             await self.intake.accept(f"decision:{trigger}", "decision", told)
             await ack()

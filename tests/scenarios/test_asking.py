@@ -42,7 +42,7 @@ async def test_platform_alone_shows_what_this_person_may_do_and_what_waits_for_t
         assert "R-1001 · Deploy checkout 1.4.1 → 1.4.2 in production · waiting · Dana" in page.text
         for word in ("scale", "pause", "resume"):
             assert f"/platform {word}" not in page.text, word
-        assert page.buttons == ["Deploy", "Roll back", "Status", "My requests"]
+        assert page.buttons == ["Deploy", "Roll back", "Status", "Services", "Logs", "Diagnose", "My requests"]
         await page.click("Deploy")
         await (await house.dana.modal(title="Deploy")).close()
         await house.olu.types("/platform")
@@ -263,6 +263,29 @@ async def test_replace_cancels_only_what_the_card_named(house: House) -> None:
     assert "WAITING" in second.text
     await third.click("Replace")
     await second.becomes("CANCELLED by Olu: replaced with R-1003")
+
+
+async def test_nobody_loses_their_place_to_what_can_not_be_done(house: House) -> None:
+    await house.dana.types(LINE)
+    first = await house.dana.sees(REQUESTS, "→ 1.4.2", "WAITING")
+    await house.sam.types("/platform rollback checkout production because worse")
+    undo = await house.sam.sees(REQUESTS, "Roll back checkout", "WAIT OR REPLACE?")
+    await undo.click("Replace")
+    await house.sam.sees(REQUESTS, "R-1001 was not replaced, for R-1002 can't be done", "earlier revision")
+    await house.olu.types("/platform deploy checkout 1.4.1 production because as it was")
+    same = await house.olu.sees(REQUESTS, "1.4.1", "WAIT OR REPLACE?")
+    await same.click("Replace")
+    await house.olu.sees(REQUESTS, "R-1001 was not replaced, for R-1003 would change nothing")
+    await house.sam.types("/platform deploy checkout 1.4.4 production because newest")
+    newest = await house.sam.sees(REQUESTS, "1.4.4", "WAIT OR REPLACE?")
+    house.cluster_away(True)
+    await newest.click("Replace")
+    await house.sam.sees(REQUESTS, "R-1001 was not replaced: whether R-1004 can be done is not known", within=20)
+    house.cluster_away(False)
+    assert "WAITING" in first.text
+    assert "cancelled" not in await house.history()
+    await newest.click("Replace")
+    await first.becomes("CANCELLED by Sam: replaced with R-1004", within=20)
 
 
 # whose vote counts -------------------------------------------------------------------------------------------------
