@@ -22,6 +22,7 @@ from commands.workload import pods as counted
 
 MOST_ALSO, MOST_PODS, MOST_EVENTS = 2, 3, 3
 RECENT = timedelta(hours=1)
+_SAID = frozenset({"BackOff"})  # the pod's own reason says it, without its uid
 
 
 class Diagnose(Inputs):
@@ -45,9 +46,11 @@ async def answer(inputs: Diagnose, ctx: Context) -> Answer:
         return Answer(f"{where} is not there", absent, private=True)
     facts = await walk(cluster, service, live)
     found = causes(facts)
-    lines = [*_verdict(facts, found, ctx.now), "*What I looked at*", *await _looked_at(facts, inputs, ctx)]
-    title = f"{where} {_state(facts, found)}"
-    return Answer(title, tuple(lines), buttons=_buttons(inputs, facts), code=facts.log, private=True)
+    looked = "\n".join(["What I looked at:", *await _looked_at(facts, inputs, ctx)])
+    return Answer(
+        f"{where} {_state(facts, found)}", tuple(_verdict(facts, found, ctx.now)), buttons=_buttons(inputs, facts),
+        context=looked, code=facts.log, private=True,
+    )  # fmt: skip
 
 
 def _state(facts: Facts, found: list[Cause]) -> str:
@@ -109,7 +112,7 @@ async def _looked_at(facts: Facts, inputs: Diagnose, ctx: Context) -> list[str]:
     lines += [f"• Pod {_pod(pod)}" for pod in facts.unready[:MOST_PODS]]
     more = len(facts.unready) - MOST_PODS
     lines += [f"• {more} more pods that are not ready"] if more > 0 else []
-    events = dict.fromkeys(f"• Event {_event(one)}" for one in facts.events)
+    events = dict.fromkeys(f"• Event {_event(one)}" for one in facts.events if one.get("reason") not in _SAID)
     lines += list(events)[:MOST_EVENTS]
     lines += [f"• Quota {said}" for quota in facts.quotas if (said := _quota(quota))]
     if facts.nodes:

@@ -78,12 +78,12 @@ def _said(inputs: Logs, book: Book, pods: int) -> Answer:
     if not book.lines:
         return Answer(title, (_nothing(inputs, pods), *book.silent), buttons=buttons, private=True)
     whole = book.text(full=False)
-    lines = [f"{_count(book)}{_which(inputs)}, newest last; times are UTC"]
+    here = f", the last {LAST} of them here" if len(whole) > INLINE and len(book.lines) > LAST else ""
+    lines = [f"{_count(book)}{_which(inputs)}{here}; times are UTC"]
     lines += ["Something looked like a secret and was masked."] if book.masked else []
     if len(whole) <= INLINE:
         return Answer(title, (*lines, *book.silent), code=whole, buttons=buttons, private=True)
     name = f"{inputs.service}-{inputs.environment}{'-previous' if inputs.previous else ''}.log"
-    lines.append(f"The last {min(LAST, len(book.lines))} of them:")
     code, file = book.text(full=False, last=LAST), File(name, book.text(full=True) + "\n")
     return Answer(title, (*lines, *book.silent), code=code, file=file, buttons=buttons, private=True)
 

@@ -15,7 +15,7 @@ from chatops.kernel.action import Action, Answer, Button, Context, InputKind, In
 from chatops.kernel.catalog import Service
 
 PAGE = 12  # services; about as many fit on a phone's screen
-FEW = 5  # so many get a button each
+FEW = 8  # so many get a button each
 
 
 class Services(Inputs):

@@ -17,7 +17,7 @@ from commands.workload import image_in, with_image
 
 Thing = Mapping[str, Any]
 MOST_PODS = 3  # whose events and logs are read; the others of a Deployment fail the same way
-LOG_LINES = 12
+LOG_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)

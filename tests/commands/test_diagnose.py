@@ -53,7 +53,7 @@ def likely(text: str) -> str:
 
 
 def told(said: Answer, start: str) -> str:
-    return next((line for line in said.lines if line.startswith(start)), "")
+    return next((line for line in (*said.lines, *said.context.splitlines()) if line.startswith(start)), "")
 
 
 async def template(clusters: KubernetesClusters, **spec: Any) -> None:

@@ -29,11 +29,11 @@ def answer(given: Answer, now: float = 0.0) -> Message:
     blocks += [section(preformatted(code))] if given.code.strip() else []
     blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in given.buttons))
     if given.context:
-        blocks.append(context(said(given.context, 1000)))
+        blocks.append(context(said(given.context, 2000)))
     table = [escape(row, 500) for row in rows]
     listed = [line for one in requests for line in one]
     text = fallback(
-        [heading, *lines, *listed, *table, *(escape(line, 300) for line in code[-10:]), said(given.context, 1000)]
+        [heading, *lines, *listed, *table, *(escape(line, 300) for line in code[-10:]), said(given.context, 2000)]
     )
     return Message(text, blocks or [section("There is nothing to say.")])
 
