@@ -143,8 +143,8 @@ _NOT_IN_BODY = frozenset({"votes", "version", "updated_at"})
 
 def _only_voted(before: Request, after: Request) -> bool:
     """Whether both have the same body; a copy shares the fields that it does not change."""
-    old = before.__dict__
-    return all(value is old[name] or name in _NOT_IN_BODY for name, value in after.__dict__.items())
+    old, new = before.__dict__, after.__dict__
+    return old.keys() == new.keys() and _NOT_IN_BODY.issuperset([name for name in new if new[name] is not old[name]])
 
 
 def add_vote(tx: Tx, number: int, vote: Vote) -> None:

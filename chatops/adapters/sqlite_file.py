@@ -60,13 +60,13 @@ class Reading:
 
     def all(self, sql: str, /, **values: Any) -> list[Row]:
         cursor = self._connection.execute(sql, values)
-        names = [column[0] for column in cursor.description or ()]
+        names = _names(cursor)
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def one(self, sql: str, /, **values: Any) -> Row | None:
         cursor = self._connection.execute(sql, values)
         row = cursor.fetchone()
-        found = None if row is None else dict(zip((column[0] for column in cursor.description), row, strict=True))
+        found = None if row is None else dict(zip(_names(cursor), row, strict=True))
         cursor.close()  # a RETURNING that still has rows to give would make COMMIT fail
         return found
 
@@ -75,6 +75,10 @@ class Reading:
 
     def after_commit(self, call: Callable[[], object]) -> None:
         raise RuntimeError("a read commits nothing: use write()")
+
+
+def _names(cursor: sqlite3.Cursor) -> list[str]:
+    return [column[0] for column in cursor.description or ()]
 
 
 class Writing(Reading):

@@ -27,11 +27,10 @@ PAGE = 500  # rows read at once: memory stays the same however long the trail is
 COLUMNS = ("chain", "seq", "at", "who", "what", "data", "configuration", "previous", "hash")
 SEAL_COLUMNS = ("seq", "at", "heads", "previous", "hash")
 
-_NEXT = """INSERT INTO audit_heads (chain, seq, hash, sealed) VALUES (:chain, 1, '', 0)
-    ON CONFLICT (chain) DO UPDATE SET seq = audit_heads.seq + 1, sealed = 0 RETURNING seq, hash"""
 _ROW = """INSERT INTO audit (chain, seq, at, who, what, data, configuration, previous, hash)
     VALUES (:chain, :seq, :at, :who, :what, :data, :configuration, :previous, :hash)"""
-_HEAD = "UPDATE audit_heads SET hash = :hash WHERE chain = :chain"
+_HEAD = """INSERT INTO audit_heads (chain, seq, hash, sealed) VALUES (:chain, :seq, :hash, 0)
+    ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, sealed = 0"""
 _UNSEALED = "SELECT chain, seq, hash FROM audit_heads WHERE sealed = 0 ORDER BY chain LIMIT :limit"
 _LAST_SEAL = "SELECT seq, hash FROM audit_seals ORDER BY seq DESC LIMIT 1"
 _SEAL = "INSERT INTO audit_seals (seq, at, heads, previous, hash) VALUES (:seq, :at, :heads, :previous, :hash)"
@@ -73,11 +72,10 @@ def append(
     text = canonical(data)
     if (size := len(text.encode())) > MAX_DATA:
         raise ValueError(f"{what!r} of {chain}: {size} bytes are too much for an audit row (at most {MAX_DATA})")
-    head = tx.one(_NEXT, chain=chain)
-    assert head is not None  # noqa: S101 (an upsert always returns its row)
+    head = tx.one(_HEAD_OF, chain=chain) or {"seq": 0, "hash": ""}
     row: dict[str, Any] = {
         "chain": chain,
-        "seq": head["seq"],
+        "seq": head["seq"] + 1,
         "at": float(at) + 0.0,  # -0.0 would come back from the database as 0.0
         "who": _storable(who),
         "what": what,
@@ -87,7 +85,7 @@ def append(
     }
     row["hash"] = row_hash(row)
     tx.run(_ROW, **row)
-    tx.run(_HEAD, chain=chain, hash=row["hash"])
+    tx.run(_HEAD, chain=chain, seq=row["seq"], hash=row["hash"])
     return str(row["hash"])
 
 
