@@ -170,9 +170,7 @@ class Assistant:
             self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock,
             build=action_of,
         )  # fmt: skip
-        self.pages = Pages(
-            self.actions, database, register, self.messenger, planner, configuration, clock, self._public_url
-        )
+        self.pages = Pages(self.actions, database, register, self.messenger, planner, clock, self._public_url)
         self.expiry = Expiry(database, register, self.clusters, configuration, clock)
         questions = Answers(
             self.actions, database, planner, configuration, clock, self.pages, self.expiry, self.permalinks.of

@@ -12,7 +12,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chatops.adapters.metrics import Metrics
-from chatops.http.pages import PageHandlers
+from chatops.http.pages import PATH, PageHandlers
 from chatops.http.refusals import refused
 from chatops.http.slack import App, SlackEvents, not_here
 from chatops.kernel.errors import PlatformError
@@ -62,7 +62,7 @@ class HttpServer:
             ]
         )
         if pages is not None:
-            self.web.add_routes([web.get("/page/{token}", pages.show), web.post("/page/{token}", pages.give)])
+            self.web.add_routes(pages.routes())
         self._runner: web.AppRunner | None = None
         self.address = ""
 
@@ -120,10 +120,15 @@ async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
         status = error.status
         return refused(status, error.reason)
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _shown(request))
         return refused(500, "Something went wrong on our side; the log says what.")
     finally:
         level = logging.DEBUG if status < 400 else logging.INFO
         if log.isEnabledFor(level):
             spent = (time.perf_counter() - started) * 1000
-            log.log(level, "%s %s %d %.0f ms", request.method, request.path[:200], status, spent)
+            log.log(level, "%s %s %d %.0f ms", request.method, _shown(request), status, spent)
+
+
+def _shown(request: web.Request) -> str:
+    """The path as the log may have it; a one-time page's ends in its token."""
+    return f"{PATH}…" if request.path.startswith(PATH) else request.path[:200]

@@ -3,7 +3,7 @@
 The life of a page: ``ask`` (a link goes to the requester as a direct message) → somebody opens it and sees a code →
 the requester confirms in Slack that this code is theirs → the page shows the field → ``give``: the value goes straight
 to the cluster. Opening never uses a page up: each browser gets a code of its own, so a preview of the link opens
-nothing. The database keeps hashes of tokens and never a value.
+nothing. The database keeps hashes of tokens and never a value; the message with the link loses it when the page ends.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Literal
 
 from approvals import store
 from approvals.lifecycle import Event
-from approvals.request import Request, State
+from approvals.request import ENDED, Request, State
 from chatops.kernel.action import Action, Answer, Button
-from chatops.kernel.errors import ClusterError, Conflict, Refused, TooLate, Unavailable
+from chatops.kernel.errors import ClusterError, Conflict, InputError, Refused, TooLate, Unavailable
 from chatops.kernel.people import Person
-from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Tx
+from chatops.kernel.ports import Clock, Database, Lane, Outbox, Post, Tx
+from chatops.requests.pause import paused_by
 from chatops.requests.planning import Planner
 from chatops.requests.register import Register
 
@@ -28,6 +29,7 @@ LIVES = 10 * 60.0  # seconds from the asking to the value
 LOOK = 5.0  # seconds between looks whether the value has come
 LARGEST = 256 * 1024  # bytes of a value; Kubernetes keeps at most 1 MiB in a Secret
 MOST_VISITS = 20  # browsers that may open one page
+CLAIM = 60.0  # seconds for which one sending of a value holds the page; longer than the cluster may take to answer
 STEP = "awaiting"
 
 ADD = """
@@ -40,12 +42,13 @@ VISIT = "SELECT session, token, code, confirmed_at FROM page_visits WHERE sessio
 ADD_VISIT = """
 INSERT INTO page_visits (session, token, code, opened_at, confirmed_at) VALUES (:session, :token, :code, :now, 0)
 """
-VISITS = "SELECT COUNT(*) AS n FROM page_visits WHERE token = :token"
+VISITS = "SELECT session, code FROM page_visits WHERE token = :token"
+OPEN = "SELECT token FROM pages WHERE request_id = :request AND closed_at = 0"
 CONFIRM = """
 UPDATE page_visits SET confirmed_at = :now WHERE confirmed_at = 0 AND code = :code AND token IN (
     SELECT token FROM pages
     WHERE request_id = :request AND person_id = :person AND closed_at = 0 AND expires_at > :now
-)
+) RETURNING session
 """
 PRUNE = "DELETE FROM pages WHERE expires_at < :before"
 
@@ -71,7 +74,6 @@ class Pages:
     register: Register
     outbox: Outbox
     planner: Planner
-    configuration: Configuration
     clock: Clock
     public_url: Callable[[], str]
 
@@ -99,25 +101,28 @@ class Pages:
     async def give(self, token: str, session: str, value: str) -> str:
         """Writes the value to the cluster; a sentence for the page.
 
-        Raises ``Refused`` for a browser that was not confirmed or a value that cannot be kept, ``Unavailable`` when the
-        cluster did not answer (the page may be sent once more).
+        Raises ``InputError`` for a value that cannot be kept, ``Refused`` for a browser that was not confirmed or when
+        the cluster says no, ``Unavailable`` when it did not answer (after it and after a wrong value the page may be
+        sent once more).
         """
-        if not value or len(value.encode()) > LARGEST:
-            raise Refused(f"A value has 1 to {LARGEST // 1024} KiB.")
-        request = await self.database.write(self._giving, _hash(token), session)
+        request = await self.database.write(self._giving, _hash(token), session, _size(value))
         action = self.actions[request.action]
-        environment = self.configuration.platform.environments.get(request.environment)
-        if request.plan is None or action.give is None or environment is None:
-            raise Refused("What this page was for is no longer in the configuration.")
-        writer = await self.planner.writer(request)
+        if request.plan is None or action.give is None:
+            raise TypeError(f"{request.name} does not wait for a value")
         try:
-            outcome = await action.give(request.plan, value, writer)
-        except Conflict as raced:
-            await self.database.write(self._not_given, request)
-            raise Unavailable("Somebody else is changing it just now. Send the value once more.") from raced
+            outcome = await action.give(request.plan, value, await self.planner.writer(request))
+        except Conflict:
+            await self.database.write(self._not_given, request, False)
+            raise Unavailable("Somebody else is changing it just now. Send the value once more.") from None
+        except Refused:
+            await self.database.write(self._not_given, request, False)
+            raise
         except ClusterError as no:  # its words could hold the value
-            await self.database.write(self._not_given, request)
-            raise Refused(f"The cluster refused the value (status {no.status}).") from None
+            await self.database.write(self._not_given, request, False)
+            raise Refused(f"{_refusal(no.status)} Nothing was changed.") from None
+        except Unavailable:  # it may have been stored all the same
+            await self.database.write(self._not_given, request, True)
+            raise Unavailable("The cluster does not answer just now. Send the value once more.") from None
         await self.database.write(self._given, request, dict(outcome.generations))
         return f"It is stored. {request.name} has what it needs; you can close this page."
 
@@ -125,7 +130,7 @@ class Pages:
 
     def _ask(self, tx: Tx, request: Request, token: str) -> None:
         now = self.clock.now()
-        tx.run(CLOSE, request=request.id, now=now)
+        self._close(tx, request, "Another link follows.")
         tx.run(ADD, token=_hash(token), request=request.id, person=request.requester_id, expires=now + LIVES)
         extra = {**request.extra, "expires": now + LIVES}
         after = self.register.progress(
@@ -138,7 +143,7 @@ class Pages:
                 "It shows a code. I ask you here whether it is yours, before the page shows the field.",
             ),
         )
-        self._tell(tx, after, "link", said)
+        self._tell(tx, after, f"link-{_hash(token)[:16]}", said)
 
     def _open(self, tx: Tx, token: str, session: str) -> Opened:
         page, now = tx.one(PAGE, token=token), self.clock.now()
@@ -152,7 +157,7 @@ class Pages:
         if page["closed_at"] or page["expires_at"] <= now:
             return Opened("done" if visit is not None and request.extra.get("given") else "gone", title)
         if visit is None:
-            if int((tx.one(VISITS, token=token) or {"n": 0})["n"]) >= MOST_VISITS:
+            if len(tx.all(VISITS, token=token)) >= MOST_VISITS:
                 return Opened("gone", title)
             return self._visited(tx, request, token, title)
         return Opened("field" if visit["confirmed_at"] else "code", title, visit["code"])
@@ -170,7 +175,7 @@ class Pages:
                 Button("No, close the page", f"{line} no", style="danger"),
             ),
         )
-        self._tell(tx, request, f"code-{code}", said)
+        self._tell(tx, request, f"code-{_hash(session)[:16]}", said)
         return Opened("code", title, code, session)
 
     def _confirm(self, tx: Tx, number: int, code: str, person: Person, mine: bool) -> str:
@@ -182,31 +187,42 @@ class Pages:
         if not mine:
             self._fail(tx, request, f"{request.requester_name} did not open the page; somebody else did.")
             return "The page is closed and nothing was changed. Somebody else had your link; ask once more."
-        if tx.run(CONFIRM, request=number, person=person.id, code=code, now=now) != 1:
+        confirmed = tx.all(CONFIRM, request=number, person=person.id, code=code, now=now)
+        if len(confirmed) != 1:
             raise TooLate("That code is not one of an open page, or it was confirmed already.")
+        self._answered(tx, request, confirmed[0]["session"], code, "You said yes: the page shows the field now.")
         self.register.record(tx, request, "page_confirmed", {})
         return "Thank you: the page shows the field now."
 
-    def _giving(self, tx: Tx, token: str, session: str) -> Request:
+    def _giving(self, tx: Tx, token: str, session: str, size: int) -> Request:
+        """Holds the page for this value; two tabs that send at once would otherwise both be told that theirs counts."""
         page = tx.one(PAGE, token=token)
         visit = tx.one(VISIT, session=_hash(session), token=token) if session else None
         if page is None or visit is None or not visit["confirmed_at"]:
             raise Refused("This browser was not confirmed in Slack.")
-        request = store.load(tx, page["request_id"])
-        if page["closed_at"] or page["expires_at"] <= self.clock.now() or request.step != STEP:
-            raise Refused("This page is closed. Ask once more in Slack.")
-        return self.register.progress(tx, request, extra={**request.extra, "given": True})
+        request, now = store.load(tx, page["request_id"]), self.clock.now()
+        if page["closed_at"] or page["expires_at"] <= now or request.state is not State.RUNNING or request.step != STEP:
+            stored = "A value was stored already." if request.extra.get("given") and request.state in ENDED else ""
+            raise Refused(stored or "This page is closed. Ask once more in Slack.")
+        if not 0 < size <= LARGEST:
+            raise InputError("Nothing was typed." if not size else f"It is longer than {LARGEST // 1024} KiB.")
+        if stop := paused_by(tx):
+            raise Unavailable(f"Nothing was stored: {stop}. Send the value once more when writes are resumed.")
+        if now < request.extra.get("held_until", 0.0):
+            raise Unavailable("A value is being stored just now. Reload this page in a moment to see whether it was.")
+        return self.register.progress(tx, request, extra={**request.extra, "given": True, "held_until": now + CLAIM})
 
-    def _not_given(self, tx: Tx, request: Request) -> None:
+    def _not_given(self, tx: Tx, request: Request, perhaps: bool) -> None:
         current = self.register.current(tx, request)
         if current.step == STEP and not current.ended:
-            self.register.progress(tx, current, extra={**current.extra, "given": False})
+            extra = {**current.extra, "given": perhaps, "held_until": 0.0}
+            self.register.progress(tx, current, extra=extra)
 
     def _given(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
         current = self.register.current(tx, request)
         if current.state is not State.RUNNING or current.step != STEP:
-            return  # the same value sent twice
-        tx.run(CLOSE, request=request.id, now=self.clock.now())
+            return  # it ended while the cluster took its time
+        self._close(tx, current, "The value is stored.")
         self.register.record(tx, current, "written", {"objects": generations})
         extra = {**current.extra, "generations": generations}
         self.register.move(tx, current, Event.BECAME_HEALTHY, extra=extra, progress="", outcome="the value is stored")
@@ -218,7 +234,7 @@ class Pages:
             self._fail(tx, current, f"Nobody gave the value within {LIVES / 60:.0f} minutes.")
 
     def _fail(self, tx: Tx, request: Request, why: str) -> None:
-        tx.run(CLOSE, request=request.id, now=self.clock.now())
+        self._close(tx, request, "The page is closed.")
         if request.extra.get("given"):  # it was sent, and the cluster's answer is not known
             why = "A value was sent, and whether it was stored is not known."
             said = f"{why} Ask once more."
@@ -226,9 +242,22 @@ class Pages:
             said = f"{why} Nothing was changed."
         self.register.move(tx, request, Event.FAILED, data={"why": why}, outcome=said)
 
+    def _close(self, tx: Tx, request: Request, why: str) -> None:
+        """Ends the request's pages, and takes links and buttons that lead nowhere out of the messages."""
+        for page in tx.all(OPEN, request=request.id):
+            said = Answer(title=f"{request.name}: {_title(request)}", lines=(why,))
+            self._tell(tx, request, f"link-{page['token'][:16]}", said)
+            for visit in tx.all(VISITS, token=page["token"]):
+                self._answered(tx, request, visit["session"], visit["code"], why)
+        tx.run(CLOSE, request=request.id, now=self.clock.now())
+
+    def _answered(self, tx: Tx, request: Request, session: str, code: str, line: str) -> None:
+        said = Answer(title=f"{request.name}: the page that showed {code[:3]} {code[3:]}", lines=(line,))
+        self._tell(tx, request, f"code-{session[:16]}", said)
+
     def _tell(self, tx: Tx, request: Request, what: str, said: Answer) -> None:
         post = Post(
-            f"{request.name}/page/{what}-{request.version}", Lane.ANSWER, "answer", str(request.id),
+            f"{request.name}/page/{what}", Lane.ANSWER, "answer", str(request.id),
             person=request.requester_id, content=asdict(said),
         )  # fmt: skip
         self.outbox.show(tx, post)
@@ -241,6 +270,16 @@ def prune(tx: Tx, now: float) -> int:
 
 def _title(request: Request) -> str:
     return request.plan.summary if request.plan else request.title
+
+
+def _size(value: str) -> int:
+    return len(value.encode())
+
+
+def _refusal(status: int) -> str:
+    if status in (401, 403):
+        return f"The cluster does not allow writing this Secret (status {status})."
+    return f"The cluster refused the value (status {status})."
 
 
 def _hash(token: str) -> str:

@@ -2,18 +2,14 @@
 
 import asyncio
 import base64
-import re
 from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
-from tests.support.people import Person, Seen
+from tests.support.onetime import Browser, approved, code_on, link_for, values
 
 VALUE = "correct horse <battery> & staple\nsecond line"
-SECRET = "/api/v1/namespaces/shop/secrets/checkout-secrets"
 MADE = {
     "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "checkout-secrets", "namespace": "shop"},
     "data": {"API_KEY": base64.b64encode(b"older value").decode(), "OTHER": base64.b64encode(b"kept").decode()},
@@ -26,60 +22,12 @@ async def house() -> AsyncIterator[House]:
         yield house
 
 
-class Browser:
-    """One browser with its cookies."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
-        self.status = 0
-        self.headers: Any = {}
-
-    async def opens(self) -> str:
-        async with self.session.get(self.url) as answer:
-            self.status, self.headers = answer.status, answer.headers
-            return await answer.text()
-
-    async def sends(self, value: str) -> str:
-        async with self.session.post(self.url, data={"value": value}) as answer:
-            self.status = answer.status
-            return await answer.text()
-
-
 @pytest.fixture
 async def browsers() -> AsyncIterator[list[Browser]]:
     opened: list[Browser] = []
     yield opened
     for one in opened:
         await one.session.close()
-
-
-async def approved(house: House, line: str) -> Seen:
-    """Asked by Dana, approved by the two that danger takes."""
-    await house.dana.types(line)
-    card = await house.lee.sees(REQUESTS, "WAITING", "one key")
-    await card.click("Approve")
-    card = await house.sam.sees(REQUESTS, "WAITING", "one key")
-    await card.click("Approve")
-    return card
-
-
-async def link_for(person: Person) -> str:
-    said = await person.sees("@platform", "Give the value on this page")
-    found = re.search(r"http://[^\s|>]+/page/[\w-]+", said.text)
-    assert found, said.text
-    return found[0]
-
-
-def code_on(page: str) -> str:
-    found = re.search(r'class="code">(\d{3} \d{3})<', page)
-    assert found, page
-    return found[1]
-
-
-async def values(house: House) -> dict[str, str]:
-    found = await house.cluster_call("GET", SECRET)
-    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
 
 
 async def written_down(house: House) -> str:
