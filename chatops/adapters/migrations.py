@@ -298,6 +298,76 @@ def m012_drafts(db: Database) -> None:
     db.execute("CREATE INDEX drafts_old ON drafts (updated_at)")
 
 
+@migrations()
+def m013_incidents(db: Database) -> None:
+    """Incidents, what was last told of each alert, and who is to be paged.
+
+    ``open_key`` is the key while the incident is not resolved: UNIQUE is why many alerts make one incident. ``due_at``
+    is when somebody has to be paged next. An alert belongs to the incident that it was last counted in. ``paging`` has
+    a row for each person and step of a round of paging; ``page_id`` is the message that carries it, empty while the
+    person may not be disturbed yet.
+    """
+    db.execute(
+        """CREATE TABLE incidents (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL,
+            open_key TEXT UNIQUE,
+            state TEXT NOT NULL,
+            severity TEXT NOT NULL,
+            environment TEXT NOT NULL DEFAULT '',
+            service TEXT NOT NULL DEFAULT '',
+            team TEXT NOT NULL DEFAULT '',
+            holder_id TEXT NOT NULL DEFAULT '',
+            version INTEGER NOT NULL DEFAULT 0,
+            opened_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            resolved_at REAL NOT NULL DEFAULT 0,
+            due_at REAL NOT NULL DEFAULT 0,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('incidents', 100)")
+    db.execute("CREATE INDEX incidents_by_key ON incidents (key, id)")
+    db.execute("CREATE INDEX incidents_open ON incidents (severity, id) WHERE open_key IS NOT NULL")
+    db.execute("CREATE INDEX incidents_of_holder ON incidents (holder_id) WHERE open_key IS NOT NULL")
+    db.execute("CREATE INDEX incidents_of_team ON incidents (team) WHERE open_key IS NOT NULL")
+    db.execute("CREATE INDEX incidents_due ON incidents (due_at) WHERE open_key IS NOT NULL AND due_at > 0")
+    db.execute("CREATE INDEX incidents_by_place ON incidents (service, environment, id)")
+    db.execute(
+        """CREATE TABLE alerts (
+            source TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+            status TEXT NOT NULL,
+            name TEXT NOT NULL,
+            rank INTEGER NOT NULL DEFAULT 0,
+            starts_at REAL NOT NULL,
+            ends_at REAL NOT NULL DEFAULT 0,
+            seen_at REAL NOT NULL,
+            changes INTEGER NOT NULL DEFAULT 0,
+            body TEXT NOT NULL,
+            PRIMARY KEY (source, fingerprint)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX alerts_of_incident ON alerts (incident_id, status, rank)")
+    db.execute(
+        """CREATE TABLE paging (
+            incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+            round INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            person_id TEXT NOT NULL,
+            name TEXT NOT NULL,
+            asked_at REAL NOT NULL,
+            page_id TEXT NOT NULL DEFAULT '',
+            paged_at REAL NOT NULL DEFAULT 0,
+            PRIMARY KEY (incident_id, round, step, person_id)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX paging_waiting ON paging (person_id) WHERE page_id = ''")
+    db.execute("CREATE INDEX paging_of_person ON paging (person_id, paged_at)")
+    db.execute("CREATE INDEX paging_on_page ON paging (page_id)")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

@@ -1,0 +1,65 @@
+"""Where an alert belongs: which environment, service and team it is about, and which alerts are one incident."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chatops.kernel.alert import Alert
+from chatops.kernel.catalog import Environment, Platform, Service
+
+# The labels that people and kube-prometheus use, the most telling first.
+ENVIRONMENT = ("environment", "env")
+SERVICE = ("service", "app", "app_kubernetes_io_name", "deployment", "workload", "job_name", "container")
+TEAM = ("team", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an alert is about; what nobody could tell is empty."""
+
+    environment: str = ""
+    service: str = ""
+    team: str = ""
+
+
+def place(alert: Alert, platform: Platform) -> Place:
+    """Read from the labels: names of the catalog, else the namespace, the workload and the pod."""
+    environment = _environment(alert, platform.environments)
+    service = _service(alert, platform.services.values())
+    team = service.team if service else next((one for one in _labels(alert, TEAM) if one in platform.teams), "")
+    return Place(environment, service.name if service else "", team)
+
+
+def default_key(alert: Alert, at: Place) -> str:
+    """Alerts of the same service in the same environment are one incident; without a service: those of one name."""
+    return f"{at.environment}/{at.service}" if at.service else f"{at.environment}//{alert.name}"
+
+
+def _labels(alert: Alert, names: Iterable[str]) -> list[str]:
+    return [value for name in names if (value := str(alert.labels.get(name) or ""))]
+
+
+def _environment(alert: Alert, environments: dict[str, Environment]) -> str:
+    for value in _labels(alert, ENVIRONMENT):
+        if value in environments:
+            return value
+    namespace, cluster = alert.labels.get("namespace", ""), alert.labels.get("cluster", "")
+    fitting = [one for one in environments.values() if namespace and one.namespace == namespace]
+    exact = [one for one in fitting if cluster and one.cluster == cluster]
+    found = exact or fitting
+    return found[0].name if len(found) == 1 else ""
+
+
+def _service(alert: Alert, services: Iterable[Service]) -> Service | None:
+    known = {one.name: one for one in services}
+    by_workload = {one.workload_name: one for one in known.values()}
+    for value in _labels(alert, SERVICE):
+        if found := known.get(value) or by_workload.get(value):
+            return found
+    pod = str(alert.labels.get("pod") or "")
+    parts = pod.split("-")  # checkout-7d9f8b6c5-x2x4z: the workload's name comes before the last parts
+    for length in range(len(parts) - 1, 0, -1):
+        if found := by_workload.get("-".join(parts[:length])):
+            return found
+    return None

@@ -1,0 +1,153 @@
+"""The lifecycle of an incident: one table of transitions, and pure functions that make the next incident."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from chatops.incidents.incident import Holder, Incident, State
+from chatops.kernel.errors import TooLate
+from chatops.kernel.people import Person
+
+
+class Event(StrEnum):
+    """What can happen to an incident, in the past tense."""
+
+    OPENED = "opened"
+    ALERTED = "alerted"  # its alerts changed, or it is noisy now
+    CALMED = "calmed"  # the last alert was resolved
+    REOPENED = "reopened"
+    PAGED = "paged"
+    NOT_REACHED = "not_reached"  # a step reached nobody
+    ACKNOWLEDGED = "acknowledged"
+    TAKEN_OVER = "taken_over"
+    HANDED_OVER = "handed_over"
+    UNACKNOWLEDGED = "unacknowledged"
+    ESCALATED = "escalated"  # a person asked for the next step at once
+    HELD_ON = "held_on"  # still on it
+    TAKEN_UP_AGAIN = "taken_up_again"  # acknowledged, and not resolved in time
+    SEVERITY_CHANGED = "severity_changed"
+    LOOKED_INTO = "looked_into"  # evidence was gathered
+    RESOLVED = "resolved"
+
+
+S, E = State, Event
+
+TABLE: dict[tuple[State, Event], State] = {
+    (S.OPEN, E.ALERTED): S.OPEN,
+    (S.OPEN, E.CALMED): S.OPEN,
+    (S.OPEN, E.PAGED): S.OPEN,
+    (S.OPEN, E.NOT_REACHED): S.OPEN,
+    (S.OPEN, E.ACKNOWLEDGED): S.ACKNOWLEDGED,
+    (S.OPEN, E.TAKEN_OVER): S.ACKNOWLEDGED,
+    (S.OPEN, E.HANDED_OVER): S.ACKNOWLEDGED,
+    (S.OPEN, E.ESCALATED): S.OPEN,
+    (S.OPEN, E.SEVERITY_CHANGED): S.OPEN,
+    (S.OPEN, E.LOOKED_INTO): S.OPEN,
+    (S.OPEN, E.RESOLVED): S.RESOLVED,
+    (S.ACKNOWLEDGED, E.ALERTED): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.CALMED): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.TAKEN_OVER): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.HANDED_OVER): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.UNACKNOWLEDGED): S.OPEN,
+    (S.ACKNOWLEDGED, E.HELD_ON): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.TAKEN_UP_AGAIN): S.OPEN,
+    (S.ACKNOWLEDGED, E.SEVERITY_CHANGED): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.LOOKED_INTO): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.RESOLVED): S.RESOLVED,
+    (S.RESOLVED, E.ALERTED): S.RESOLVED,  # late words about what is over
+    (S.RESOLVED, E.REOPENED): S.OPEN,
+}
+
+
+def move(incident: Incident, event: Event, now: float, **changes: Any) -> Incident:
+    """The incident after ``event``; raises ``TooLate`` with what stands now when the table has no such step."""
+    state = TABLE.get((incident.state, event))
+    if state is None:
+        raise TooLate(stands(incident))
+    if state is S.RESOLVED:
+        changes.setdefault("resolved_at", now)
+        changes.setdefault("due_at", 0.0)
+    return incident.model_copy(update={**changes, "state": state, "updated_at": now, "version": incident.version + 1})
+
+
+def acknowledge(incident: Incident, person: Person, now: float) -> Incident:
+    """Somebody has it; raises ``TooLate`` naming who was first."""
+    if incident.state is S.ACKNOWLEDGED:
+        raise TooLate(stands(incident, person))
+    return move(incident, E.ACKNOWLEDGED, now, **_held(incident, person, now))
+
+
+def take_over(incident: Incident, person: Person, now: float) -> Incident:
+    """Somebody else has it from now on."""
+    if incident.holder is not None and incident.holder.id == person.id:
+        raise TooLate(stands(incident, person))
+    return move(incident, E.TAKEN_OVER, now, **_held(incident, person, now))
+
+
+def hand_over(incident: Incident, to: Person, now: float) -> Incident:
+    """Whoever has it gives it to somebody else."""
+    return move(incident, E.HANDED_OVER, now, **_held(incident, to, now))
+
+
+def give_back(incident: Incident, person: Person, now: float) -> Incident:
+    """Nobody has it any more: paging begins anew."""
+    if incident.holder is None or incident.holder.id != person.id:
+        raise TooLate(f"{stands(incident)} Only who has it can give it back.")
+    return move(incident, E.UNACKNOWLEDGED, now, **paging_anew(incident, now))
+
+
+def hold_on(incident: Incident, person: Person, now: float) -> Incident:
+    """Whoever has it is still on it: the time until it pages again begins anew."""
+    if incident.holder is None or incident.holder.id != person.id:
+        raise TooLate(stands(incident, person))
+    return move(incident, E.HELD_ON, now, due_at=_again_at(incident, now))
+
+
+def take_up_again(incident: Incident, now: float) -> Incident:
+    """It was acknowledged and is not resolved within the time that its severity allows."""
+    return move(incident, E.TAKEN_UP_AGAIN, now, **paging_anew(incident, now))
+
+
+def resolve(incident: Incident, who: str, now: float) -> Incident:
+    """It is over."""
+    return move(incident, E.RESOLVED, now, resolved_by=who, calm=False)
+
+
+def reopen(incident: Incident, now: float, **changes: Any) -> Incident:
+    """Its alerts came back."""
+    again = {"reopened": incident.reopened + 1, "resolved_at": 0.0, "resolved_by": "", "calm": False}
+    return move(incident, E.REOPENED, now, **{**paging_anew(incident, now), **again, **changes})
+
+
+def paging_anew(incident: Incident, now: float) -> dict[str, Any]:
+    """What changes when nobody has it: paging starts with the first step."""
+    due_at = now if incident.pages and incident.escalation and not incident.quiet else 0.0
+    nobody = {"holder": None, "acknowledged_at": 0.0, "paged": ()}
+    return {**nobody, "round": incident.round + 1, "paging_since": now, "step": 0, "due_at": due_at}
+
+
+def _held(incident: Incident, person: Person, now: float) -> dict[str, Any]:
+    holder = Holder(id=person.id, name=person.name or person.id, email=person.email)
+    return {"holder": holder, "acknowledged_at": now, "due_at": _again_at(incident, now)}
+
+
+def _again_at(incident: Incident, now: float) -> float:
+    return now + incident.unresolved if incident.pages and incident.unresolved else 0.0
+
+
+def was_paged(incident: Incident, person: Person) -> bool:
+    """Whether this person was asked to look after it."""
+    return any(person.id == one.id or (one.email and person.is_named(one.email)) for one in incident.paged)
+
+
+def stands(incident: Incident, person: Person | None = None) -> str:
+    """What has become of an incident, in one sentence for a late click."""
+    if incident.state is S.RESOLVED:
+        by = f" by {incident.resolved_by}" if incident.resolved_by and incident.resolved_by != "assistant" else ""
+        return f"{incident.name} is already resolved{by}."
+    if incident.holder is None:
+        return f"Nobody has {incident.name} yet."
+    if person is not None and incident.holder.id == person.id:
+        return f"You have {incident.name} already."
+    return f"{incident.holder.name} already has {incident.name}."

@@ -1,0 +1,46 @@
+"""The timeline of an incident: its audit trail in sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from chatops.kernel.ports import Row
+
+_SAID: Mapping[str, str] = {
+    "opened": "Opened: {text}",
+    "alerted": "Alerts: {text}",
+    "calmed": "All alerts are resolved",
+    "reopened": "It is back: {text}",
+    "paged": "Paged {people} (step {step})",
+    "not_reached": "Step {step} reached nobody: {targets}",
+    "acknowledged": "{who} acknowledged",
+    "taken_over": "{who} took over",
+    "handed_over": "{who} handed over to {to}",
+    "unacknowledged": "{who} gave it back",
+    "escalated": "{who} escalated",
+    "held_on": "{who} is still on it",
+    "taken_up_again": "Not resolved in time: paging begins anew",
+    "severity_changed": "{who} changed the severity from {from} to {to}",
+    "resolved": "Resolved by {who}{why}",
+    "noted": "{who}: {text}",
+    "looked_into": "Evidence: {text}",
+}
+
+
+class _Given(dict[str, Any]):
+    """What a row does not hold is said as "?"; rows are kept for ever, and older ones may lack a word."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def sentences(rows: Iterable[Row]) -> Iterator[tuple[float, str]]:
+    """Time (epoch seconds) and sentence of each row."""
+    for row in rows:
+        data = json.loads(row["data"])
+        why = f": {data['text']}" if data.get("text") else ""
+        given = _Given({**data, "who": row["who"], "why": why})
+        template = _SAID.get(row["what"])
+        yield float(row["at"]), template.format_map(given) if template else f"{row['who']}: {row['what']}"
