@@ -159,6 +159,14 @@ class Context:
     frozen: Mapping[str, str] = field(default_factory=dict)  # what the first plan made up; keep it when planning again
     evaluate: EvaluateAll | None = None
     request: int = 0  # its number; 0 while nobody has asked yet
+    incidents: Incidents | None = None
+
+    @property
+    def desk(self) -> Incidents:
+        """What people do with incidents."""
+        if self.incidents is None:
+            raise TypeError("nobody handles incidents here")
+        return self.incidents
 
     def needs(self) -> tuple[ClusterReader, Environment, Service]:
         """Cluster, environment and service, for actions whose inputs name them."""
@@ -283,6 +291,22 @@ class Questions(Protocol):
 
         Returns what stands now. Raises ``Refused`` for people outside the platform team.
         """
+        ...
+
+
+class Incidents(Protocol):
+    """What people do with incidents, and see of them."""
+
+    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
+        """Does something with an incident and says what stands; raises ``TooLate`` or ``Refused``."""
+        ...
+
+    async def listed(self, person: Person, whose: str) -> Answer:
+        """Open incidents: ``open``, ``mine``, or a team's."""
+        ...
+
+    async def timeline(self, person: Person, number: int) -> Answer:
+        """Everything that happened in an incident, oldest first."""
         ...
 
 

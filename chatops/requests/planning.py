@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from approvals import policy
 from approvals.lifecycle import is_requester, sources_of
 from approvals.request import Approver, Request
-from chatops.kernel.action import Action, Context, Questions
+from chatops.kernel.action import Action, Context, Incidents, Questions
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
@@ -57,6 +57,7 @@ class Planner:
     ledger: Ledger
     clock: Clock
     questions: Questions | None = None
+    incidents: Incidents | None = None  # handed in later, as the questions are
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     _revived: dict[str, Action] = field(default_factory=dict)
 
@@ -129,6 +130,7 @@ class Planner:
             clusters=clusters,
             evaluate=self.evaluate,
             request=number,
+            incidents=self.incidents,
         )
 
     def clusters_for(self, person: Person) -> Clusters:
