@@ -42,7 +42,7 @@ VISIT = "SELECT session, token, code, confirmed_at FROM page_visits WHERE sessio
 ADD_VISIT = """
 INSERT INTO page_visits (session, token, code, opened_at, confirmed_at) VALUES (:session, :token, :code, :now, 0)
 """
-VISITS = "SELECT session, code FROM page_visits WHERE token = :token"
+VISITS = "SELECT session, code, confirmed_at FROM page_visits WHERE token = :token"
 OPEN = "SELECT token FROM pages WHERE request_id = :request AND closed_at = 0"
 CONFIRM = """
 UPDATE page_visits SET confirmed_at = :now WHERE confirmed_at = 0 AND code = :code AND token IN (
@@ -79,7 +79,7 @@ class Pages:
 
     async def ask(self, request: Request) -> None:
         """Sends the requester a link; once for each run."""
-        token = secrets.token_urlsafe(32)
+        token = secrets.token_hex(24)  # letters and digits alone: Slack ends a link before a last - or _
         await self.database.write(self._ask, request, token)
 
     async def wait(self, request: Request) -> None:
@@ -248,7 +248,8 @@ class Pages:
             said = Answer(title=f"{request.name}: {_title(request)}", lines=(why,))
             self._tell(tx, request, f"link-{page['token'][:16]}", said)
             for visit in tx.all(VISITS, token=page["token"]):
-                self._answered(tx, request, visit["session"], visit["code"], why)
+                line = why if visit["confirmed_at"] else "It is closed. It never showed the field."
+                self._answered(tx, request, visit["session"], visit["code"], line)
         tx.run(CLOSE, request=request.id, now=self.clock.now())
 
     def _answered(self, tx: Tx, request: Request, session: str, code: str, line: str) -> None:
