@@ -194,6 +194,16 @@ async def test_what_people_write_never_becomes_markup(open_page: Open, client: A
     assert await page.locator("article img").count() == 0
 
 
+async def test_an_address_that_stands_by_itself_can_be_followed(open_page: Open, client: AsyncWebClient) -> None:
+    page = await open_page("dana", "general")
+    said = "Give it on http://127.0.0.1:8080/page/a_b?x=1&amp;y=2. Not on xhttp://other.test, nor `http://code.test`"
+    await client.chat_postMessage(channel="general", text=said, unfurl_links=False)
+    theirs = page.get_by_role("article").filter(has_text="Give it on")
+    await expect(theirs.get_by_role("link")).to_have_count(1)
+    await expect(theirs.get_by_role("link")).to_have_attribute("href", "http://127.0.0.1:8080/page/a_b?x=1&y=2")
+    await expect(theirs.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer")
+
+
 async def test_a_block_the_page_does_not_know_is_shown_as_such(open_page: Open, platform: Standin) -> None:
     ts = await platform.post_card()
     platform.slack.state.conversations[REQUESTS].messages[ts]["blocks"].append({"type": "hologram", "depth": 3})

@@ -49,6 +49,9 @@ function entity(inner) {
   return link(unescape(head), ...(label ? [label] : []));
 }
 
+// An address that stands by itself becomes a link, as in Slack; what ends the sentence is no part of it.
+const ADDRESS = /^https?:\/\/[^\s<>|`"]*[^\s<>|`"'.,:;!?*~)\]]/;
+
 const STYLE = { "*": "strong", _: "em", "~": "s" };
 const WORD = /[\p{L}\p{N}]/u;
 
@@ -94,6 +97,12 @@ export function inline(text) {
         at = end;
         continue;
       }
+    } else if (sign === "h" && !WORD.test(text[at - 1] || " ") && ADDRESS.test(text.slice(at, at + 2100))) {
+      const [address] = ADDRESS.exec(text.slice(at, at + 2100));
+      flush();
+      nodes.push(link(unescape(address)));
+      at += address.length - 1;
+      continue;
     } else if (sign === ":") {
       const match = /^:([a-z0-9_+-]+(?:::skin-tone-\d)?):/.exec(text.slice(at, at + 60));
       const found = match && emoji(match[1]);
