@@ -28,6 +28,13 @@ from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
+from chatops.incidents.desk import Desk
+from chatops.incidents.duty import Duty
+from chatops.incidents.evidence import Evidence
+from chatops.incidents.intake import Intake
+from chatops.incidents.judging import Judge
+from chatops.incidents.keeper import Keeper
+from chatops.incidents.paging import Paging
 from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
@@ -156,6 +163,7 @@ class Assistant:
             burst=self._burst, on_call=hook and slack_points(hook),
         )  # fmt: skip
         self._build_road()
+        self._build_incidents()
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
@@ -176,6 +184,7 @@ class Assistant:
             self.actions, database, planner, configuration, clock, self.pages, self.expiry, self.permalinks.of
         )
         planner.questions = questions
+        self.planner = planner
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, configuration, clock)
         self.engine = Engine(database, register, planner, runner, steps, clock)
@@ -183,6 +192,19 @@ class Assistant:
         self.register = register
         self.deadlines = Deadlines(database, register, clock)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
+
+    def _build_incidents(self) -> None:
+        database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
+        keeper = Keeper(self.messenger, configuration, clock)
+        self.alerts = Intake(database, keeper, Judge(configuration), clock)
+        self.paging = Paging(database, keeper, directory, Duty(configuration, clock), clock)
+        self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
+        keeper.wake = self._incident_changed
+        self.planner.incidents = Desk(database, keeper, configuration, directory, clock)
+
+    def _incident_changed(self, number: int) -> None:
+        self.paging.wake(number)
+        self.evidence.wake(number)
 
     # starting ------------------------------------------------------------------------------------------------------
 
@@ -193,6 +215,8 @@ class Assistant:
         self._stack.push_async_callback(self.messenger.close)
         self._stack.push_async_callback(self.engine.close)
         self._stack.push_async_callback(self.front.close)
+        self._background(self.paging.run(), "paging")
+        self._stack.push_async_callback(self.evidence.close)
         await self.messenger.audit_cards()
         readiness = Readiness(self.database)
         readiness.came_up("database")
@@ -210,6 +234,7 @@ class Assistant:
             self._stack.push_async_callback(socket.close)
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
         scheduler.start()
@@ -230,6 +255,7 @@ class Assistant:
         if not self.settings.app_token:  # with Socket Mode the connection says so
             readiness.came_up("slack")
         await self.front.open()
+        await self.evidence.start()
         # Ready now: the first request finds policy's process standing, and the start did not wait for it.
         self._background(self.evaluator.start(), "CEL evaluator")
         await attend(self.client, channels_of(self.configuration.platform))

@@ -16,6 +16,8 @@ from commands import (
     diagnose,
     extend,
     help,
+    incident,
+    incidents,
     logs,
     mine,
     pause,
@@ -36,32 +38,36 @@ from commands import (
 )
 
 GROUP = "platform_chatops.actions"
-BUILT_IN = tuple(
-    module.RECORD
-    for module in (
-        deploy,
-        rollback,
-        restart,
-        scale,
-        status,
-        services,
-        service,
-        logs,
-        diagnose,
-        config_set,
-        secret_set,
-        secret_rotate,
-        secret_list,
-        secret_confirm,
-        requests,
-        mine,
-        extend,
-        remove,
-        why,
-        help,
-        pause,
-        resume,
+BUILT_IN = (
+    tuple(
+        module.RECORD
+        for module in (
+            deploy,
+            rollback,
+            restart,
+            scale,
+            status,
+            services,
+            service,
+            logs,
+            diagnose,
+            config_set,
+            secret_set,
+            secret_rotate,
+            secret_list,
+            secret_confirm,
+            requests,
+            mine,
+            extend,
+            remove,
+            why,
+            help,
+            pause,
+            resume,
+            incidents,
+        )
     )
+    + incident.RECORDS
 )
 
 

@@ -6,15 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from chatops.kernel.escalation import SEVERITIES, Severity
 from chatops.kernel.people import Identity, Person, Standing
-
-
-class Record(BaseModel):
-    """A frozen record that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from chatops.kernel.record import Record as Record
 
 
 class Channels(Record):
@@ -154,6 +150,7 @@ class Platform(Record):
     allowed: Allowed = Allowed()
     rotas: dict[str, Any] = Field(default_factory=dict)
     escalations: dict[str, Any] = Field(default_factory=dict)
+    severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
     digest: str = ""
 
     def channel(self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from approvals import store
 from approvals.request import Request
+from chatops.incidents import store as incidents
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
@@ -14,6 +15,7 @@ from chatops.slack.views.answer import answer_from
 from chatops.slack.views.approvers import approvers_reply
 from chatops.slack.views.blocks import Message
 from chatops.slack.views.card import card
+from chatops.slack.views.incident import incident_card, page
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import end, notice
 
@@ -32,6 +34,10 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
 
         return render
 
+    def of_incident(tx: Tx, post: Post) -> Message | None:
+        incident = incidents.find(tx, int(post.subject))
+        return incident_card(incident, clock.now()) if incident is not None else None
+
     return {
         "request": of_request(lambda request, post: card(request, clock.now())),
         "approvers": of_request(
@@ -42,4 +48,6 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
         "note": lambda tx, post: note(post.content),
         "answer": lambda tx, post: answer_from(post.content, clock.now()),
         "asked": render_asked,
+        "incident": of_incident,
+        "page": lambda tx, post: page(incidents.on_page(tx, post.subject), clock.now()),
     }

@@ -1,0 +1,252 @@
+"""What people do with an incident: have it, give it away, call for help, say that it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chatops.incidents import lifecycle, store
+from chatops.incidents.duty import people_of
+from chatops.incidents.incident import Incident, State
+from chatops.incidents.keeper import Keeper
+from chatops.incidents.lifecycle import Event, was_paged
+from chatops.incidents.timeline import sentences
+from chatops.kernel.action import Answer, Button
+from chatops.kernel.errors import Refused, TooLate
+from chatops.kernel.masking import mask
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
+
+MOST_SHOWN = 15  # of a list
+
+
+@dataclass(slots=True)
+class Desk:
+    """``kernel.action.Incidents``: every verb is one transaction and says what stands afterwards."""
+
+    database: Database
+    keeper: Keeper
+    configuration: Configuration
+    directory: Directory
+    clock: Clock
+
+    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
+        """Does ``verb`` (a key of ``_VERBS``); ``given``: text, severity, or ``to`` (a person).
+
+        Raises ``TooLate`` with what stands, ``Refused`` for who may not.
+        """
+        told = {name: mask(text)[0] for name, text in given.items()}
+        to = await self._person(told["to"]) if told.get("to") else None
+        return await self.database.write(self._act, person, verb, number, told, to)
+
+    async def listed(self, person: Person, whose: str) -> Answer:
+        """Open incidents: ``open`` (all), ``mine``, or of a team."""
+        holder, team = (person.id, "") if whose == "mine" else ("", "" if whose == "open" else whose)
+        found = await self.database.read(store.open_ones, holder=holder, team=team, limit=MOST_SHOWN + 1)
+        title = {"open": "Open incidents", "mine": "Your incidents"}.get(whose, f"Open incidents of team {whose}")
+        if not found:
+            return Answer(title, ("There is none.",), private=True)
+        lines = [line_of(one, self.clock.now()) for one in found[:MOST_SHOWN]]
+        more = "There are more; ask for those of one team: `/platform incidents TEAM`."
+        buttons = tuple(
+            Button(f"Acknowledge {one.name}", f"incident ack {one.name}")
+            for one in found[:5] if one.holder is None and not one.quiet
+        )  # fmt: skip
+        return Answer(title, tuple(lines), context=more if len(found) > MOST_SHOWN else "", buttons=buttons)
+
+    async def timeline(self, person: Person, number: int) -> Answer:
+        """Everything that happened, oldest first."""
+
+        def read(tx: Tx) -> tuple[Incident, list[Any]]:
+            incident = store.load(tx, number)
+            return incident, list(store.history(tx, incident.name))
+
+        incident, rows = await self.database.read(read)
+        lines = [f"{datetime.fromtimestamp(at, UTC):%d %b %H:%M:%S}  {text}" for at, text in sentences(rows)]
+        return Answer(
+            f"{incident.name}: {headline(incident)}", ("Times are UTC.",), code="\n".join(lines), private=True
+        )
+
+    # inside --------------------------------------------------------------------------------------------------------
+
+    async def _person(self, name: str) -> Person:
+        found = await self.directory.members(f"user:{name}")
+        if not found:
+            raise Refused(f"I don't know anybody called {name} here.", hint="Mention the person, or give an e-mail.")
+        return found[0]
+
+    def _act(
+        self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        incident = store.load(tx, number)
+        return _VERBS[verb](self, tx, incident, person, given, to)
+
+    def _acknowledge(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        if incident.state is State.OPEN and incident.paged and not was_paged(incident, person):
+            self._check_may_take(incident, person)
+            paged = ", ".join(dict.fromkeys(one.name for one in incident.paged))
+            said = f"{paged} was paged for {incident.name}, and has not answered yet. Do you take it?"
+            return _answer(incident, said, Button("Take over", f"incident take {incident.name}", style="primary"))
+        try:
+            after = lifecycle.acknowledge(incident, person, self.clock.now())
+        except TooLate as late:
+            held = incident.holder is not None and incident.holder.id != person.id
+            more = (Button("Take over", f"incident take {incident.name}"),) if held and not incident.ended else ()
+            return _answer(incident, late.message, *more)
+        self.keeper.put(tx, incident, after, Event.ACKNOWLEDGED, who=_who(person))
+        return _answer(after, f"You have {incident.name}. Nobody else is paged for it while you do.")
+
+    def _take_over(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        if not was_paged(incident, person):
+            self._check_may_take(incident, person)
+        after = lifecycle.take_over(incident, person, self.clock.now())
+        self.keeper.put(tx, incident, after, Event.TAKEN_OVER, who=_who(person))
+        paged = {one.id for one in incident.paged} | ({incident.holder.id} if incident.holder else set())
+        self._tell(tx, after, sorted(paged - {person.id}), f"{person.name} has taken over {incident.name}.")
+        return _answer(after, f"You have {incident.name}. Those who were paged know.")
+
+    def _give_back(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        after = lifecycle.give_back(incident, person, self.clock.now())
+        self.keeper.put(tx, incident, after, Event.UNACKNOWLEDGED, who=_who(person))
+        return _answer(after, f"Nobody has {incident.name} now; paging begins anew.")
+
+    def _hand_over(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        if to is None or not to.is_member:
+            raise Refused("An incident is handed over to a member of the home workspace.")
+        self._check_has_or_may(incident, person)
+        after = lifecycle.hand_over(incident, to, self.clock.now())
+        self.keeper.put(tx, incident, after, Event.HANDED_OVER, who=_who(person), data={"to": to.name})
+        self._tell(tx, after, [to.id], f"{person.name} hands {incident.name} over to you.")
+        return _answer(after, f"{to.name} has {incident.name} now, and knows.")
+
+    def _escalate(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        if incident.state is not State.OPEN:
+            raise TooLate(f"{lifecycle.stands(incident)} Escalating is for what nobody has.")
+        if not incident.escalation:
+            raise Refused(f"There is nobody to escalate {incident.name} to: no escalation serves its team.")
+        now = self.clock.now()
+        changes: dict[str, Any] = {"due_at": now, "pages": True}
+        changes |= {} if incident.paging_since else {"paging_since": now}
+        after = lifecycle.move(incident, Event.ESCALATED, now, **changes)
+        self.keeper.put(tx, incident, after, Event.ESCALATED, who=_who(person))
+        return _answer(after, f"The next ones are paged for {incident.name} now.")
+
+    def _hold_on(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        after = lifecycle.hold_on(incident, person, self.clock.now())
+        self.keeper.put(tx, incident, after, Event.HELD_ON, who=_who(person))
+        return _answer(after, f"Good. {incident.name} stays yours.")
+
+    def _resolve(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        self._check_has_or_may(incident, person)
+        after = lifecycle.resolve(incident, person.name or person.id, self.clock.now())
+        self.keeper.put(tx, incident, after, Event.RESOLVED, who=_who(person), data={"text": given.get("text", "")})
+        return _answer(after, f"{incident.name} is resolved.")
+
+    def _note(self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None) -> Answer:
+        text = given.get("text", "").strip()
+        if not text:
+            raise Refused("A note needs words: `/platform incident note INC-1 because …`.")
+        self.keeper.note(tx, incident, _who(person), "noted", {"text": text})
+        return _answer(incident, f"It is on the timeline of {incident.name}.")
+
+    def _severity(
+        self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
+    ) -> Answer:
+        self._check_has_or_may(incident, person)
+        wanted, known = given.get("severity", ""), self.configuration.platform.severities
+        if wanted not in known:
+            raise Refused(f"There is no severity called {wanted!r}; there are {', '.join(known)}.")
+        if wanted == incident.severity:
+            raise TooLate(f"{incident.name} has the severity {wanted} already.")
+        found, now = known[wanted], self.clock.now()
+        changes: dict[str, Any] = {"severity": wanted, "unresolved": found.unresolved, "judged": True}
+        begins = found.pages and not incident.pages and incident.state is State.OPEN and incident.escalation
+        changes |= {"pages": found.pages} | ({"due_at": now, "paging_since": now} if begins else {})
+        after = lifecycle.move(incident, Event.SEVERITY_CHANGED, now, **changes)
+        data = {"from": incident.severity, "to": wanted}
+        self.keeper.put(tx, incident, after, Event.SEVERITY_CHANGED, who=_who(person), data=data)
+        return _answer(after, f"{incident.name} is {wanted} now.")
+
+    def _check_has_or_may(self, incident: Incident, person: Person) -> None:
+        if incident.holder is None or incident.holder.id != person.id:
+            self._check_may_take(incident, person)
+
+    def _check_may_take(self, incident: Incident, person: Person) -> None:
+        """The owning team, those who are ever paged for it, the platform team; of what nobody owns, anybody at home."""
+        platform = self.configuration.platform
+        if not incident.team or incident.team in person.teams or was_paged(incident, person):
+            return
+        targets = {target for step in incident.escalation.get("steps", ()) for target in step["page"]}
+        on_rota = any(
+            person.is_named(one)
+            for name in platform.rotas
+            if f"rota:{name}" in targets
+            for one in people_of(platform.rotas[name])
+        )
+        groups = {target.removeprefix("group:") for target in targets if target.startswith("group:")}
+        named = any(person.is_named(one.removeprefix("user:")) for one in (*targets, *platform.operators))
+        operator = any(one.removeprefix("group:") in person.groups for one in platform.operators)
+        if not (on_rota or groups.intersection(person.groups) or named or operator):
+            said = f"{incident.name} belongs to team {incident.team}."
+            raise Refused(
+                said,
+                hint=f"Its people, and those who are paged for it, decide on it: `/platform page {incident.team}`.",
+            )
+
+    def _tell(self, tx: Tx, incident: Incident, people: list[str], said: str) -> None:
+        if people:
+            self.keeper.say(tx, incident, f"told/{incident.version}", [said], mention=people)
+
+
+Verb = Callable[[Desk, Tx, Incident, Person, Mapping[str, str], Person | None], Answer]
+_VERBS: Mapping[str, Verb] = {
+    "ack": Desk._acknowledge,
+    "take": Desk._take_over,
+    "release": Desk._give_back,
+    "handover": Desk._hand_over,
+    "escalate": Desk._escalate,
+    "still": Desk._hold_on,
+    "resolve": Desk._resolve,
+    "note": Desk._note,
+    "severity": Desk._severity,
+}
+
+
+def _who(person: Person) -> str:
+    return person.email or person.id
+
+
+def _answer(incident: Incident, said: str, *buttons: Button) -> Answer:
+    return Answer(f"{incident.name} · {headline(incident)}", (said,), buttons=buttons, private=True)
+
+
+def headline(incident: Incident) -> str:
+    """Which service where, or what it is called."""
+    what = incident.service or incident.title or "something"
+    return f"{what} in {incident.environment}" if incident.environment else what
+
+
+def line_of(incident: Incident, now: float) -> str:
+    """One incident in a list."""
+    who = f"{incident.holder.name} has it" if incident.holder else "nobody has it"
+    if incident.quiet:
+        who = incident.quiet
+    text = incident.summary.text or incident.title
+    minutes = max(0, round((now - incident.opened_at) / 60))
+    return f"*{incident.name}* · {incident.severity.upper()} · {headline(incident)} · {text} · {minutes} min · {who}"

@@ -1,0 +1,183 @@
+"""What senders tell becomes incidents: many alerts, one incident; told twice, counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chatops.incidents import lifecycle, store
+from chatops.incidents.incident import Incident, Summary
+from chatops.incidents.judging import Judge, Judged
+from chatops.incidents.keeper import Keeper
+from chatops.incidents.lifecycle import Event
+from chatops.kernel.alert import Alert, Delivery
+from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
+
+REOPENS_WITHIN = 15 * 60.0  # seconds after it was resolved in which an alert that comes back opens the same incident
+AT_ONCE = 500  # alerts in one transaction: clicks wait behind it
+MOST_NAMED = 20  # alerts in one line of the timeline
+MOST_RAW = 3000  # characters of what could not be read, in the channel
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes deliveries in; returns once they are committed, so that the sender may be told so."""
+
+    database: Database
+    keeper: Keeper
+    judge: Judge
+    clock: Clock
+
+    async def take(self, delivery: Delivery) -> None:
+        """Puts every alert of a delivery into its incident. The same delivery again changes nothing."""
+        groups: dict[str, list[Judged]] = {}
+        for one in await self.judge.all(delivery.alerts):
+            if not one.ignored:
+                groups.setdefault(one.key, []).append(one)
+        for some in _batches(groups):
+            await self.database.write(self._take, some)
+
+    async def unread(self, source: str, raw: str, why: str) -> None:
+        """Shows what could not be read; the sender will not send it again, and somebody may have to know."""
+        await self.database.write(self._unread, source, raw, why)
+
+    # inside --------------------------------------------------------------------------------------------------------
+
+    def _take(self, tx: Tx, groups: Sequence[tuple[str, list[Judged]]]) -> None:
+        for key, judged in groups:
+            self._group(tx, key, judged)
+
+    def _group(self, tx: Tx, key: str, judged: Sequence[Judged]) -> None:
+        """One incident's share of a delivery."""
+        now = self.clock.now()
+        judged = [replace(one, alert=_in_time(one.alert, store.known(tx, one.alert), now)) for one in judged]
+        for number, moved in self._elsewhere(tx, key, judged).items():
+            self._update(tx, store.load(tx, number), moved, now)
+            judged = [one for one in judged if one not in moved]
+        known = store.newest_of(tx, key)
+        firing = [one for one in judged if one.alert.status == "firing"]
+        if known is not None and (not known.ended or now - known.resolved_at <= REOPENS_WITHIN):
+            self._update(tx, known, judged, now)
+        elif firing:
+            fresh = known is None or any(store.is_news(tx, one.alert, known.id) for one in firing)
+            if fresh:
+                self._open(tx, key, judged, now)
+
+    def _elsewhere(self, tx: Tx, key: str, judged: Sequence[Judged]) -> dict[int, list[Judged]]:
+        """Alerts that are counted in another incident that is still open: they stay there, whatever the key says."""
+        found: dict[int, list[Judged]] = {}
+        for one in judged:
+            number = store.incident_of(tx, one.alert)
+            home = store.find(tx, number) if number else None
+            if home is not None and not home.ended and home.key != key:
+                found.setdefault(number, []).append(one)
+        return found
+
+    def _open(self, tx: Tx, key: str, judged: Sequence[Judged], now: float) -> None:
+        worst = min((one for one in judged if one.alert.status == "firing"), key=lambda one: one.rank)
+        incident = Incident(
+            id=0, key=key, title=worst.alert.name, severity=worst.severity, environment=worst.place.environment,
+            service=worst.place.service, team=worst.place.team, source=worst.alert.source, opened_at=now,
+            updated_at=now, opened_by=worst.alert.source, quiet=_quiet(judged), escalation=worst.escalation,
+            pages=worst.pages, unresolved=worst.unresolved, channel=worst.channel,
+        )  # fmt: skip
+        incident = incident.model_copy(update=lifecycle.paging_anew(incident, now))
+        # The card is rendered when it is sent, so the alerts may come after the row that they refer to.
+        stored = store.insert(tx, incident)
+        for one in judged:
+            store.put_alert(tx, one.alert, stored.id, one.rank, now)
+        after = stored.model_copy(update={"summary": store.summarise(tx, stored.id), "version": stored.version + 1})
+        store.save(tx, after)
+        self.keeper.opened(tx, after, who=incident.source, data=_told(judged, after.summary))
+
+    def _update(self, tx: Tx, incident: Incident, judged: Sequence[Judged], now: float) -> None:
+        news = [one for one in judged if store.is_news(tx, one.alert, incident.id)]
+        if incident.ended:  # a resolved alert that nobody counted is about what is over as well
+            news = [one for one in news if one.alert.status == "firing" or store.incident_of(tx, one.alert)]
+        if not news:
+            return
+        for one in news:
+            store.put_alert(tx, one.alert, incident.id, one.rank, now)
+        summary = store.summarise(tx, incident.id)
+        changes: dict[str, Any] = {"summary": summary, **self._judged(incident, news, now)}
+        data = _told(news, summary)
+        if incident.ended:
+            if summary.firing:
+                after = lifecycle.reopen(incident.model_copy(update=changes), now)
+                self.keeper.put(tx, incident, after, Event.REOPENED, who=news[0].alert.source, data=data)
+                said = f"It is back: {summary.text}" if summary.text else "It is back."
+                self.keeper.say(tx, after, f"back/{after.reopened}", [said], lane=Lane.PAGE)
+            return
+        noisy = incident.model_copy(update=changes)
+        if incident.quiet and not noisy.quiet:  # it was silenced, and is not any more
+            changes |= lifecycle.paging_anew(noisy, now) if noisy.holder is None else {}
+        if summary.firing:
+            after = lifecycle.move(incident, Event.ALERTED, now, **changes, calm=False)
+            self.keeper.put(tx, incident, after, Event.ALERTED, who=news[0].alert.source, data=data)
+            return
+        after = lifecycle.move(incident, Event.CALMED, now, **changes, calm=True)
+        self.keeper.put(tx, incident, after, Event.CALMED, who=news[0].alert.source, data=data)
+        if judged[0].resolves or after.quiet:
+            over = lifecycle.resolve(after, "its alerts", now)
+            self.keeper.put(tx, after, over, Event.RESOLVED, data={"text": "all alerts are resolved"})
+
+    @staticmethod
+    def _judged(incident: Incident, news: Sequence[Judged], now: float) -> dict[str, Any]:
+        """A worse alert makes the incident worse; nothing but a person makes it better."""
+        firing = [one for one in news if one.alert.status == "firing"]
+        changes: dict[str, Any] = {"quiet": ""} if any(not one.quiet for one in firing) else {}
+        worst = min(firing, key=lambda one: one.rank, default=None)
+        if worst is None or incident.judged or worst.severity >= incident.severity:
+            return changes
+        changes |= {"severity": worst.severity, "unresolved": worst.unresolved}
+        if worst.pages and not incident.pages:
+            changes |= {"pages": True, "escalation": incident.escalation or worst.escalation}
+            if incident.holder is None:
+                changes |= lifecycle.paging_anew(incident.model_copy(update=changes), now)
+        return changes
+
+    def _unread(self, tx: Tx, source: str, raw: str, why: str) -> None:
+        now, platform = self.clock.now(), self.keeper.configuration.platform
+        lines = [f"*Something from {source} could not be read.* {why}", "It may be an alert: look there."]
+        content = {"lines": lines, "code": raw[:MOST_RAW]}
+        post = Post(
+            f"unread/{source}/{round(now * 1000)}", Lane.PAGE, "note", channel=platform.channel("incidents"),
+            content=content,
+        )  # fmt: skip
+        self.keeper.outbox.show(tx, post)
+
+
+def _batches(groups: Mapping[str, list[Judged]]) -> Iterator[list[tuple[str, list[Judged]]]]:
+    """Groups in batches of about ``AT_ONCE`` alerts; a group stays whole."""
+    batch: list[tuple[str, list[Judged]]] = []
+    size = 0
+    for key, judged in groups.items():
+        batch.append((key, judged))
+        size += len(judged)
+        if size >= AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _in_time(alert: Alert, known: Alert | None, now: float) -> Alert:
+    """A sender's clock may be off, or it sends no times: nothing began in the future, or anew with each telling."""
+    if 0 < alert.starts_at <= now:
+        return alert
+    goes_on = known is not None and known.starts_at > 0 and (known.status == "firing" or alert.status == "resolved")
+    return replace(alert, starts_at=known.starts_at if known is not None and goes_on else now)
+
+
+def _quiet(judged: Sequence[Judged]) -> str:
+    firing = [one for one in judged if one.alert.status == "firing"]
+    return firing[0].quiet if all(one.quiet for one in firing) else ""
+
+
+def _told(judged: Sequence[Judged], summary: Summary) -> dict[str, Any]:
+    """What the timeline keeps of a delivery."""
+    named = [f"{one.alert.name} {one.alert.status}" for one in judged[:MOST_NAMED]]
+    more = [f"and {len(judged) - MOST_NAMED} more"] if len(judged) > MOST_NAMED else []
+    text = ", ".join([*dict.fromkeys(named), *more])
+    return {"text": text, "firing": summary.firing, "total": summary.total}

@@ -1,0 +1,72 @@
+"""Where an incident changes: its row, the audit trail and its messages, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatops.incidents import store
+from chatops.incidents.incident import AUTOMATION, Incident
+from chatops.incidents.lifecycle import Event
+from chatops.kernel import audit
+from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Writes incidents; ``wake`` is told, after the commit, of each one of which something is due or new."""
+
+    outbox: Outbox
+    configuration: Configuration
+    clock: Clock
+    wake: Callable[[int], None] = field(default=lambda number: None)
+
+    def opened(self, tx: Tx, incident: Incident, *, who: str, data: Mapping[str, Any]) -> None:
+        """Shows the card of an incident that was just stored."""
+        self.note(tx, incident, who, Event.OPENED.value, {"severity": incident.severity, **data})
+        self._show(tx, incident)
+
+    def put(
+        self, tx: Tx, before: Incident, after: Incident, event: Event, *, who: str = AUTOMATION,
+        data: Mapping[str, Any] | None = None,
+    ) -> Incident:  # fmt: skip
+        """Stores ``after``, which came out of ``before``."""
+        store.save(tx, after)
+        self.note(tx, after, who, event.value, {"state": after.state.value, **(data or {})})
+        if after.due_at == 0.0 or after.holder is not None:
+            store.drop_pages(tx, after.id)
+        self._show(tx, after, news=before.state is not after.state or event in (Event.REOPENED, Event.ESCALATED))
+        return after
+
+    def note(self, tx: Tx, incident: Incident, who: str, what: str, data: Mapping[str, Any]) -> None:
+        """A line of the timeline, which is the audit trail of this incident."""
+        audit.append(
+            tx, chain=incident.name, who=who, what=what, data=data, at=self.clock.now(),
+            configuration=self.configuration.platform.digest,
+        )  # fmt: skip
+
+    def say(
+        self, tx: Tx, incident: Incident, what: str, lines: Sequence[str], *, mention: Sequence[str] = (),
+        code: str = "", buttons: Sequence[Mapping[str, Any]] = (), lane: Lane = Lane.ANSWER,
+    ) -> None:  # fmt: skip
+        """A reply under the card, once for each ``what``; said anew, the reply is edited."""
+        content = {"lines": list(lines), "mention": list(mention), "code": code, "buttons": list(buttons)}
+        post = Post(
+            f"{incident.name}/{what}", lane, "note", str(incident.id), channel=incident.channel,
+            thread_of=incident.name, content=content,
+        )  # fmt: skip
+        self.outbox.show(tx, post)
+
+    def show(self, tx: Tx, incident: Incident) -> None:
+        """Shows the card again, as it must read now."""
+        self._show(tx, incident)
+
+    def _show(self, tx: Tx, incident: Incident, *, news: bool = True) -> None:
+        if not incident.quiet or incident.holder is not None:
+            lane = Lane.PAGE if news and not incident.ended else Lane.ANSWER
+            self.outbox.show(tx, Post(incident.name, lane, "incident", str(incident.id), channel=incident.channel))
+            if news:
+                for page, person in store.pages_of(tx, incident.id):
+                    self.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
+        tx.after_commit(lambda: self.wake(incident.id))

@@ -1,0 +1,161 @@
+"""Finding somebody: the steps of the escalation when they are due, and one page a minute for each person.
+
+What is due is a column, so a restart forgets nothing; a step is taken by compare-and-swap, so it is taken once. A page
+is a message of the outbox whose id names the person and the moment, so it is sent once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chatops.incidents import lifecycle, store
+from chatops.incidents.duty import Duty
+from chatops.incidents.incident import Incident, Paged, State
+from chatops.incidents.keeper import Keeper
+from chatops.incidents.lifecycle import Event
+from chatops.kernel.errors import TooLate
+from chatops.kernel.escalation import Plan, step_at
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Database, Directory, Lane, Post, Tx
+
+log = logging.getLogger(__name__)
+
+PAGE_EVERY = 60.0  # seconds between two pages of one person; what comes in between is on the next
+LOOK_EVERY = 5.0  # seconds at most between two looks at what is due
+
+
+@dataclass(slots=True)
+class Paging:
+    """Pages people until somebody answers."""
+
+    database: Database
+    keeper: Keeper
+    directory: Directory
+    duty: Duty
+    clock: Clock
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def wake(self, number: int) -> None:
+        """Something of an incident may be due now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Looks when woken, until cancelled; the scheduler looks as well, in case a wake-up was lost."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.look()
+            except Exception:  # the next look finds the same again; a page must not be lost to one failure
+                log.exception("looking for what is to be paged failed")
+
+    async def look(self) -> int:
+        """Does what is due now; returns how many steps were taken."""
+        async with self._looking:
+            taken = 0
+            while numbers := await self.database.read(store.due, self.clock.now()):
+                moved = sum([await self._step(number) for number in numbers])
+                taken += moved
+                if not moved:
+                    break
+            now = self.clock.now()
+            for person, last in await self.database.read(store.waiting_pages):
+                if last + PAGE_EVERY <= now:
+                    await self.database.write(self._page, person)
+            return taken
+
+    # inside --------------------------------------------------------------------------------------------------------
+
+    async def _step(self, number: int) -> bool:
+        incident = await self.database.read(store.load, number)
+        targets, _ = self._targets(incident)
+        found = [(target, person) for target in targets for person in await self._people(target, incident)]
+        try:
+            return await self.database.write(self._take_step, incident, found)
+        except TooLate:
+            return False  # somebody answered meanwhile
+
+    def _targets(self, incident: Incident) -> tuple[Sequence[str], float]:
+        """Who is asked by the next step, and how long after the beginning of paging the one after it is due."""
+        plan = Plan.model_validate(incident.escalation)
+        return step_at(plan, incident.step).targets, step_at(plan, incident.step + 1).offset
+
+    async def _people(self, target: str, incident: Incident) -> Sequence[Person]:
+        kind, _, name = target.partition(":")
+        if kind == "channel":
+            return ()
+        if kind != "rota":
+            return [one for one in await self.directory.members(target, incident.team) if one.is_member]
+        person = await self.duty.person(name)
+        return await self.directory.members(f"user:{person}") if person else ()
+
+    def _take_step(self, tx: Tx, seen: Incident, found: Sequence[tuple[str, Person]]) -> bool:
+        now, incident = self.clock.now(), store.load(tx, seen.id)
+        if incident.version != seen.version or not 0 < incident.due_at <= now:
+            return False
+        if incident.state is State.ACKNOWLEDGED:
+            after = lifecycle.take_up_again(incident, now)
+            self.keeper.put(tx, incident, after, Event.TAKEN_UP_AGAIN)
+            held = incident.holder.name if incident.holder else "somebody"
+            said = f"{incident.name} is not resolved after {round(incident.unresolved / 60)} minutes with {held}: paging begins anew."  # noqa: E501
+            self.keeper.say(
+                tx,
+                after,
+                f"again/{after.round}",
+                [said],
+                mention=[incident.holder.id] if incident.holder else [],
+                lane=Lane.PAGE,
+            )
+            return True
+        targets, following = self._targets(incident)
+        people = {person.id: person for _, person in found}
+        paged = tuple(
+            Paged(id=one.id, name=one.name or one.id, email=one.email, step=incident.step, at=now)
+            for one in people.values()
+        )
+        for one in paged:
+            store.add_page(tx, incident, incident.step, one.id, one.name, now)
+        channels = [target.removeprefix("channel:") for target in targets if target.startswith("channel:")]
+        for channel in channels:
+            self._tell_channel(tx, incident, channel)
+        reached = bool(paged or channels)
+        # A step that reached nobody must not cost the time that it would have been waited for.
+        due_at = max(now, incident.paging_since + following) if reached or incident.step >= MOST_EMPTY else now
+        event = Event.PAGED if reached else Event.NOT_REACHED
+        changes = {"step": incident.step + 1, "due_at": due_at, "paged": (*incident.paged, *paged)[-MOST_NAMED:]}
+        after = lifecycle.move(incident, event, now, **changes)
+        names = [*(one.name for one in paged), *(f"#{channel}" for channel in channels)]
+        told = {"people": ", ".join(names), "step": incident.step + 1, "targets": ", ".join(targets)}
+        self.keeper.put(tx, incident, after, event, data=told)
+        if incident.step and paged:
+            said = f"Nobody has answered: {', '.join(one.name for one in paged)} paged as well."
+            self.keeper.say(
+                tx, after, f"paged/{after.round}/{incident.step}", [said], mention=list(people), lane=Lane.PAGE
+            )
+        return True
+
+    def _tell_channel(self, tx: Tx, incident: Incident, channel: str) -> None:
+        line = (
+            f"*{incident.name}* {incident.severity.upper()}: {incident.summary.text or incident.title}. Nobody has it."
+        )
+        button = {"label": "Acknowledge", "line": f"incident ack {incident.name}", "style": "primary"}
+        post = Post(
+            f"{incident.name}/channel/{incident.round}/{incident.step}/{channel}", Lane.PAGE, "note", str(incident.id),
+            channel=channel, content={"lines": [line], "buttons": [button]},
+        )  # fmt: skip
+        self.keeper.outbox.show(tx, post)
+
+    def _page(self, tx: Tx, person: str) -> None:
+        """One message with everything that waits for a person."""
+        now = self.clock.now()
+        page = f"page/{person}/{round(now * 1000)}"
+        if store.take_pages(tx, person, page, now):
+            self.keeper.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
+
+
+MOST_EMPTY = 20  # steps in a row that reach nobody; after them the times of the plan hold again
+MOST_NAMED = 12  # of the paged, on the incident; the timeline has all

@@ -1,0 +1,151 @@
+"""The card of an incident, and the page that wakes somebody: what is wrong, since when, who has it, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chatops.incidents.incident import Incident, State
+from chatops.kernel.escalation import Plan, step_at
+from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, plain, when
+from chatops.slack.views.blocks import (
+    Block,
+    Message,
+    actions,
+    context,
+    fallback,
+    header,
+    line_buttons,
+    link_button,
+    section,
+)
+
+MOST_ON_A_PAGE = 8  # incidents with a button each; more are counted
+Line = tuple[str, str, bool, str]  # label, line, form, style
+
+
+def incident_card(incident: Incident, now: float) -> Message:
+    """The card as it must read now."""
+    lines = list(_body(incident, now))
+    blocks = [header(title(incident)), section("\n".join(lines))]
+    blocks += actions(_buttons(incident))
+    small = f"{incident.name} · evidence in thread"
+    blocks.append(context(small))
+    return Message(fallback([escape(title(incident)), *lines, small]), blocks, moment=moment(incident))
+
+
+def page(incidents: Sequence[Incident], now: float) -> Message:
+    """What wakes somebody: everything that waits for this person, with a button for each."""
+    waiting = [one for one in incidents if one.state is State.OPEN]
+    first = "*You are paged.*" if waiting else "*You were paged; this needs nobody any more:*"
+    lines = [first, *(_line(one, now) for one in incidents[:MOST_ON_A_PAGE])]
+    if len(incidents) > MOST_ON_A_PAGE:
+        more = ", ".join(one.name for one in incidents[MOST_ON_A_PAGE:60])
+        lines.append(f"… and {len(incidents) - MOST_ON_A_PAGE} more: {escape(more, 600)}")
+    buttons: list[Line] = []
+    for one in waiting[:MOST_ON_A_PAGE]:
+        label = "Acknowledge" if len(waiting) == 1 else f"Acknowledge {one.name}"
+        buttons.append((label, f"incident ack {one.name}", False, "primary"))
+    blocks = [section("\n".join(lines)), *actions(line_buttons(buttons))]
+    return Message(fallback(lines), blocks, moment=",".join(f"{one.id}:{one.state}" for one in incidents))
+
+
+def title(incident: Incident) -> str:
+    """``SEV1 · checkout · PRODUCTION · NOBODY HAS IT``; who has it is never cut off."""
+    what = plain(incident.service or incident.title or "something", 60)
+    where = f" · {plain(incident.environment.upper(), 30)}" if incident.environment else ""
+    return f"{incident.severity.upper()} · {what}{where} · {_who(incident)}"
+
+
+def moment(incident: Incident) -> str:
+    """What must be seen at once; numbers and counts are mere progress."""
+    holder = incident.holder.id if incident.holder else ""
+    return f"{incident.state}/{holder}/{incident.severity}/{incident.round}/{incident.calm}/{len(incident.paged)}"
+
+
+def _who(incident: Incident) -> str:
+    if incident.state is State.RESOLVED:
+        return "RESOLVED"
+    return f"{plain(incident.holder.name, 30).upper()} HAS IT" if incident.holder else "NOBODY HAS IT"
+
+
+def _body(incident: Incident, now: float) -> Iterator[str]:
+    summary = incident.summary
+    end = incident.resolved_at or now
+    since = summary.since or incident.opened_at
+    said = " ".join(filter(None, (escape(summary.text or incident.title, 300), escape(summary.numbers, 120))))
+    yield f"{said} · since {when(since, now)}, {lasted(max(0.0, end - since))}"
+    if incident.deployed and not incident.ended:
+        before = since - incident.deployed_at
+        when_said = f"{lasted(before)} before" if before >= 0 else "meanwhile"
+        yield f"Deployed {when_said}: {escape(incident.deployed, 120)}"
+    if incident.pods and not incident.ended:
+        yield f"Pods: {escape(incident.pods, 160)}"
+    if summary.names:
+        more = f" and {summary.more} more" if summary.more else ""
+        firing = f"{summary.firing} of {summary.total}" if summary.firing != summary.total else f"{summary.total}"
+        word = "alert" if summary.total == 1 else "alerts"
+        yield f"{firing} {word}: {enumerated(escape(name, 60) for name in summary.names)}{more}"
+    if incident.flapping:
+        yield f"⚠ It comes and goes: {summary.changes} changes so far"
+    if incident.reopened:
+        yield f"↩ It came back {'once' if incident.reopened == 1 else f'{incident.reopened} times'}"
+    yield " · ".join(_people(incident, now))
+    if incident.state is State.ACKNOWLEDGED and incident.holder:
+        again = f" · pages again {when(incident.due_at, now)}" if incident.due_at else ""
+        yield f"{mention(incident.holder.id)} has it since {when(incident.acknowledged_at, now)}{again}"
+    if incident.state is State.RESOLVED:
+        by = escape(incident.resolved_by, 60) or "nobody in particular"
+        yield f"✅ Resolved by {by} {when(incident.resolved_at, now)}"
+    elif incident.calm:
+        yield bold("All alerts are resolved.") + " Resolve it, when you agree."
+
+
+def _people(incident: Incident, now: float) -> Iterator[str]:
+    yield f"Owner: {escape(incident.team, 60)}" if incident.team else "Owner: nobody that I know of"
+    if incident.state is not State.OPEN:
+        return
+    if incident.paged:
+        last = incident.paged[-1].step
+        latest = [one for one in incident.paged if one.step == last]
+        yield f"Paged: {enumerated(mention(one.id) for one in latest)} {when(latest[0].at, now)}"
+    elif not incident.pages:
+        yield "Nobody is paged for this severity"
+    elif not incident.escalation:
+        yield "⚠ Nobody can be paged: no escalation serves this team"
+    if incident.due_at > now and incident.escalation:
+        targets = step_at(Plan.model_validate(incident.escalation), incident.step).targets
+        names = enumerated(escape(one.partition(":")[2] or one, 60) for one in targets)
+        yield f"Next: {names} {when(incident.due_at, now)}"
+
+
+def _buttons(incident: Incident) -> list[Block]:
+    name = incident.name
+    lines: list[Line] = []
+    if incident.state is State.OPEN:
+        lines.append(("Acknowledge", f"incident ack {name}", False, "primary"))
+        if incident.escalation:
+            lines.append(("Escalate", f"incident escalate {name}", False, ""))
+    if incident.state is State.ACKNOWLEDGED or (incident.state is State.OPEN and incident.calm):
+        lines.append(("Resolve", f"incident resolve {name}", False, "primary" * incident.calm))
+    if incident.state is State.ACKNOWLEDGED and incident.deployed:
+        back = f"rollback {incident.service} {incident.environment} because {name}"
+        lines.insert(0, ("Roll back", back, True, "danger"))
+    if incident.state is State.ACKNOWLEDGED:
+        lines += [("Still on it", f"incident still {name}", False, ""), ("More", f"incident more {name}", False, "")]
+    buttons = line_buttons(lines)
+    runbook = incident.summary.runbook
+    if incident.state is State.OPEN and link(runbook, "x") != "x":
+        buttons.append(link_button("Runbook", len(buttons), runbook))
+    return buttons
+
+
+def _line(incident: Incident, now: float) -> str:
+    what = escape(incident.service or incident.title, 60)
+    where = f" in {escape(incident.environment, 40)}" if incident.environment else ""
+    text = " ".join(filter(None, (escape(incident.summary.text, 200), escape(incident.summary.numbers, 80))))
+    since = when(incident.summary.since or incident.opened_at, now)
+    who = {State.RESOLVED: "resolved"}.get(
+        incident.state, f"{escape(incident.holder.name, 40)} has it" if incident.holder else ""
+    )
+    head = f"{incident.severity.upper()} {bold(what)}{where} · {incident.name}"
+    return " · ".join(filter(None, (head, text, f"since {since}", who)))

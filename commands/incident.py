@@ -1,0 +1,102 @@
+"""What people do with an incident, as lines; the buttons on its card are these lines.
+
+/platform incident ack INC-318
+/platform incident resolve INC-318 because the pool was too small
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
+
+# INC-318, as it stands on the card, or the number alone
+IncidentName = Annotated[str, StringConstraints(pattern=r"^(?i:INC-)?[0-9]{1,12}$")]
+Someone = Annotated[str, InputKind.PERSON]
+
+
+class Incident(Inputs):
+    """Which incident."""
+
+    incident: IncidentName = Field(title="Incident", description="Its name on the card: INC-318.")
+
+
+class WithText(Incident):
+    """Which incident, and words about it."""
+
+    reason: Reason = Field(default="", title="Text", description="What is to stand on its timeline.")
+
+
+class Handover(Incident):
+    """Which incident goes to whom."""
+
+    to: Someone = Field(title="To")
+
+
+class Severity(Incident):
+    """Which incident becomes how bad."""
+
+    severity: str = Field(title="Severity", description="sev1, sev2, …", max_length=40)
+
+
+def number_of(name: str) -> int:
+    """318 of INC-318."""
+    return int(name.upper().removeprefix("INC-"))
+
+
+def _verb(verb: str, title: str, summary: str, model: type[Incident] = Incident, more: str = "") -> Action:
+    """One verb as an action that anybody may try; the incident says who may."""
+
+    async def answer(inputs: Incident, ctx: Context) -> Answer:
+        fields = inputs.model_dump()
+        names: Mapping[str, str] = {"reason": "text"}
+        given = {names.get(name, name): str(value) for name, value in fields.items() if name != "incident"}
+        return await ctx.desk.act(ctx.requester, verb, number_of(inputs.incident), given)
+
+    usage = f"incident {verb} INCIDENT{f' {more}' if more else ''}"
+    positionals = ("incident", *(name for name in model.model_fields if name not in ("incident", "reason")))
+    return Action(
+        name=f"incident.{verb}", title=title, risk="read", inputs=model, usage=usage, summary=summary,
+        positionals=positionals, answer=answer,
+    )  # fmt: skip
+
+
+async def _timeline(inputs: Incident, ctx: Context) -> Answer:
+    return await ctx.desk.timeline(ctx.requester, number_of(inputs.incident))
+
+
+async def _more(inputs: Incident, ctx: Context) -> Answer:
+    """What is needed less often than the buttons on the card."""
+    name = f"INC-{number_of(inputs.incident)}"
+    buttons = (
+        Button("Give it back", f"incident release {name}"),
+        Button("Hand over", f"incident handover {name}", form=True),
+        Button("Change severity", f"incident severity {name}", form=True),
+        Button("Add a note", f"incident note {name}", form=True),
+        Button("Timeline", f"incident timeline {name}"),
+    )
+    return Answer(f"{name}: more", ("What else can be done with it:",), buttons=buttons, private=True)
+
+
+RECORDS = (
+    _verb("ack", "Acknowledge", "Say that you have an incident; nobody else is paged for it"),
+    _verb("take", "Take over", "Have an incident that somebody else has, or was paged for"),
+    _verb("release", "Give back", "Nobody has it any more; paging begins anew"),
+    _verb("handover", "Hand over", "Give an incident to somebody else", Handover, "PERSON"),
+    _verb("escalate", "Escalate", "Page the next ones at once"),
+    _verb("still", "Still on it", "Keep it yours; the time until it pages again begins anew"),
+    _verb("resolve", "Resolve", "Say that an incident is over", WithText, "[because TEXT]"),
+    _verb("note", "Note", "Put a note onto the timeline", WithText, "because TEXT"),
+    _verb("severity", "Severity", "Change how bad an incident is", Severity, "SEVERITY"),
+    Action(
+        name="incident.timeline", title="Timeline", risk="read", inputs=Incident, usage="incident timeline INCIDENT",
+        summary="Everything that happened in an incident", positionals=("incident",), answer=_timeline,
+    ),
+    Action(
+        name="incident.more", title="More", risk="read", inputs=Incident, usage="incident more INCIDENT",
+        summary="What else can be done with an incident", positionals=("incident",), answer=_more, hidden=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,209 @@
+"""Incidents as people meet them: an alert comes, somebody is paged, somebody has it, it is over."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from chatops.kernel.alert import Alert, Delivery
+from tests.support.house import REQUESTS, House, acme_house
+
+INCIDENTS = "incidents"
+
+
+def olu_is_on_call(platform: dict[str, Any]) -> None:
+    platform["rotas"]["shop-rota"]["people"] = ["olu@acme.test"]
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with acme_house(platform=olu_is_on_call) as house:
+        yield house
+
+
+def alert(name: str = "ErrorRate", status: str = "firing", **changes: Any) -> Alert:
+    labels = {"environment": "production", "service": "checkout", **changes.pop("labels", {})}
+    given: dict[str, Any] = {
+        "severity": "critical", "summary": "5xx", "numbers": "12.4 % (limit 1 %)", "labels": labels,
+        "runbook": "https://runbooks.acme.test/checkout", "fingerprint": name, **changes,
+    }  # fmt: skip
+    return Alert(source="alertmanager", status=status, name=name, **given)  # type: ignore[arg-type]
+
+
+async def tell(house: House, *alerts: Alert) -> None:
+    await house.assistant.alerts.take(Delivery("alertmanager", alerts))
+
+
+async def test_an_alert_becomes_a_card_a_page_and_somebodys_with_one_click(house: House) -> None:
+    await tell(house, alert(), alert("Latency"))
+    card = await house.dana.sees(INCIDENTS, "SEV1 · checkout · PRODUCTION · NOBODY HAS IT")
+    assert "5xx 12.4 % (limit 1 %)" in card.text
+    assert "2 alerts: ErrorRate and Latency" in card.text
+    await card.becomes("Owner: shop", "Paged: @olu", "Next: leads")
+    assert card.buttons == ["Acknowledge", "Escalate", "Runbook"]
+    page = await house.olu.sees("@platform", "You are paged.", "checkout in production", "INC-101")
+    await page.click("Acknowledge")
+    await card.becomes("OLU HAS IT", "@olu has it since", "pages again")
+    await page.becomes("needs nobody any more", "Olu has it")
+    assert card.buttons == ["Resolve", "Still on it", "More"]
+    await card.click("Acknowledge", stale=True)
+    late = await house.dana.sees(INCIDENTS, "Olu already has INC-101.")
+    assert late.buttons == ["Take over"]
+
+
+async def test_who_was_not_paged_is_asked_whether_to_take_it_over_and_the_paged_are_told(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await card.click("Acknowledge")
+    asked = await house.dana.sees(INCIDENTS, "Olu was paged for INC-101, and has not answered yet. Do you take it?")
+    assert "NOBODY HAS IT" in card.text
+    await asked.click("Take over")
+    await card.becomes("DANA HAS IT")
+    await card.thread("@olu", "Dana has taken over INC-101.")
+
+
+async def test_nobody_outside_decides_on_an_incident(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await house.gus.types("/platform incident ack INC-101", channel=REQUESTS)
+    await house.gus.sees(REQUESTS, "answers only people of its home workspace")
+    assert "NOBODY HAS IT" in card.text
+
+
+async def test_nobody_acknowledges_and_everybody_is_paged_step_by_step_until_somebody_does(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Next: leads")
+    await later(house, 599)
+    await house.lee.never_sees("@platform", "You are paged.")
+    await later(house, 2)
+    await house.lee.sees("@platform", "You are paged.", "INC-101")
+    await card.thread("Nobody has answered", "@lee")
+    await later(house, 20 * 60)  # the second round
+    await house.quiet()
+    rounds = await house.rows("SELECT person_id, step FROM paging ORDER BY step, person_id")
+    assert [(row["person_id"], row["step"]) for row in rounds][:3] == [("U0OLU", 0), ("U0LEE", 1), ("U0OLU", 2)]
+    for _ in range(12):
+        await later(house, 20 * 60)
+    steps = [row["step"] for row in await house.rows("SELECT DISTINCT step FROM paging ORDER BY step")]
+    assert steps == list(range(len(steps))), "no step is skipped"
+    assert len(steps) > 6, "after the last step everybody is paged again and again"
+    before = len(steps)
+    await card.click("Acknowledge")
+    await (await house.dana.sees(INCIDENTS, "Do you take it?")).click("Take over")
+    await card.becomes("DANA HAS IT")
+    await later(house, 600)
+    assert len(await house.rows("SELECT DISTINCT step FROM paging")) == before
+
+
+async def test_what_is_not_resolved_in_time_pages_again(house: House) -> None:
+    await tell(house, alert())
+    await (await house.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    card = await house.olu.sees(INCIDENTS, "OLU HAS IT")
+    await later(house, 29 * 60)
+    await card.click("Still on it")
+    await house.olu.sees(INCIDENTS, "INC-101 stays yours")
+    await later(house, 29 * 60)
+    assert "OLU HAS IT" in card.text
+    await later(house, 2 * 60)
+    await card.becomes("NOBODY HAS IT")
+    await card.thread("INC-101 is not resolved after 30 minutes with Olu")
+
+
+async def test_a_person_is_paged_at_most_once_a_minute_with_everything_in_it(house: House) -> None:
+    await tell(house, alert())
+    await house.olu.sees("@platform", "You are paged.", "checkout")
+    await tell(house, alert("DiskFull", labels={"service": "", "namespace": "shop"}))
+    await tell(house, alert("Cart", labels={"service": "cart"}))
+    await house.dana.sees(INCIDENTS, "cart", "NOBODY HAS IT")
+    await house.assistant.paging.look()
+    assert len(await house.rows("SELECT DISTINCT page_id FROM paging WHERE page_id <> ''")) == 1
+    await later(house, 61)
+    both = await house.olu.sees("@platform", "You are paged.", "DiskFull", "cart")
+    assert both.buttons == ["Acknowledge INC-102", "Acknowledge INC-103"]
+    await both.click("Acknowledge INC-103")
+    await house.dana.sees(INCIDENTS, "cart", "OLU HAS IT")
+    await both.becomes("Olu has it")
+    assert both.buttons == ["Acknowledge"]
+
+
+async def test_all_resolved_proposes_to_resolve_and_coming_back_opens_it_again(house: House) -> None:
+    await tell(house, alert())
+    await (await house.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    card = await house.olu.sees(INCIDENTS, "OLU HAS IT")
+    await tell(house, alert(status="resolved"))
+    await card.becomes("All alerts are resolved.")
+    await card.click("Resolve")
+    await card.becomes("RESOLVED", "Resolved by Olu")
+    assert card.buttons == []
+    await later(house, 300)
+    await tell(house, alert(starts_at=house.clock.now()))
+    await card.becomes("NOBODY HAS IT", "It came back once")
+    await card.thread("It is back: 5xx")
+    await later(house, 3600)
+    await house.lee.types("/platform incident resolve INC-101 because enough")
+    await card.becomes("RESOLVED")
+    await later(house, 16 * 60)
+    await tell(house, alert(starts_at=house.clock.now()))
+    await house.dana.sees(INCIDENTS, "INC-102", "NOBODY HAS IT")
+
+
+async def test_the_same_delivery_three_times_is_one_incident_and_one_line_of_its_timeline(house: House) -> None:
+    for _ in range(3):
+        await tell(house, alert(), alert("Latency"))
+    card = await house.dana.sees(INCIDENTS, "INC-101", "2 alerts")
+    await card.becomes("Paged: @olu")
+    await house.quiet()
+    told = [row["what"] for row in await house.rows("SELECT what FROM audit WHERE chain = 'INC-101'")]
+    assert sorted(told) == ["looked_into", "opened", "paged"]
+
+
+async def test_what_is_silenced_makes_no_noise_and_leaves_a_trace(house: House) -> None:
+    await tell(house, alert(silenced=True))
+    await house.dana.never_sees(INCIDENTS, "INC-101")
+    await house.dana.types("/platform incidents")
+    await house.dana.sees("general", "INC-101", "silenced")
+    await tell(house, alert())
+    await house.dana.sees(INCIDENTS, "INC-101", "NOBODY HAS IT")
+    await house.olu.sees("@platform", "You are paged.")
+
+
+async def test_the_timeline_tells_what_happened_in_order(house: House) -> None:
+    await tell(house, alert())
+    await (await house.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await house.olu.sees(INCIDENTS, "OLU HAS IT")
+    await house.olu.types("/platform incident note INC-101 because restarted the <!channel> pool")
+    await house.olu.sees("general", "on the timeline")
+    await house.olu.types("/platform incident severity INC-101 sev2")
+    await house.olu.sees(INCIDENTS, "SEV2")
+    await house.olu.types("/platform incident handover INC-101 lee@acme.test")
+    card = await house.lee.sees(INCIDENTS, "LEE HAS IT")
+    await card.thread("@lee", "Olu hands INC-101 over to you.")
+    await house.dana.types("/platform incident timeline INC-101")
+    said = await house.dana.sees("general", "Opened: ErrorRate firing")
+    wanted = (
+        "Opened",
+        "Paged Olu",
+        "acknowledged",
+        "restarted the <!channel> pool",
+        "from sev1 to sev2",
+        "handed over",
+    )
+    places = [said.text.index(words) for words in wanted]
+    assert places == sorted(places)
+
+
+async def test_after_a_restart_nothing_is_forgotten_and_nobody_is_paged_twice(house: House) -> None:
+    await tell(house, alert())
+    await house.olu.sees("@platform", "You are paged.")
+    await house.quiet()
+    await house.stop()
+    house.clock.advance(601)
+    await house.start()
+    await house.lee.sees("@platform", "You are paged.", within=10)
+    rows = await house.rows("SELECT person_id, step FROM paging ORDER BY step")
+    assert [(row["person_id"], row["step"]) for row in rows] == [("U0OLU", 0), ("U0LEE", 1)]
+
+
+async def later(house: House, seconds: float) -> None:
+    house.clock.advance(seconds)
+    await house.assistant.paging.look()
