@@ -28,6 +28,7 @@ from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
+from chatops.incidents import digests
 from chatops.incidents.desk import Desk
 from chatops.incidents.duty import Duty
 from chatops.incidents.evidence import Evidence
@@ -69,6 +70,7 @@ log = logging.getLogger("chatops")
 LISTEN = "127.0.0.1:8080"
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
+DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ class Assistant:
             self._stack.push_async_callback(socket.close)
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self._refresh_digests, "interval", seconds=DIGESTS_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
@@ -273,6 +276,9 @@ class Assistant:
 
     def _public_url(self) -> str:
         return self.settings.public_url or self.http.address
+
+    async def _refresh_digests(self) -> None:
+        await digests.refresh(self.database, self.messenger, self.clock.now())
 
     async def forget(self) -> None:
         """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""

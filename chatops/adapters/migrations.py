@@ -368,6 +368,15 @@ def m013_incidents(db: Database) -> None:
     db.execute("CREATE INDEX paging_on_page ON paging (page_id)")
 
 
+@migrations()
+def m014_digests(db: Database) -> None:
+    """In which digest an incident is named: in a storm, cards come at Slack's pace of one a second, digests before."""
+    db.execute("ALTER TABLE incidents ADD COLUMN channel TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE incidents ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE INDEX incidents_lately ON incidents (channel, opened_at)")
+    db.execute("CREATE INDEX incidents_in_digest ON incidents (digest, id) WHERE digest <> ''")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

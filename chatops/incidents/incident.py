@@ -96,6 +96,7 @@ class Incident(Record):
     deployed_at: float = 0.0
     looked_round: int = 0  # the round of paging in which evidence was gathered last
     channel: str = ""  # where its card stands
+    digest: str = ""  # the message that names it in a storm
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatops.incidents import lifecycle, store
+from chatops.incidents import digests, lifecycle, store
 from chatops.incidents.incident import Incident, Summary
 from chatops.incidents.judging import Judge, Judged
 from chatops.incidents.keeper import Keeper
@@ -83,6 +83,8 @@ class Intake:
             pages=worst.pages, unresolved=worst.unresolved, channel=worst.channel,
         )  # fmt: skip
         incident = incident.model_copy(update=lifecycle.paging_anew(incident, now))
+        if not incident.quiet:
+            incident = incident.model_copy(update={"digest": digests.assigned(tx, incident.channel, now)})
         # The card is rendered when it is sent, so the alerts may come after the row that they refer to.
         stored = store.insert(tx, incident)
         for one in judged:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatops.incidents import store
+from chatops.incidents import digests, store
 from chatops.incidents.incident import AUTOMATION, Incident
 from chatops.incidents.lifecycle import Event
 from chatops.kernel import audit
@@ -64,8 +64,11 @@ class Keeper:
 
     def _show(self, tx: Tx, incident: Incident, *, news: bool = True) -> None:
         if not incident.quiet or incident.holder is not None:
-            lane = Lane.PAGE if news and not incident.ended else Lane.ANSWER
+            # What a digest names already may wait: the pages and the digests themselves go before.
+            lane = Lane.PAGE if news and not incident.ended and not incident.digest else Lane.ANSWER
             self.outbox.show(tx, Post(incident.name, lane, "incident", str(incident.id), channel=incident.channel))
+            if news and incident.digest:
+                self.outbox.show(tx, digests.post(incident.digest, incident.channel))
             if news:
                 for page, person in store.pages_of(tx, incident.id):
                     self.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))

@@ -14,9 +14,9 @@ from chatops.kernel.ports import Row, Tx
 
 INSERT = """
 INSERT INTO incidents (key, open_key, state, severity, environment, service, team, holder_id, version, opened_at,
-                       updated_at, resolved_at, due_at, body)
+                       updated_at, resolved_at, due_at, channel, digest, body)
 VALUES (:key, :open_key, :state, :severity, :environment, :service, :team, :holder_id, :version, :opened_at,
-        :updated_at, :resolved_at, :due_at, :body)
+        :updated_at, :resolved_at, :due_at, :channel, :digest, :body)
 RETURNING id
 """
 SAVE = """
@@ -85,7 +85,7 @@ def insert(tx: Tx, incident: Incident) -> Incident:
     """Stores a new incident and gives it its number; one open incident per key is what the table allows."""
     row = tx.one(
         INSERT, key=incident.key, environment=incident.environment, service=incident.service, team=incident.team,
-        opened_at=incident.opened_at, **_columns(incident),
+        opened_at=incident.opened_at, channel=incident.channel, digest=incident.digest, **_columns(incident),
     )  # fmt: skip
     if row is None:
         raise RuntimeError(f"the incident of {incident.key} was not stored")
@@ -136,6 +136,41 @@ def open_ones(tx: Tx, *, holder: str = "", team: str = "", limit: int = 30) -> l
 def due(tx: Tx, now: float) -> list[int]:
     """Incidents of which a step, or paging again, is due."""
     return [int(row["id"]) for row in tx.all(DUE, now=now)]
+
+
+# digests -----------------------------------------------------------------------------------------------------------
+
+LATELY = "SELECT count(*) AS n FROM incidents WHERE channel = :channel AND opened_at > :since"
+NEWEST_DIGEST = """
+SELECT digest, max(opened_at) AS at FROM incidents WHERE channel = :channel AND digest <> '' AND opened_at > :since
+GROUP BY digest ORDER BY max(id) DESC LIMIT 1
+"""
+IN_DIGEST = "SELECT id, body FROM incidents WHERE digest <> '' AND digest = :digest ORDER BY id"
+SIZE_OF_DIGEST = "SELECT count(*) AS n FROM incidents WHERE digest <> '' AND digest = :digest"
+DIGESTS = "SELECT DISTINCT digest, channel FROM incidents WHERE digest <> '' AND opened_at > :since"
+
+
+def opened_lately(tx: Tx, channel: str, since: float) -> int:
+    """How many incidents were opened for a channel after ``since``."""
+    row = tx.one(LATELY, channel=channel, since=since)
+    return int(row["n"]) if row else 0
+
+
+def newest_digest(tx: Tx, channel: str, since: float) -> tuple[str, int]:
+    """The digest that an incident was put into last, and how many it names; an empty name: none after ``since``."""
+    row = tx.one(NEWEST_DIGEST, channel=channel, since=since)
+    size = tx.one(SIZE_OF_DIGEST, digest=row["digest"]) if row else None
+    return (str(row["digest"]), int(size["n"])) if row and size else ("", 0)
+
+
+def in_digest(tx: Tx, digest: str) -> list[Incident]:
+    """The incidents that a digest names, oldest first."""
+    return [_read(row) for row in tx.all(IN_DIGEST, digest=digest)]
+
+
+def digests(tx: Tx, since: float) -> list[tuple[str, str]]:
+    """Digests (name, channel) into which incidents were put after ``since``."""
+    return [(str(row["digest"]), str(row["channel"])) for row in tx.all(DIGESTS, since=since)]
 
 
 # alerts ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from chatops.slack.views.answer import answer_from
 from chatops.slack.views.approvers import approvers_reply
 from chatops.slack.views.blocks import Message
 from chatops.slack.views.card import card
-from chatops.slack.views.incident import incident_card, page
+from chatops.slack.views.incident import digest, incident_card, page
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import end, notice
 
@@ -34,6 +34,10 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
 
         return render
 
+    def of_digest(tx: Tx, post: Post) -> Message | None:
+        named = incidents.in_digest(tx, post.subject)
+        return digest(named, permalinks.of(tx, [one.name for one in named])) if named else None
+
     def of_incident(tx: Tx, post: Post) -> Message | None:
         incident = incidents.find(tx, int(post.subject))
         return incident_card(incident, clock.now()) if incident is not None else None
@@ -49,5 +53,6 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
         "answer": lambda tx, post: answer_from(post.content, clock.now()),
         "asked": render_asked,
         "incident": of_incident,
+        "digest": of_digest,
         "page": lambda tx, post: page(incidents.on_page(tx, post.subject), clock.now()),
     }

@@ -204,6 +204,21 @@ async def test_after_a_restart_nothing_is_forgotten_and_nobody_is_paged_twice(ho
     assert [(row["person_id"], row["step"]) for row in rows] == [("U0OLU", 0), ("U0LEE", 1)]
 
 
+async def test_in_a_storm_a_digest_names_what_has_no_card_yet_and_links_it_afterwards(house: House) -> None:
+    await tell(house, *(alert(f"Group{number}", labels={"service": ""}) for number in range(14)))
+    digest = await house.dana.sees(INCIDENTS, "A storm of alerts", "4 incidents here", "Group13")
+    assert "Group9" not in digest.text
+    await house.dana.sees(INCIDENTS, "INC-114", "Group13", "NOBODY HAS IT")
+    await house.quiet()
+    await house.assistant._refresh_digests()
+    await house.quiet()
+    assert "/archives/C0INCIDENTS/p" in str(digest.message)
+    await house.olu.types("/platform incident ack INC-114")
+    await digest.becomes("Olu")
+    page = await house.olu.sees("@platform", "You are paged.", "and 6 more")
+    assert page.text.count("Acknowledge INC-") == 8
+
+
 async def later(house: House, seconds: float) -> None:
     house.clock.advance(seconds)
     await house.assistant.paging.look()

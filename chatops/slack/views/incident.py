@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from chatops.incidents.incident import Incident, State
 from chatops.kernel.escalation import Plan, step_at
@@ -17,6 +17,7 @@ from chatops.slack.views.blocks import (
     line_buttons,
     link_button,
     section,
+    sections,
 )
 
 MOST_ON_A_PAGE = 8  # incidents with a button each; more are counted
@@ -47,6 +48,22 @@ def page(incidents: Sequence[Incident], now: float) -> Message:
         buttons.append((label, f"incident ack {one.name}", False, "primary"))
     blocks = [section("\n".join(lines)), *actions(line_buttons(buttons))]
     return Message(fallback(lines), blocks, moment=",".join(f"{one.id}:{one.state}" for one in incidents))
+
+
+def digest(incidents: Sequence[Incident], links: Mapping[str, str]) -> Message:
+    """Many at once: a line for each, with a link to its card as soon as that stands."""
+    left = [one for one in incidents if not one.ended]
+    first = f"*A storm of alerts:* {len(incidents)} incidents here, {len(left)} not resolved. The cards follow."
+    lines = [first, *(_short(one, links.get(one.name, "")) for one in incidents)]
+    return Message(fallback(lines), sections(lines), moment=str(len(incidents)))
+
+
+def _short(incident: Incident, address: str) -> str:
+    name = link(address, incident.name) if address else incident.name
+    what = escape(incident.service or incident.title, 40)
+    where = f" in {escape(incident.environment, 20)}" if incident.environment else ""
+    who = "✅" if incident.ended else escape(incident.holder.name, 20) if incident.holder else "nobody has it"
+    return f"{incident.severity.upper()} {name} {bold(what)}{where}: {escape(incident.summary.text, 50)} · {who}"
 
 
 def title(incident: Incident) -> str:
