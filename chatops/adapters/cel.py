@@ -88,7 +88,8 @@ class CelEvaluator:
         answered = 0
         try:
             for place in waiting:
-                line = await asyncio.wait_for(process.stdout.readline(), self._limit)
+                async with asyncio.timeout(self._limit):
+                    line = await process.stdout.readline()
                 if not line and process is before and not answered:  # it died since the last question: ask a new one
                     await self._end()
                     break
@@ -125,7 +126,8 @@ class CelEvaluator:
             env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
         )
         try:
-            ready = await asyncio.wait_for(process.stdout.readline(), START) if process.stdout else b""
+            async with asyncio.timeout(START):
+                ready = await process.stdout.readline() if process.stdout else b""
         except BaseException:
             await self._end()
             raise

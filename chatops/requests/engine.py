@@ -88,7 +88,7 @@ class Engine:
             State.RUNNING: self._run,
             State.ROLLING_BACK: self._run,
         }
-        while True:
+        while not self.closed:
             request = await self.database.read(store.find, number)
             step = steps.get(request.state) if request else None
             if request is None or step is None:

@@ -159,9 +159,9 @@ class Asking:
     async def _opened(self, trigger: str, where: Where, action: Action, line: Line) -> bool:
         """Whether the form stands; what runs there now is filled in afterwards."""
         try:
-            told = await asyncio.wait_for(
-                self.client.views_open(trigger_id=trigger, view=await self.view(action, line, where)), TRIGGER_LIVES
-            )
+            view = await self.view(action, line, where)
+            async with asyncio.timeout(TRIGGER_LIVES):
+                told = await self.client.views_open(trigger_id=trigger, view=view)
         except SlackApiError as error:
             log.warning("views.open: %s", error.response.get("error"))
             return False

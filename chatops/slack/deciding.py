@@ -122,7 +122,8 @@ class Deciding:
     async def _open(self, trigger: str, view: Mapping[str, Any]) -> str:
         """The id of the opened view, or empty when Slack would not."""
         try:
-            told = await asyncio.wait_for(self.client.views_open(trigger_id=trigger, view=dict(view)), 2.8)
+            async with asyncio.timeout(2.8):
+                told = await self.client.views_open(trigger_id=trigger, view=dict(view))
         except SlackApiError as error:
             log.warning("views.open: %s", error.response.get("error"))
             return ""

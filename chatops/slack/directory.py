@@ -195,7 +195,8 @@ class SlackDirectory:
         if self.clock.now() < self._quiet_until or not self.home.team_id:
             return None
         try:
-            told = await asyncio.wait_for(self.client.api_call(method, params=params), ASK_WITHIN)
+            async with asyncio.timeout(ASK_WITHIN):
+                told = await self.client.api_call(method, params=params)
         except SlackApiError as error:
             said = error.response.get("error")
             if said in ("users_not_found", "user_not_found", "user_not_visible"):
@@ -218,13 +219,15 @@ class SlackDirectory:
         if self.home.team_id:
             return
         try:
-            await asyncio.wait_for(self.home.learn(self.client), ASK_WITHIN)
+            async with asyncio.timeout(ASK_WITHIN):
+                await self.home.learn(self.client)
         except Exception as error:  # whoever asked is told that we don't know them; the start goes on asking
             log.warning("auth.test: %s", type(error).__name__)
 
     async def _usergroups_in_time(self) -> None:
         try:
-            await asyncio.wait_for(self.usergroups.refresh(), ASK_WITHIN)
+            async with asyncio.timeout(ASK_WITHIN):
+                await self.usergroups.refresh()
         except TimeoutError:
             log.warning("usergroups took more than %s s", ASK_WITHIN)
 

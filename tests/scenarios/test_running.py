@@ -1,10 +1,15 @@
 """Between approval and health: drift, broken images, outages, restarts."""
 
+import asyncio
+
 import pytest
 
+from approvals.request import Request
+from chatops.kernel.errors import Unavailable
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import Clock, ClusterReader
 from chatops.kernel.rollout import Rollout
+from chatops.requests.planning import Made, Planner
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -191,3 +196,22 @@ async def test_status_tells_what_runs_where_and_who_deployed_it(house: House) ->
     await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=15)
     await house.dana.types("/platform status checkout staging")
     await house.dana.sees("general", "checkout", "1.4.3", "healthy", "Dana")
+
+
+async def test_a_swallowed_cancellation_does_not_keep_the_assistant_from_ending(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client may take a cancellation for its own time-out, and go on."""
+
+    async def swallows(self: Planner, request: Request) -> Made:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("the cluster did not answer in time") from None
+        raise AssertionError("nobody sets it")
+
+    monkeypatch.setattr(Planner, "make", swallows)
+    await house.dana.types(LINE)
+    await house.until(lambda: bool(house.assistant.engine.tasks))
+    async with asyncio.timeout(10):
+        await house.stop()

@@ -212,7 +212,8 @@ class SocketTransport:
         self._acks[envelope_id] = waiting
         try:
             await connection.socket.send_json(envelope)
-            return Reply(200, await asyncio.wait_for(waiting, timeout))
+            async with asyncio.timeout(timeout):
+                return Reply(200, await waiting)
         except TimeoutError as error:
             raise NoReply("http_timeout") from error
         except ConnectionError as error:
