@@ -20,6 +20,7 @@ from commands import (
     incidents,
     logs,
     mine,
+    oncall,
     pause,
     remove,
     requests,
@@ -38,37 +39,11 @@ from commands import (
 )
 
 GROUP = "platform_chatops.actions"
-BUILT_IN = (
-    tuple(
-        module.RECORD
-        for module in (
-            deploy,
-            rollback,
-            restart,
-            scale,
-            status,
-            services,
-            service,
-            logs,
-            diagnose,
-            config_set,
-            secret_set,
-            secret_rotate,
-            secret_list,
-            secret_confirm,
-            requests,
-            mine,
-            extend,
-            remove,
-            why,
-            help,
-            pause,
-            resume,
-            incidents,
-        )
-    )
-    + incident.RECORDS
-)
+_MODULES = (
+    deploy, rollback, restart, scale, status, services, service, logs, diagnose, config_set, secret_set, secret_rotate,
+    secret_list, secret_confirm, requests, mine, extend, remove, why, help, pause, resume, oncall, incidents,
+)  # fmt: skip
+BUILT_IN = (*(module.RECORD for module in _MODULES), *incident.RECORDS)
 
 
 def load(added: Iterable[EntryPoint] | None = None) -> Mapping[str, Action]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, Inputs, ServiceName
 from chatops.kernel.catalog import Service as Known
 from chatops.kernel.ownership import day
+from commands.oncall import on_call_line
 from commands.status import Standing, dated, standing_of
 
 MOST_CHANGES = 5
@@ -43,7 +45,10 @@ def _owner(service: Known, ctx: Context) -> list[str]:
         return [f"Owner: team {service.team}"]
     channel = f", #{team.channel}" if team.channel else ""
     lines = [f"Owner: team {team.name}{channel}{f', led by {_some(team.leads)}' if team.leads else ''}"]
-    return [*lines, f"On call: {team.oncall}" if team.oncall else "On call: the team has no rota"]
+    rota = ctx.platform.rotas.get(team.oncall)
+    if rota is None:
+        return [*lines, "On call: the team has no rota"]
+    return [*lines, f"On call: {on_call_line(rota, ctx.now, ZoneInfo(rota.timezone))}"]
 
 
 def _some(people: tuple[str, ...]) -> str:

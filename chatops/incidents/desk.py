@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatops.incidents import lifecycle, store
-from chatops.incidents.duty import people_of
 from chatops.incidents.incident import Incident, State
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event, was_paged
@@ -193,12 +192,8 @@ class Desk:
         if not incident.team or incident.team in person.teams or was_paged(incident, person):
             return
         targets = {target for step in incident.escalation.get("steps", ()) for target in step["page"]}
-        on_rota = any(
-            person.is_named(one)
-            for name in platform.rotas
-            if f"rota:{name}" in targets
-            for one in people_of(platform.rotas[name])
-        )
+        rotas = [rota for name, rota in platform.rotas.items() if f"rota:{name}" in targets]
+        on_rota = any(person.is_named(one) for rota in rotas for one in rota.people)
         groups = {target.removeprefix("group:") for target in targets if target.startswith("group:")}
         named = any(person.is_named(one.removeprefix("user:")) for one in (*targets, *platform.operators))
         operator = any(one.removeprefix("group:") in person.groups for one in platform.operators)

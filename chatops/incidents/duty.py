@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from chatops.kernel.ports import Clock, Configuration
+from chatops.kernel.rota import on_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +18,5 @@ class Duty:
     async def person(self, rota: str) -> str:
         """The person on call (an e-mail or a Slack id as the configuration names them); empty: nobody."""
         found = self.configuration.platform.rotas.get(rota)
-        return next(iter(people_of(found)), "") if found else ""
-
-
-def people_of(rota: Any) -> Iterable[str]:
-    """Everybody who takes turns in a rota."""
-    return tuple(rota["people"])
+        turn = on_call(found, self.clock.now()) if found else None
+        return turn.person if turn else ""

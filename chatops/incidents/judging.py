@@ -9,7 +9,7 @@ from typing import Any
 from chatops.incidents.grouping import Place, default_key, place
 from chatops.kernel.alert import Alert
 from chatops.kernel.catalog import Platform
-from chatops.kernel.escalation import Severity, severity_of
+from chatops.kernel.escalation import Severity, freeze, severity_of
 from chatops.kernel.ports import Configuration
 
 DEFAULT = "default"  # the escalation that serves every team that names none
@@ -64,4 +64,4 @@ def _rank(severity: Severity, platform: Platform) -> int:
 def escalation_of(team: str, platform: Platform) -> dict[str, Any]:
     """The plan that serves a team, to be kept with an incident; empty: there is none."""
     found = platform.escalations.get(DEFAULT)
-    return dict(found) if found else {}
+    return freeze(found) if found else {}

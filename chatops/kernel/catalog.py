@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from chatops.kernel.escalation import SEVERITIES, Severity
+from chatops.kernel.escalation import SEVERITIES, Escalation, Severity
 from chatops.kernel.people import Identity, Person, Standing
 from chatops.kernel.record import Record as Record
+from chatops.kernel.rota import Rota
 
 
 class Channels(Record):
@@ -148,8 +149,8 @@ class Platform(Record):
     policies: tuple[PolicyRule, ...] = ()
     operators: tuple[str, ...] = ()  # the platform team: sources like a requirement's
     allowed: Allowed = Allowed()
-    rotas: dict[str, Any] = Field(default_factory=dict)
-    escalations: dict[str, Any] = Field(default_factory=dict)
+    rotas: dict[str, Rota] = Field(default_factory=dict)
+    escalations: dict[str, Escalation] = Field(default_factory=dict)
     severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
     digest: str = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Answer
 from chatops.kernel.catalog import Platform, Service, Team
+from chatops.kernel.rota import Layer, Rota
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.slack.line import parse
 from commands import registry, service, services
@@ -101,7 +102,10 @@ CHECKOUT = ACME.services["checkout"].model_copy(
     }
 )  # fmt: skip
 TEAM = Team(name="shop", channel="team-shop", leads=("lee@acme.test",), oncall="shop-rota")
-ONE = ACME.model_copy(update={"services": {"checkout": CHECKOUT}, "teams": {"shop": TEAM}})
+ROTA = Rota(name="shop-rota", layers=(Layer(people=("olu@acme.test", "dana@acme.test"), start=date(2026, 6, 8)),))
+ONE = ACME.model_copy(
+    update={"services": {"checkout": CHECKOUT}, "teams": {"shop": TEAM}, "rotas": {"shop-rota": ROTA}}
+)
 
 
 async def page(clusters: KubernetesClusters, **more: Any) -> Answer:
@@ -126,7 +130,7 @@ async def test_the_page_tells_whose_it_is_what_runs_and_what_changed(
     assert said.lines == (
         "Takes the money",
         "Owner: team shop, #team-shop, led by lee@acme.test",
-        "On call: shop-rota",
+        "On call: *shop-rota*: dana@acme.test until Mon 22 Jun 09:00 UTC; then olu@acme.test from Mon 22 Jun 09:00 UTC",
         "✅ *production*: 1.4.1 healthy, since today by Dana.",
         "✅ *staging*: 1.4.2 healthy, since yesterday by Sam.",
         "*Recent changes*",

@@ -1,11 +1,14 @@
 """What a configuration folder means."""
 
+from datetime import date, time
+
 import pytest
 import yaml
 
 from chatops.adapters.configuration import load
 from chatops.adapters.configuration.folder import digest
 from chatops.kernel.catalog import BreakGlass, Requirement
+from chatops.kernel.rota import Hours
 from tests.config.acme import ACTIONS, EXAMPLE, acme
 
 
@@ -42,13 +45,27 @@ def test_acmes_policies_are_read_with_their_places(platform):
 
 
 def test_rotas_and_escalations_are_kept_with_durations_in_seconds(platform):
-    assert platform.rotas["shop-rota"] == {
-        "timezone": "Europe/Berlin",
-        "shift": "weekly",
-        "handover": "mon 09:00",
-        "people": ["olu@acme.test", "dana@acme.test"],
-    }
-    assert [step["after"] for step in platform.escalations["default"]["steps"]] == [0, 600]
+    rota = platform.rotas["shop-rota"]
+    [layer] = rota.layers
+    assert (rota.timezone, layer.shift, layer.weekday, layer.at) == ("Europe/Berlin", "weekly", 0, time(9))
+    assert rota.people == ("olu@acme.test", "dana@acme.test")
+    assert [step.after for step in platform.escalations["default"].steps] == [0, 600]
+
+
+def test_a_rota_may_have_layers_with_hours_of_their_own(tmp_path):
+    layers = """layers:
+      - {shift: daily, handover: "08:00", hours: "mon-fri 09:00-17:00", people: [lee@acme.test], start: "2026-11-02"}
+      - {people: [olu@acme.test], hours: "fri-mon 22:00-06:00"}
+      - {people: [dana@acme.test], hours: "18:00-24:00"}
+"""
+    old = 'shift: weekly\n    handover: "mon 09:00"\n    people: [olu@acme.test, dana@acme.test]\n'
+    rota = load(acme(tmp_path, (old, layers)), ACTIONS).platform.rotas["shop-rota"]
+    assert [layer.hours for layer in rota.layers] == [
+        Hours(days=(0, 1, 2, 3, 4), begin=time(9), end=time(17)),
+        Hours(days=(4, 5, 6, 0), begin=time(22), end=time(6)),
+        Hours(days=(0, 1, 2, 3, 4, 5, 6), begin=time(18), end=time(0)),
+    ]
+    assert (rota.layers[0].shift, rota.layers[0].start) == ("daily", date(2026, 11, 2))
 
 
 def test_the_group_platform_is_the_platform_team_when_nothing_else_is_said(tmp_path):

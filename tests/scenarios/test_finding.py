@@ -27,7 +27,7 @@ async def test_from_the_list_over_the_page_to_the_cause(house: House) -> None:
     await house.olu.types("/platform services checkout")
     listed = await house.olu.sees("general", "Services", "checkout · shop · Takes the money")
     await listed.click("checkout")
-    page = await house.olu.sees("general", "Owner: team shop", "On call: shop-rota", "❌ staging", "✅ production")
+    page = await house.olu.sees("general", "Owner: team shop", "On call: shop-rota:", "❌ staging", "✅ production")
     assert "1.5.0-crash in staging by Dana" in page.text
     await page.click("Diagnose")
     found = await house.olu.sees("general", "Likely cause:", "KeyError: 'PAYMENT_URL'", "What I looked at")

@@ -1,11 +1,10 @@
-"""The sections of ``platform.yml`` that say what exists: environments, groups, teams, services, rotas, escalations."""
+"""The sections of ``platform.yml`` that say what exists: environments, groups, teams, services."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from chatops.adapters.configuration.fields import (
     HANDLE,
@@ -26,8 +25,6 @@ _WORD_LIKE = "a name is lower case letters, digits, dots, dashes and underscores
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 _URL = re.compile(r"https?://[^\s<>|]+")
 _LABEL_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DAYS = "mon|tue|wed|thu|fri|sat|sun"
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
 
 def each(root: Fields, key: str, what: str, make: Callable[[str, Fields], T], *, strict: bool = False) -> dict[str, T]:
@@ -157,46 +154,6 @@ def _labels(fields: Fields) -> dict[str, str]:
             inner.wrong(inner.line(key), f"has the label {key!r}: {like}")
         found[key] = inner.text(key)
     return found
-
-
-def rota(name: str, fields: Fields) -> dict[str, Any]:
-    """One rota: who is on call when."""
-    fields.only("timezone", "shift", "handover", "people")
-    zone = fields.text("timezone", required=True, like="like Europe/Berlin")
-    if zone and not _is_zone(zone):
-        fields.wrong(fields.line("timezone"), f"has timezone {zone!r}: there is no such zone; like Europe/Berlin")
-    shift = fields.choice("shift", ("weekly", "daily")) or "weekly"
-    like = '"mon 09:00"' if shift == "weekly" else '"09:00"'
-    pattern = re.compile(f"({_DAYS}) {_TIME}" if shift == "weekly" else _TIME)
-    handover = fields.text("handover", pattern=pattern, like=f"with {shift} shifts it is like {like}")
-    people = fields.people("people")
-    if not people:
-        fields.wrong(fields.line("people"), "has nobody in it: give it people")
-    return {"timezone": zone, "shift": shift, "handover": handover or like.strip('"'), "people": list(people)}
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return False
-    return True
-
-
-def escalation(name: str, fields: Fields) -> dict[str, Any]:
-    """One escalation: whom to page next; ``after`` in seconds since the one before."""
-    fields.only("steps", "repeat")
-    steps = []
-    for place, node in enumerate(fields.items("steps", "steps"), 1):
-        step = Fields(node, f"{fields.where} step {place}", fields.problems)
-        step.only("page", "after")
-        pages = [step.as_text(one, "page") for one in step.items("page", "rota:NAME", one_is_enough=True)]
-        if not pages:
-            step.wrong(node.line, 'pages nobody: give it page: ["rota:NAME"]')
-        steps.append({"page": pages, "after": step.duration("after", 0.0, zero=True)})
-    if not steps:
-        fields.wrong(fields.line("steps"), "has no steps: give it one")
-    return {"steps": steps, "repeat": fields.number("repeat", 0, least=0, most=20)}
 
 
 def allowed(root: Fields) -> Allowed:

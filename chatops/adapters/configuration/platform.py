@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from chatops.adapters.configuration import catalog
+from chatops.adapters.configuration import catalog, oncall
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.policies import policies
@@ -62,7 +62,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     root = Fields(document, "", problems)
     _top(root)
     platform, broken = _catalog(root)
-    known = {"group": platform.groups, "rota": platform.rotas}
+    known: dict[str, Any] = {"group": platform.groups, "rota": platform.rotas}
     operators = catalog.sources(root, "operators", known, ("group:NAME", "user:NAME"))
     if not root.has("operators") and OPERATORS in platform.groups:
         operators = (f"group:{OPERATORS}",)
@@ -91,8 +91,8 @@ def _catalog(root: Fields) -> tuple[Platform, set[str]]:
         ("groups", catalog.group, False),
         ("teams", catalog.team, False),
         ("services", catalog.service, True),
-        ("rotas", catalog.rota, False),
-        ("escalations", catalog.escalation, False),
+        ("rotas", oncall.rota, False),
+        ("escalations", oncall.escalation, False),
     ):
         before = len(root.problems.found)
         sections[key] = catalog.each(root, key, key[:-1], make, strict=strict)
@@ -171,20 +171,6 @@ def _workloads(root: Fields, platform: Platform) -> None:
             fields.wrong(fields.line("workload"), message)
 
 
-def _pages(root: Fields, platform: Platform, known: Mapping[str, Iterable[str]]) -> None:
-    kinds = ("rota:NAME", "group:NAME", "user:NAME")
+def _pages(root: Fields, platform: Platform, known: Mapping[str, Any]) -> None:
     for name, escalation in platform.escalations.items():
-        fields = _inside(root, "escalations", name)
-        for place, step in enumerate(fields.items("steps", "steps")):
-            _page(
-                Fields(step, f"{fields.where} step {place + 1}", root.problems),
-                escalation["steps"][place],
-                known,
-                kinds,
-            )
-
-
-def _page(fields: Fields, step: Mapping[str, Any], known: Mapping[str, Any], kinds: tuple[str, ...]) -> None:
-    for text in step["page"]:
-        if text and (problem := catalog.source_problem(text, known, kinds)):
-            fields.wrong(fields.line("page"), f"pages {text!r}: {problem}")
+        oncall.check_targets(_inside(root, "escalations", name), escalation, known)

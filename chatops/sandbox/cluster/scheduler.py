@@ -1,4 +1,4 @@
-"""Which node takes a pod: node selector, taints are ignored, requests against what is left."""
+"""Which node takes a pod: its volume claims, node selector, requests against what is left; taints are ignored."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from .store import Store
 from .values import Obj, dig, meta
 
 NODES = ("", "nodes")
+CLAIMS = ("", "persistentvolumeclaims")
 
 
 def place(store: Store, pod: Obj) -> tuple[str, str]:
     """The node's name and "", or "" and why no node fits, in the scheduler's words."""
     nodes = store.objects(NODES)
+    if why := _unclaimed(store, pod):
+        head = f"0/{len(nodes)} nodes are available"
+        return "", f"{head}: {why}. preemption: {head}: {len(nodes)} Preemption is not helpful for scheduling."
     selector = dig(pod, "spec", "nodeSelector", default={})
     stuck = any(not behaviour_of(c).schedulable for c in dig(pod, "spec", "containers", default=[]))
     wanted = _requests(pod)
@@ -38,6 +42,18 @@ def place(store: Store, pod: Obj) -> tuple[str, str]:
     help_ += [f"{full} No preemption victims found for incoming pod"] if full else []
     said = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
     return "", f"{head}: {said}. preemption: {head}: {', '.join(sorted(help_))}."
+
+
+def _unclaimed(store: Store, pod: Obj) -> str:
+    """What is wrong with the claims of a pod's volumes; nothing binds claims here: one without a status counts."""
+    for volume in dig(pod, "spec", "volumes", default=[]):
+        name = dig(volume, "persistentVolumeClaim", "claimName", default="")
+        claim = store.get(CLAIMS, name, meta(pod)["namespace"]) if name else {}
+        if claim is None:
+            return f'persistentvolumeclaim "{name}" not found'
+        if dig(claim, "status", "phase", default="Bound") == "Pending":
+            return "pod has unbound immediate PersistentVolumeClaims"
+    return ""
 
 
 _SHORT = {"pods": "Too many pods"}
