@@ -26,6 +26,7 @@ from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
+from chatops.http.hooks import Hooks, Tokens
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.incidents import digests
@@ -85,6 +86,7 @@ class Settings:
     slack_api_url: str = SLACK
     listen: str = LISTEN
     kubeconfig: str | Mapping[str, Any] = ""
+    hook_tokens: Tokens = field(default_factory=Tokens)
     public_url: str = ""  # where people's browsers reach us; empty: where we listen
 
     @classmethod
@@ -107,6 +109,7 @@ class Settings:
             slack_api_url=environ.get("SLACK_API_URL", SLACK).rstrip("/") + "/",
             listen=environ.get("CHATOPS_LISTEN", LISTEN),
             kubeconfig=environ.get("KUBECONFIG", ""),
+            hook_tokens=Tokens.from_environment(environ),
             public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )
 
@@ -225,7 +228,8 @@ class Assistant:
         self.http = await self._stack.enter_async_context(
             HttpServer(
                 settings.listen, self.front.app, settings.signing_secret, self.metrics, readiness.missing,
-                pages=PageHandlers(self.pages), count=Gauges(self.database, self.metrics).count,
+                pages=PageHandlers(self.pages), hooks=Hooks(settings.hook_tokens, self.alerts.take, self.alerts.unread),
+                count=Gauges(self.database, self.metrics).count,
             )
         )  # fmt: skip
         await self.engine.start()  # after the server: a link to a one-time page names its address

@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chatops.adapters.metrics import Metrics
+from chatops.http.hooks import Hooks
 from chatops.http.pages import PATH, PageHandlers
 from chatops.http.refusals import refused
 from chatops.http.slack import App, SlackEvents, not_here
@@ -44,6 +45,7 @@ class HttpServer:
         missing: Missing,
         *,
         pages: PageHandlers | None = None,
+        hooks: Hooks | None = None,
         count: Callable[[], Awaitable[None]] = _nothing,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -63,6 +65,8 @@ class HttpServer:
         )
         if pages is not None:
             self.web.add_routes(pages.routes())
+        if hooks is not None:
+            self.web.add_routes(hooks.routes())
         self._runner: web.AppRunner | None = None
         self.address = ""
 

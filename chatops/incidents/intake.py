@@ -12,6 +12,7 @@ from chatops.incidents.judging import Judge, Judged
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
 from chatops.kernel.alert import Alert, Delivery
+from chatops.kernel.masking import mask
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 
 REOPENS_WITHIN = 15 * 60.0  # seconds after it was resolved in which an alert that comes back opens the same incident
@@ -142,7 +143,7 @@ class Intake:
     def _unread(self, tx: Tx, source: str, raw: str, why: str) -> None:
         now, platform = self.clock.now(), self.keeper.configuration.platform
         lines = [f"*Something from {source} could not be read.* {why}", "It may be an alert: look there."]
-        content = {"lines": lines, "code": raw[:MOST_RAW]}
+        content = {"lines": lines, "code": mask(raw)[0][:MOST_RAW]}
         post = Post(
             f"unread/{source}/{round(now * 1000)}", Lane.PAGE, "note", channel=platform.channel("incidents"),
             content=content,

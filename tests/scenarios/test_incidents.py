@@ -219,6 +219,23 @@ async def test_in_a_storm_a_digest_names_what_has_no_card_yet_and_links_it_after
     assert page.text.count("Acknowledge INC-") == 8
 
 
+async def test_a_monitor_sends_and_a_script_resolves(house: House) -> None:
+    told = {"name": "Backup", "service": "checkout", "environment": "production", "severity": "critical"}
+    assert await house.hook("alert", {**told, "summary": "two days old <!channel>"}) == 200
+    card = await house.dana.sees(INCIDENTS, "SEV1 · checkout · PRODUCTION", "two days old <!channel>")
+    await house.olu.sees("@platform", "You are paged.")
+    assert await house.hook("alert", {**told, "status": "resolved"}) == 200
+    await card.becomes("All alerts are resolved.")
+
+
+async def test_what_could_not_be_read_is_shown_and_never_a_lost_page(house: House) -> None:
+    assert await house.hook("alertmanager", {"version": "5", "alerts": [], "password": "hunter2-and-more"}) == 400
+    shown = await house.dana.sees(INCIDENTS, "Something from alertmanager could not be read.", "version is '5'")
+    assert '"alerts": []' in shown.text
+    assert "hunter2" not in shown.text
+    assert "hunter2" not in str(await house.rows("SELECT content FROM posts"))
+
+
 async def later(house: House, seconds: float) -> None:
     house.clock.advance(seconds)
     await house.assistant.paging.look()

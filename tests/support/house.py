@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from chatops.http.hooks import Tokens
 from chatops.kernel import audit
 from chatops.kernel.ports import Tx
 from chatops.main import Assistant, Settings
@@ -29,6 +30,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.people import Acme, acme_slack
 
 ACME = Path(__file__).parents[2] / "examples" / "acme"
+HOOK_TOKEN = "token-of-the-monitors"
 REQUESTS, DEPLOYS = "platform-requests", "deploys"
 PACE = 0.02
 
@@ -110,6 +112,14 @@ class House(Acme):
 
         return await self.assistant.database.read(read)
 
+    async def hook(self, source: str, body: Any) -> int:
+        """What a monitor sends, JSON or bytes; the status of the answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {HOOK_TOKEN}"}
+        address = f"{self.assistant.http.address}/hooks/{source}"
+        async with self.sandbox.session.post(address, data=data, headers=headers) as answer:
+            return answer.status
+
     async def history(self) -> list[str]:
         """What the audit trail says happened to requests, after checking that it verifies."""
         await self.assistant.deadlines.look()
@@ -168,6 +178,7 @@ async def acme_house(
             config=config, database=str(folder / "chatops.db"), bot_token=app.bot_token,
             app_token="" if http_port else app.app_token, signing_secret=app.signing_secret if http_port else "",
             slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen=f"127.0.0.1:{http_port}",
+            hook_tokens=Tokens((HOOK_TOKEN,)),
         )  # fmt: skip
         stack = await outer.enter_async_context(AsyncExitStack())
         assistant = await stack.enter_async_context(Assistant(settings, clock=clock, **options))
