@@ -49,7 +49,9 @@ _SHORTAGES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space
 
 def causes(facts: Facts) -> list[Cause]:
     """All that is wrong, the likely cause first; empty when nothing is, or nothing can be told yet."""
-    finders: tuple[Callable[[Facts], Iterator[Cause]], ...] = (_stopped, _not_created, _of_pods, _nodes, _probes, _late)
+    finders: tuple[Callable[[Facts], Iterator[Cause]], ...] = (
+        _stopped, _not_created, _of_pods, _nodes, _probes, _volumes, _scaling, _late,
+    )  # fmt: skip
     found = [cause for finder in finders for cause in finder(facts)]
     return sorted(dict.fromkeys(found), key=lambda one: one.rank)
 
@@ -96,7 +98,7 @@ def _of_pods(facts: Facts) -> Iterator[Cause]:
             yield _memory(facts, container, pods)
         elif reason == "CrashLoopBackOff":
             yield _crash(facts, container, troubles[0].pod, pods)
-        elif reason == "Unschedulable":
+        elif reason == "Unschedulable" and not any(_volumes(facts)):
             yield _no_room(facts, troubles[0].pod, pods)
     for pod in facts.pods:
         status = pod.get("status") or {}
@@ -163,7 +165,7 @@ def _no_room(facts: Facts, pod: str, pods: str) -> Cause:
     conditions = _conditions(next(one for one in facts.pods if one["metadata"]["name"] == pod))
     message = _line(next((one.get("message") for one in conditions if one.get("type") == "PodScheduled"), ""), 600)
     found = message.partition(" nodes are available: ")[2].partition(". preemption:")[0].rstrip(".") or message
-    if "PersistentVolumeClaim" in found:
+    if "persistentvolumeclaim" in found.casefold():
         said = f"No node takes {pods}: its volume is not there yet ({found})."
         return Cause(25, said, "Look at the PersistentVolumeClaim; the platform team knows the storage.")
     short = [_SHORTAGES.get(one, one) for one in re.findall(r"Insufficient ([\w./-]+)", found)]
@@ -209,6 +211,43 @@ def _probes(facts: Facts) -> Iterator[Cause]:
             said = f"{_pods(facts)} {runs} but can't serve: the {kind} probe fails ({_after_colon(message)})."
             yield Cause(35, said, f"Read the log: what it depends on may be away, or it starts slowly.{_back(facts)}")
             return
+
+
+def _volumes(facts: Facts) -> Iterator[Cause]:
+    """Volume claims that are not there, or that nothing has bound."""
+    for name, claim, told in facts.claims:
+        if claim is None:
+            said = (
+                f"A volume of {_pods(facts)} needs the PersistentVolumeClaim {name}, which is not in {facts.namespace}."
+            )
+            yield Cause(22, said, f"Create it, or take the volume out.{_back(facts)}")
+            continue
+        phase = (claim.get("status") or {}).get("phase", "Bound")
+        if phase != "Bound":
+            storage = claim["spec"].get("storageClassName") or "the default"
+            why = _line(told).rstrip(".") or f"nothing has given it a volume yet (storage class: {storage})"
+            said = f"The PersistentVolumeClaim {name} of {_pods(facts)} is {phase}: {why}."
+            yield Cause(22, said, f"The platform team knows the storage.{_back(facts)}")
+
+
+def scaling(facts: Facts) -> str:
+    """What keeps the autoscaler from doing what it should; empty when nothing does or there is none."""
+    if facts.scaler is None:
+        return ""
+    name, most = facts.scaler["metadata"]["name"], facts.scaler["spec"].get("maxReplicas")
+    told = {one.get("type"): one for one in _conditions(facts.scaler)}
+    for kind, cannot in (("AbleToScale", "can't change the replicas"), ("ScalingActive", "does nothing")):
+        if (failed := told.get(kind) or {}).get("status") == "False":
+            return f"The autoscaler {name} {cannot}: {_line(failed.get('message')).rstrip('.')}."
+    limited = told.get("ScalingLimited") or {}
+    if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
+        return f"The autoscaler {name} is at its maximum of {most} and would start more."
+    return ""
+
+
+def _scaling(facts: Facts) -> Iterator[Cause]:
+    if said := scaling(facts):
+        yield Cause(45, said, "Look at its metrics, or raise its maxReplicas.")
 
 
 def _late(facts: Facts) -> Iterator[Cause]:

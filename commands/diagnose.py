@@ -15,7 +15,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.ownership import day, moment
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.rollout import pod_troubles
-from commands.causes import Cause, causes
+from commands.causes import Cause, causes, scaling
 from commands.walk import Facts, Thing, is_ready, walk
 from commands.watching import shorten
 from commands.workload import pods as counted
@@ -69,6 +69,8 @@ def _verdict(facts: Facts, found: list[Cause], now: datetime) -> Iterator[str]:
     elif seen.state == "healthy":
         yield f"{facts.version}, {counted(seen.ready)} ready: Kubernetes knows of nothing that is wrong."
         yield from _restarts(facts, now)
+        if said := scaling(facts):
+            yield f"⚠ {said}"
         yield "If people still see errors, read its log, or diagnose what it depends on."
     elif found:
         yield f"*Likely cause:* {found[0].what}"
@@ -114,6 +116,8 @@ async def _looked_at(facts: Facts, inputs: Diagnose, ctx: Context) -> list[str]:
     lines += [f"• {more} more pods that are not ready"] if more > 0 else []
     events = dict.fromkeys(f"• Event {_event(one)}" for one in facts.events if one.get("reason") not in _SAID)
     lines += list(events)[:MOST_EVENTS]
+    lines += [f"• Volume claim {name}: {_phase(claim)}" for name, claim, _ in facts.claims]
+    lines += [f"• Autoscaler {_scaler(facts.scaler)}"] if facts.scaler else []
     lines += [f"• Quota {said}" for quota in facts.quotas if (said := _quota(quota))]
     if facts.nodes:
         taking = sum(_takes_pods(node) for node in facts.nodes)
@@ -146,6 +150,18 @@ def _event(event: Thing) -> str:
     times = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
     said = shorten(mask(" ".join(str(event.get("message", "")).split()))[0], 160)
     return f"{event.get('reason', 'Warning')}: {said}{f' ({times} times)' if times > 1 else ''}"
+
+
+def _phase(claim: Thing | None) -> str:
+    return "not there" if claim is None else str((claim.get("status") or {}).get("phase", "Bound"))
+
+
+def _scaler(scaler: Thing) -> str:
+    spec, status = scaler["spec"], scaler.get("status") or {}
+    now = status.get("currentReplicas", "?")
+    return (
+        f"{scaler['metadata']['name']}: {now} replicas, between {spec.get('minReplicas', 1)} and {spec['maxReplicas']}"
+    )
 
 
 def _quota(quota: Thing) -> str:

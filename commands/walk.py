@@ -1,4 +1,4 @@
-"""From a Deployment down to what holds it up: ReplicaSet, pods, events, quota, nodes, the end of a log."""
+"""From a Deployment to what holds it up: ReplicaSet, pods, events, volume claims, autoscaler, quota, nodes, a log."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from chatops.kernel.catalog import Service
 from chatops.kernel.errors import ClusterError, Unavailable
 from chatops.kernel.masking import mask
+from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import ClusterReader
 from chatops.kernel.rollout import Rollout, newest_replicaset, owned_by, pods_of, revision_of, rollout
 from commands.watching import is_telling, parts_of
@@ -34,6 +35,8 @@ class Facts:
     events: tuple[Thing, ...] = ()  # warnings about what is not well, the newest first
     quotas: tuple[Thing, ...] = ()
     nodes: tuple[Thing, ...] = ()
+    claims: tuple[tuple[str, Thing | None, str], ...] = ()  # of its volumes: name, live object, the latest warning
+    scaler: Thing | None = None  # the HorizontalPodAutoscaler that decides on its replicas
     log: str = ""  # masked; the end of what the first unready container wrote
     unseen: tuple[str, ...] = ()  # what could not be looked at, and why
 
@@ -62,10 +65,11 @@ async def walk(cluster: ClusterReader, service: Service, live: dict[str, Any]) -
         service=known, namespace=namespace, live=live, newest=newest, pods=tuple(pods), rollout=seen,
         serving=_serving(known, live, replicasets, everyone),
     )  # fmt: skip
-    return facts if seen.state == "healthy" else await _further(cluster, facts)
+    return await _further(cluster, facts)
 
 
 async def _further(cluster: ClusterReader, facts: Facts) -> Facts:
+    """What is further away; of what is healthy the autoscaler alone, which may be at its end."""
     unseen: list[str] = []
 
     async def looked(what: str, asked: Callable[[], Awaitable[Any]], instead: Any) -> Any:
@@ -75,13 +79,43 @@ async def _further(cluster: ClusterReader, facts: Facts) -> Facts:
             unseen.append(f"{what} can't be looked at: {no.message}")
             return instead
 
-    events, quotas, nodes, log = await asyncio.gather(
+    scaler = await looked("Autoscalers", lambda: _scaler(cluster, facts), None)
+    if facts.rollout.state == "healthy":
+        return replace(facts, scaler=scaler, unseen=tuple(unseen))
+    events, quotas, nodes, claims, log = await asyncio.gather(
         looked("Events", lambda: _warnings(cluster, facts), []),
         looked("Quotas", lambda: cluster.find("v1", "ResourceQuota", facts.namespace), []),
         looked("Nodes", lambda: cluster.find("v1", "Node", ""), []),
+        looked("Volume claims", lambda: _claims(cluster, facts), ()),
         looked("The log", lambda: _log(cluster, facts), ""),
     )
-    return replace(facts, events=tuple(events), quotas=tuple(quotas), nodes=tuple(nodes), log=log, unseen=tuple(unseen))
+    return replace(
+        facts, events=tuple(events), quotas=tuple(quotas), nodes=tuple(nodes), claims=tuple(claims), scaler=scaler,
+        log=log, unseen=tuple(unseen),
+    )  # fmt: skip
+
+
+async def _scaler(cluster: ClusterReader, facts: Facts) -> Thing | None:
+    ref = facts.rollout.ref
+    for one in await cluster.find("autoscaling/v2", "HorizontalPodAutoscaler", facts.namespace):
+        target = one["spec"]["scaleTargetRef"]
+        if (target.get("kind"), target.get("name")) == (ref.kind, ref.name):
+            return one
+    return None
+
+
+async def _claims(cluster: ClusterReader, facts: Facts) -> list[tuple[str, Thing | None, str]]:
+    """The claims that the template's volumes name, each with the last that was warned of about it."""
+    volumes = facts.live["spec"]["template"]["spec"].get("volumes") or []
+    names = [str(one["persistentVolumeClaim"]["claimName"]) for one in volumes if one.get("persistentVolumeClaim")]
+    found: list[tuple[str, Thing | None, str]] = []
+    for name in dict.fromkeys(names):
+        ref = ObjectRef(api_version="v1", kind="PersistentVolumeClaim", namespace=facts.namespace, name=name)
+        live = await cluster.get(ref)
+        events = await cluster.events(facts.namespace, ref.kind, name) if live is not None else []
+        told = [str(one.get("message", "")) for one in events if one.get("type") == "Warning"]
+        found.append((name, live, told[-1] if told else ""))
+    return found
 
 
 async def _warnings(cluster: ClusterReader, facts: Facts) -> list[Thing]:

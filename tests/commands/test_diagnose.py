@@ -173,6 +173,67 @@ async def test_pods_without_a_node_say_what_is_short(clusters: KubernetesCluster
     assert told(said, "• Nodes") == "• Nodes: 3 of 3 are ready and take pods"
 
 
+CLAIM = {
+    "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "shop"},
+    "spec": {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}},
+    },
+}  # fmt: skip
+VOLUME = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+
+
+async def test_a_volume_claim_that_is_not_there_is_named(clusters: KubernetesClusters) -> None:
+    await template(clusters, volumes=[VOLUME])
+    said = await says(clusters, "needs the PersistentVolumeClaim data, which is not in shop")
+    assert "Create it, or take the volume out" in told(said, "*What to do")
+    assert told(said, "• Volume claim") == "• Volume claim data: not there"
+    assert not told(said, "*Also"), "that no node takes the pod follows from it"
+
+
+async def test_a_volume_claim_that_waits_says_for_what(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
+    waits = {**CLAIM, "status": {"phase": "Pending"}}
+    why = 'storageclass.storage.k8s.io "fast" not found'
+    about = {"kind": "PersistentVolumeClaim", "name": "data", "namespace": "shop"}
+    event = {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "data.1", "namespace": "shop"}, "type": "Warning",
+        "involvedObject": about, "reason": "ProvisioningFailed", "message": why,
+    }  # fmt: skip
+    cluster.load([waits, event])
+    await template(clusters, volumes=[VOLUME])
+    said = await says(clusters, "The PersistentVolumeClaim data of checkout-", f"is Pending: {why}.")
+    assert "roll back to 1.4.1" in told(said, "*What to do") or "The platform team" in told(said, "*What to do")
+
+
+def autoscaler(**condition: str) -> dict[str, Any]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"}
+    return {
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "checkout-load", "namespace": "shop"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 3},
+        "status": {"currentReplicas": 3, "desiredReplicas": 3, "conditions": [condition]},
+    }  # fmt: skip
+
+
+async def test_an_autoscaler_at_its_end_is_mentioned_though_all_is_healthy(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    cluster.load([autoscaler(type="ScalingLimited", status="True", reason="TooManyReplicas", message="the desired…")])
+    said = await diagnosed(clusters)
+    assert said.title.endswith("is healthy")
+    assert told(said, "⚠") == "⚠ The autoscaler checkout-load is at its maximum of 3 and would start more."
+    assert told(said, "• Autoscaler") == "• Autoscaler checkout-load: 3 replicas, between 2 and 3"
+
+
+async def test_an_autoscaler_without_metrics_comes_after_what_is_broken(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    why = "the HPA was unable to compute the replica count: no metrics returned from resource metrics API"
+    cluster.load([autoscaler(type="ScalingActive", status="False", reason="FailedGetResourceMetric", message=why)])
+    await deployed(clusters, "1.5.0-crash")
+    said = await says(clusters, "ends again and again")
+    assert told(said, "*Also:*") == f"*Also:* The autoscaler checkout-load does nothing: {why}."
+
+
 async def test_a_cordoned_cluster_is_seen(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
     for node in cluster.store.objects(("", "nodes")):
         cluster.store.put(("", "nodes"), {**node, "spec": {**node["spec"], "unschedulable": True}})

@@ -48,7 +48,7 @@ def _unclaimed(store: Store, pod: Obj) -> str:
     """What is wrong with the claims of a pod's volumes; nothing binds claims here: one without a status counts."""
     for volume in dig(pod, "spec", "volumes", default=[]):
         name = dig(volume, "persistentVolumeClaim", "claimName", default="")
-        claim = store.get(CLAIMS, name, meta(pod)["namespace"]) if name else {}
+        claim = store.get(CLAIMS, meta(pod)["namespace"], name) if name else {}
         if claim is None:
             return f'persistentvolumeclaim "{name}" not found'
         if dig(claim, "status", "phase", default="Bound") == "Pending":
