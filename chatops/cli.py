@@ -64,7 +64,8 @@ def check(config: Path) -> None:
     from commands import registry
     from commands.declared import action_of
 
-    problems = problems_of(config, registry.load(), action_of)
+    broken: list[PlatformError] = []
+    problems = [*problems_of(config, registry.load(refused=broken.append), action_of), *broken]
     for problem in problems:
         click.echo(str(problem), err=True)
     if problems:

@@ -150,7 +150,7 @@ class Assistant:
 
     async def _build(self) -> None:
         enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
-        self.configuration = LiveConfiguration(settings.config, registry.load(), self.clock, action_of)
+        self.configuration = LiveConfiguration(settings.config, registry.load(refused=_left_out), self.clock, action_of)
         self.actions = self.configuration.actions
         self.database = await enter(SQLite(settings.database, on_commit_point=hook and commit_points(hook)))
         on_call, on_answer = hook and cluster_points(hook), self.metrics.cluster_answered
@@ -321,3 +321,7 @@ class Assistant:
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("%s ended with a failure", task.get_name(), exc_info=error)
+
+
+def _left_out(broken: PlatformError) -> None:
+    log.error("%s; the assistant goes on without it", broken.message)

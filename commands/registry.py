@@ -5,7 +5,7 @@ A distribution adds one with ``[project.entry-points."platform_chatops.actions"]
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from chatops.kernel.action import Action, inputs_of
@@ -46,18 +46,26 @@ _MODULES = (
 BUILT_IN = (*(module.RECORD for module in _MODULES), *incident.RECORDS)
 
 
-def load(added: Iterable[EntryPoint] | None = None) -> Mapping[str, Action]:
+def load(
+    added: Iterable[EntryPoint] | None = None, refused: Callable[[PlatformError], object] | None = None
+) -> Mapping[str, Action]:
     """All actions by name, in the order help shows them.
 
-    Raises ``PlatformError`` naming the entry point that cannot be loaded, is no action or takes a name that is taken:
-    an assistant without an action that somebody relies on must not start as if all were well.
+    ``refused`` hears of each entry point that cannot be loaded, is no action or takes a name that is taken, and the
+    others are loaded: one team's package must not take deploys from everybody. Without it the first is raised.
     """
     actions = {action.name: action for action in BUILT_IN}
     for point in entry_points(group=GROUP) if added is None else added:
-        action = _loaded(point)
-        if action.name in actions:
-            raise PlatformError(f"entry point {point.name} ({point.value}): the action {action.name!r} exists already")
-        actions[action.name] = action
+        try:
+            action = _loaded(point)
+            if action.name in actions:
+                said = f"entry point {point.name} ({point.value}): the action {action.name!r} exists already"
+                raise PlatformError(said)
+            actions[action.name] = action
+        except PlatformError as broken:
+            if refused is None:
+                raise
+            refused(broken)
     return actions
 
 
