@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from chatops.kernel.catalog import Record
+from chatops.kernel.course import Run
 from chatops.kernel.plan import Decision, Plan
 
 
@@ -109,7 +110,7 @@ class Request(Record):
     approved_at: float = 0.0
     started_at: float = 0.0
     ended_at: float = 0.0
-    extra: dict[str, Any] = Field(default_factory=dict)
+    run: Run = Field(default=Run(), validation_alias=AliasChoices("run", "extra"))  # extra: in rows of earlier versions
     pinned: str = ""  # the declared action as it was when this was asked, so that it goes on with that version
 
     @property

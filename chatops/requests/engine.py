@@ -16,7 +16,7 @@ from approvals import store
 from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request, State
 from chatops.kernel.accidents import recorded
-from chatops.kernel.course import nothing_to_do
+from chatops.kernel.course import Run, nothing_to_do
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
 from chatops.requests.pause import Later, paused_by
@@ -166,7 +166,7 @@ class Engine:
             # The approvals stand; the resource versions are those just read.
             after = self.register.move(
                 tx, request, Event.BEGUN, data=_bound(made), plan=made.plan, decision=made.decision, step="writing",
-                progress="", started_at=self.clock.now(), extra={},
+                progress="", started_at=self.clock.now(), run=Run(),
             )  # fmt: skip
             self._tell_broken_glass(tx, after)
             return
@@ -184,7 +184,7 @@ class Engine:
             changes["void"] = void if request.votes else ""
         store.void_votes(tx, request.id, self.clock.now())
         data = {**_bound(made), "differs": void}
-        after = self.register.move(tx, request, event, data=data, started_at=0.0, extra={}, **changes)
+        after = self.register.move(tx, request, event, data=data, started_at=0.0, run=Run(), **changes)
         if request.votes:
             said = f"The approvals of {request.name} are void: {void}"
             self.register.say(tx, after, f"void-{after.version}", [said], mention=[request.requester_id])

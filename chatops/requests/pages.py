@@ -84,7 +84,7 @@ class Pages:
 
     async def wait(self, request: Request) -> None:
         """Looks a little later, or ends the request when its time is over."""
-        left = float(request.extra.get("expires", 0.0)) - self.clock.now()
+        left = request.run.value_until - self.clock.now()
         if left > 0:
             await self.clock.sleep(min(left, LOOK))
         else:
@@ -132,9 +132,9 @@ class Pages:
         now = self.clock.now()
         self._close(tx, request, "Another link follows.")
         tx.run(ADD, token=_hash(token), request=request.id, person=request.requester_id, expires=now + LIVES)
-        extra = {**request.extra, "expires": now + LIVES}
+        run = request.run.to(value_until=now + LIVES)
         after = self.register.progress(
-            tx, request, step=STEP, extra=extra, progress=f"waiting for {request.requester_name} to give the value"
+            tx, request, step=STEP, run=run, progress=f"waiting for {request.requester_name} to give the value"
         )
         said = Answer(
             title=f"{request.name}: {_title(request)}",
@@ -155,7 +155,7 @@ class Pages:
         title = _title(request)
         visit = tx.one(VISIT, session=_hash(session), token=token) if session else None
         if page["closed_at"] or page["expires_at"] <= now:
-            return Opened("done" if visit is not None and request.extra.get("given") else "gone", title)
+            return Opened("done" if visit is not None and request.run.given else "gone", title)
         if visit is None:
             if len(tx.all(VISITS, token=token)) >= MOST_VISITS:
                 return Opened("gone", title)
@@ -202,21 +202,20 @@ class Pages:
             raise Refused("This browser was not confirmed in Slack.")
         request, now = store.load(tx, page["request_id"]), self.clock.now()
         if page["closed_at"] or page["expires_at"] <= now or request.state is not State.RUNNING or request.step != STEP:
-            stored = "A value was stored already." if request.extra.get("given") and request.state in ENDED else ""
+            stored = "A value was stored already." if request.run.given and request.state in ENDED else ""
             raise Refused(stored or "This page is closed. Ask once more in Slack.")
         if not 0 < size <= LARGEST:
             raise InputError("Nothing was typed." if not size else f"It is longer than {LARGEST // 1024} KiB.")
         if stop := paused_by(tx):
             raise Unavailable(f"Nothing was stored: {stop}. Send the value once more when writes are resumed.")
-        if now < request.extra.get("held_until", 0.0):
+        if now < request.run.held_until:
             raise Unavailable("A value is being stored just now. Reload this page in a moment to see whether it was.")
-        return self.register.progress(tx, request, extra={**request.extra, "given": True, "held_until": now + CLAIM})
+        return self.register.progress(tx, request, run=request.run.to(given=True, held_until=now + CLAIM))
 
     def _not_given(self, tx: Tx, request: Request, perhaps: bool) -> None:
         current = self.register.current(tx, request)
         if current.step == STEP and not current.ended:
-            extra = {**current.extra, "given": perhaps, "held_until": 0.0}
-            self.register.progress(tx, current, extra=extra)
+            self.register.progress(tx, current, run=current.run.to(given=perhaps, held_until=0.0))
 
     def _given(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
         current = self.register.current(tx, request)
@@ -224,8 +223,8 @@ class Pages:
             return  # it ended while the cluster took its time
         self._close(tx, current, "The value is stored.")
         self.register.record(tx, current, "written", {"objects": generations})
-        extra = {**current.extra, "generations": generations}
-        self.register.move(tx, current, Event.BECAME_HEALTHY, extra=extra, progress="", outcome="the value is stored")
+        run = current.run.to(generations=generations)
+        self.register.move(tx, current, Event.BECAME_HEALTHY, run=run, progress="", outcome="the value is stored")
 
     def _expired(self, tx: Tx, request: Request) -> None:
         """Ends a request for which no value was stored in time."""
@@ -235,7 +234,7 @@ class Pages:
 
     def _fail(self, tx: Tx, request: Request, why: str) -> None:
         self._close(tx, request, "The page is closed.")
-        if request.extra.get("given"):  # it was sent, and the cluster's answer is not known
+        if request.run.given:  # it was sent, and the cluster's answer is not known
             why = "A value was sent, and whether it was stored is not known."
             said = f"{why} Ask once more."
         else:

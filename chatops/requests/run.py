@@ -118,8 +118,8 @@ class Runner:
 
     def _written(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
         self.register.record(tx, request, "written", {"objects": generations})
-        extra = {**request.extra, "generations": generations, "watch_from": self.clock.now(), "most_ready": {}}
-        self.register.progress(tx, request, step="watching", extra=extra, progress="starting")
+        run = request.run.to(generations=generations, watch_from=self.clock.now(), most_ready={})
+        self.register.progress(tx, request, step="watching", run=run, progress="starting")
 
     # watching ------------------------------------------------------------------------------------------------------
 
@@ -138,22 +138,19 @@ class Runner:
 
         When the last pod became ready is stored, so that the time goes on where it was after a restart.
         """
-        extra, failed = dict(request.extra), None
-        generation = int(extra.get("generations", {}).get(str(ref), 0))
-        since = extra.setdefault("watch_from", self.clock.now())
+        run, failed = request.run.to(watch_from=request.run.watch_from or self.clock.now()), None
+        generation, since = run.generations.get(str(ref), 0), run.watch_from
         writer = await self.planner.writer(request)
         rollouts = watch_rollout(writer, ref, generation, clock=self.clock, deadline=since + WATCH_FOR)
         async for rollout in rollouts:
             failed = rollout if rollout.state == "failing" else None
-            if failed is None and rollout.ready > extra.get("most_ready", {}).get(str(ref), 0):
-                most = {**extra.get("most_ready", {}), str(ref): rollout.ready}
-                extra = {**extra, "most_ready": most, "watch_from": self.clock.now()}
-            if failed is None and (rollout.progress != request.progress or extra != request.extra):
-                request = await self.database.write(
-                    self.register.progress, request, progress=rollout.progress, extra=extra
-                )
+            if failed is None and rollout.ready > run.most_ready.get(str(ref), 0):
+                most = {**run.most_ready, str(ref): rollout.ready}
+                run = run.to(most_ready=most, watch_from=self.clock.now())
+            if failed is None and (rollout.progress != request.progress or run != request.run):
+                request = await self.database.write(self.register.progress, request, progress=rollout.progress, run=run)
         overdue = failed is not None and failed.reason == "Deadline"
-        return request, failed, overdue and extra["watch_from"] + WATCH_FOR > self.clock.now()
+        return request, failed, overdue and run.watch_from + WATCH_FOR > self.clock.now()
 
     async def _diagnosis(self, request: Request, failed: Rollout) -> tuple[list[str], str]:
         """Which pods, why, their last log lines and events; the failure alone when the cluster can't be asked."""
@@ -224,8 +221,8 @@ class Runner:
     def _restored(self, tx: Tx, request: Request, generations: dict[str, int]) -> None:
         current = self._current(tx, request)
         self.register.record(tx, current, "restored", {"objects": generations})
-        extra = {**current.extra, "generations": generations, "watch_from": self.clock.now(), "most_ready": {}}
-        self.register.progress(tx, current, step="watching_back", extra=extra)
+        run = current.run.to(generations=generations, watch_from=self.clock.now(), most_ready={})
+        self.register.progress(tx, current, step="watching_back", run=run)
 
     # helpers -------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from approvals.lifecycle import START_WITHIN, Event
 from approvals.request import Request
 from chatops.kernel.cel import has_cel
 from chatops.kernel.cel.render import rendered
-from chatops.kernel.course import OUTPUTS, PLACE, Place, course, place_of, progress
+from chatops.kernel.course import Place, course, progress
 from chatops.kernel.errors import ClusterError, Forbidden, Invalid, PlatformError, TooLate, Unavailable
 from chatops.kernel.labels import REQUEST, REQUESTER, TEAM
 from chatops.kernel.masking import mask
@@ -45,7 +45,7 @@ class Steps:
 
     async def go_on(self, request: Request) -> None:
         """The next thing to do for a request that is running or being undone."""
-        plan, place = plan_of(request), place_of(request.extra)
+        plan, place = plan_of(request), request.run.place
         steps = course(plan, place)
         if place.at == len(steps):
             await (self._finish(request, place) if place.back is None else self._undone(request))
@@ -77,13 +77,12 @@ class Steps:
     def _keep(self, tx: Tx, request: Request, before: Place, after: Place) -> Request:
         """Stores a place that came out of ``before``; raises ``TooLate`` when that is not where the run stands."""
         current = self.register.current(tx, request)
-        if place_of(current.extra) != before:
+        if current.run.place != before:
             raise TooLate(f"{request.name} has moved on.")
         plan = plan_of(current)
         said = progress(plan, after) if after.at < len(course(plan, after)) else ""
-        extra = {**current.extra, PLACE: after.model_dump(mode="json")}
         step = FORWARD if after.back is None else BACK
-        return self.register.progress(tx, current, extra=extra, progress=said, step=step)
+        return self.register.progress(tx, current, run=current.run.to(place=after), progress=said, step=step)
 
     def _done(
         self, tx: Tx, request: Request, place: Place, step: Step, outputs: Mapping[str, Any], code: str = ""
@@ -140,7 +139,7 @@ class Steps:
 
         def say(tx: Tx) -> None:
             current = self.register.current(tx, request)
-            if current.progress != said and place_of(current.extra) == place:
+            if current.progress != said and current.run.place == place:
                 self.register.progress(tx, current, progress=said)
 
         async def answered() -> None:
@@ -291,7 +290,7 @@ class Steps:
     async def _not_taken(self, request: Request, step: Step, why: PlatformError) -> None:
         """Tries again what may be cured by that; else goes back, or on when it is going back already."""
         current = await self.database.read(self.register.current, request)
-        place = place_of(current.extra)
+        place = current.run.place
         if isinstance(why, ComesLate) and place.at == 0:
             await self.database.write(self._stall, current)
             return
@@ -306,11 +305,10 @@ class Steps:
 
     def _stall(self, tx: Tx, request: Request) -> None:
         """Nothing was written yet, and the cluster was away for long: the requester is asked anew."""
-        extra = {name: value for name, value in request.extra.items() if name != PLACE}
-        self.register.stall(tx, self.register.progress(tx, request, extra=extra))
+        self.register.stall(tx, self.register.progress(tx, request, run=request.run.to(place=Place())))
 
     def _fail(self, tx: Tx, request: Request, step: Step, why: PlatformError) -> None:
-        plan, place = plan_of(request), place_of(request.extra)
+        plan, place = plan_of(request), request.run.place
         partly = step.kind == "apply" and place.wrote > 0
         back = Place(back=place.at + partly, outputs=place.outputs, failed=place.at)
         said = f"Step {place.at + 1} of {len(plan.steps)} ({step.title}) failed: {why.message}"
@@ -318,7 +316,7 @@ class Steps:
         if course(plan, back):
             after = self.register.move(
                 tx, request, Event.UNDO_BEGUN, data={"why": said, "step": place.at + 1}, outcome=said, step=BACK,
-                progress="", extra={**request.extra, PLACE: back.model_dump(mode="json")},
+                progress="", run=request.run.to(place=back),
             )  # fmt: skip
         else:
             left = self._left(tx, request)
@@ -329,7 +327,7 @@ class Steps:
 
     def _not_undone(self, tx: Tx, request: Request, step: Step, why: PlatformError) -> None:
         """One undo step that fails does not keep the others from being taken."""
-        place = place_of(request.extra)
+        place = request.run.place
         said = f"{step.title}: {why.message}"
         after = place.next({}, step).model_copy(update={"failures": (*place.failures, said)})
         self._keep(tx, request, place, after)
@@ -342,7 +340,7 @@ class Steps:
 
     def _end_undone(self, tx: Tx, request: Request) -> None:
         current = self.register.current(tx, request)
-        place, left = place_of(current.extra), self._left(tx, request)
+        place, left = current.run.place, self._left(tx, request)
         if place.failures:
             more = f" and {len(place.failures) - 1} more" if len(place.failures) > 1 else ""
             said = f"{current.outcome} Not everything could be undone: {place.failures[0]}{more}"
@@ -377,8 +375,14 @@ class Steps:
         current = self.register.current(tx, request)
         count = len(plan_of(current).steps)
         said = f"{count} step{'s' if count > 1 else ''} done"
-        extra = {**current.extra, OUTPUTS: outputs}
-        self.register.move(tx, current, Event.BECAME_HEALTHY, outcome=said, extra=extra, data={"outputs": outputs})
+        self.register.move(
+            tx,
+            current,
+            Event.BECAME_HEALTHY,
+            outcome=said,
+            run=current.run.to(outputs=outputs),
+            data={"outputs": outputs},
+        )
 
 
 def plan_of(request: Request) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from approvals.request import ENDED, Request, State
-from chatops.kernel.course import OUTPUTS, described, lasts, place_of
+from chatops.kernel.course import described, lasts
 from chatops.slack.mrkdwn import bold, code, escape
 
 SHOWN = 10
@@ -51,8 +51,8 @@ def _said(value: object) -> str:
 
 def outputs(request: Request) -> Iterator[str]:
     """What the steps gave, a line each."""
-    found = request.extra.get(OUTPUTS) if request.state is State.SUCCEEDED else None
-    for name, value in list((found or {}).items())[:OUTPUTS_SHOWN]:
+    found = request.run.outputs if request.state is State.SUCCEEDED else {}
+    for name, value in list(found.items())[:OUTPUTS_SHOWN]:
         yield f"{bold(escape(str(name), 60))}: {code(str(value), 400)}"
 
 
@@ -60,7 +60,7 @@ def _reached(request: Request) -> int:
     """How many steps were taken; -1 while none was begun."""
     if request.state not in BEGUN:
         return -1
-    place = place_of(request.extra)
+    place = request.run.place
     return place.at if place.failed is None else place.failed
 
 
