@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,11 +14,19 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from chatops.http.hooks import Tokens
 from chatops.kernel.errors import PlatformError
 from chatops.main import Assistant, Settings
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.sandbox.slack import LocalSlack, Suggestion, load_workspace
 
+TOKEN = "demo"  # noqa: S105 - opens the hooks of the demo alone, which listens on this machine alone
+ALERT = json.dumps(
+    {
+        "name": "ErrorRate", "service": "checkout", "environment": "production", "severity": "critical",
+        "summary": "5xx", "value": "12.4 % (limit 1 %)",
+    }
+)  # fmt: skip
 ACME = Path(__file__).parents[1] / "examples" / "acme"
 
 
@@ -28,8 +37,10 @@ async def run_demo(
     stop = stop_signal()
     async with sandbox(listen, pace, ACME) as (slack, _, assistant):
         slack.offer(partial(offered, assistant))
+        hook = f"{assistant.http.address}/hooks/alert"
         say(f"\n  The platform assistant is ready:  {page_of(slack)}\n")
         say("  A local Slack, a practice cluster and SQLite, all on this machine. Ctrl-C ends it.\n")
+        say(f"  An alert to try (#incidents):  curl -H 'Authorization: Bearer {TOKEN}' -d '{ALERT}' {hook}\n")
         await stop.wait()
 
 
@@ -99,6 +110,7 @@ def _settings(slack: LocalSlack, cluster: PracticeCluster, config: Path, folder:
         slack_api_url=slack.api_url,
         kubeconfig=cluster.kubeconfig(),
         listen="127.0.0.1:0",
+        hook_tokens=Tokens((TOKEN,)),
     )
 
 

@@ -88,11 +88,14 @@ def of_interaction(body: Json) -> Where:
     """A click, a shortcut or a submitted form."""
     user, container = body.get("user") or {}, body.get("container") or {}
     message = body.get("message") or {}
+    thread = str(container.get("thread_ts") or message.get("thread_ts") or "")
+    if thread == str(message.get("ts") or ""):
+        thread = ""  # a message that has replies: who clicked it in the channel would not see an answer in its thread
     return Where(
         user=str(user.get("id") or ""),
         team=str(user.get("team_id") or ""),
         channel=str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
-        thread_ts=str(container.get("thread_ts") or message.get("thread_ts") or ""),
+        thread_ts=thread,
         response_url=str(body.get("response_url") or ""),
     )
 

@@ -54,8 +54,10 @@ async def test_an_alert_becomes_a_card_a_page_and_somebodys_with_one_click(house
 async def test_who_was_not_paged_is_asked_whether_to_take_it_over_and_the_paged_are_told(house: House) -> None:
     await tell(house, alert())
     card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await card.thread("Pods")
     await card.click("Acknowledge")
     asked = await house.dana.sees(INCIDENTS, "Olu was paged for INC-101, and has not answered yet. Do you take it?")
+    assert "thread_ts" not in asked.message, "an answer in the thread is not seen by who clicks in the channel"
     assert "NOBODY HAS IT" in card.text
     await asked.click("Take over")
     await card.becomes("DANA HAS IT")

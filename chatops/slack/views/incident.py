@@ -20,6 +20,7 @@ from chatops.slack.views.blocks import (
     sections,
 )
 
+MOMENTS = 60.0  # seconds that are not worth telling
 MOST_ON_A_PAGE = 8  # incidents with a button each; more are counted
 Line = tuple[str, str, bool, str]  # label, line, form, style
 
@@ -90,7 +91,8 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
     end = incident.resolved_at or now
     since = summary.since or incident.opened_at
     said = " ".join(filter(None, (escape(summary.text or incident.title, 300), escape(summary.numbers, 120))))
-    yield f"{said} · since {when(since, now)}, {lasted(max(0.0, end - since))}"
+    lasts = f", {lasted(end - since)}" if end - since >= MOMENTS else ""
+    yield f"{said} · since {when(since, now)}{lasts}"
     if incident.deployed and not incident.ended:
         before = since - incident.deployed_at
         when_said = f"{lasted(before)} before" if before >= 0 else "meanwhile"
