@@ -24,7 +24,7 @@ from chatops.kernel.ports import Clock, Database, Directory, Lane, Post, Tx
 log = logging.getLogger(__name__)
 
 PAGE_EVERY = 60.0  # seconds between two pages of one person; what comes in between is on the next
-LOOK_EVERY = 5.0  # seconds at most between two looks at what is due
+AGAIN = 60.0  # seconds after which all is tried anew when no step found anybody, as while Slack is away
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Paging:
         async with self._looking:
             taken = 0
             while numbers := await self.database.read(store.due, self.clock.now()):
-                moved = sum([await self._step(number) for number in numbers])
+                moved = sum([await self._tried(number) for number in numbers])
                 taken += moved
                 if not moved:
                     break
@@ -69,6 +69,14 @@ class Paging:
             return taken
 
     # inside --------------------------------------------------------------------------------------------------------
+
+    async def _tried(self, number: int) -> bool:
+        """One incident's next step; what goes wrong with it must not keep the others' people asleep."""
+        try:
+            return await self._step(number)
+        except Exception:
+            log.exception("the next step of INC-%d failed; it is tried again", number)
+            return False
 
     async def _step(self, number: int) -> bool:
         incident = await self.database.read(store.load, number)
@@ -123,11 +131,15 @@ class Paging:
         for channel in channels:
             self._tell_channel(tx, incident, channel)
         reached = bool(paged or channels)
-        # A step that reached nobody must not cost the time that it would have been waited for.
-        due_at = max(now, incident.paging_since + following) if reached or incident.step >= MOST_EMPTY else now
         event = Event.PAGED if reached else Event.NOT_REACHED
-        changes = {"step": incident.step + 1, "due_at": due_at, "paged": (*incident.paged, *paged)[-MOST_NAMED:]}
-        after = lifecycle.move(incident, event, now, **changes)
+        changes = {"step": incident.step + 1, "due_at": max(now, incident.paging_since + following)}
+        if not reached:  # a step that reached nobody must not cost the time that it would have been waited for
+            changes["due_at"] = now
+            if not incident.paged and (incident.step + 1) % _steps(incident) == 0:
+                changes = {"step": 0, "paging_since": now + AGAIN, "due_at": now + AGAIN}
+                said = "Nobody could be reached: no step of the escalation found anybody. I try again every minute."
+                self.keeper.say(tx, incident, f"unreached/{incident.round}", [said], lane=Lane.PAGE)
+        after = lifecycle.move(incident, event, now, **changes, paged=(*incident.paged, *paged)[-MOST_NAMED:])
         names = [*(one.name for one in paged), *(f"#{channel}" for channel in channels)]
         told = {"people": ", ".join(names), "step": incident.step + 1, "targets": ", ".join(targets)}
         self.keeper.put(tx, incident, after, event, data=told)
@@ -157,5 +169,8 @@ class Paging:
             self.keeper.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
 
 
-MOST_EMPTY = 20  # steps in a row that reach nobody; after them the times of the plan hold again
+def _steps(incident: Incident) -> int:
+    return len(Plan.model_validate(incident.escalation).steps)
+
+
 MOST_NAMED = 12  # of the paged, on the incident; the timeline has all

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from chatops.incidents.incident import Incident
+from chatops.incidents.paging import Paging
 from chatops.kernel.alert import Alert, Delivery
+from chatops.slack.directory import SlackDirectory
 from tests.support.house import REQUESTS, House, acme_house
 
 INCIDENTS = "incidents"
@@ -95,6 +98,39 @@ async def test_nobody_acknowledges_and_everybody_is_paged_step_by_step_until_som
     await card.becomes("DANA HAS IT")
     await later(house, 600)
     assert len(await house.rows("SELECT DISTINCT step FROM paging")) == before
+
+
+async def test_while_nobody_can_be_found_it_tries_anew_every_minute_and_no_step_is_spent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(self: SlackDirectory, source: str, team: str = "") -> tuple[()]:
+        return ()
+
+    with monkeypatch.context() as away:
+        away.setattr(SlackDirectory, "members", nobody)
+        await tell(house, alert())
+        card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT")
+        await card.thread("Nobody could be reached")
+        for _ in range(5):
+            await later(house, 61)
+    assert await house.rows("SELECT * FROM paging") == []
+    await later(house, 61)
+    await house.olu.sees("@platform", "You are paged.")
+    assert [row["step"] for row in await house.rows("SELECT step FROM paging")] == [0]
+
+
+async def test_one_incident_that_fails_keeps_nobody_else_asleep(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = Paging._people
+
+    async def fails(self: Paging, target: str, incident: Incident) -> Any:
+        if incident.service == "checkout":
+            raise RuntimeError("its rota makes us stumble")
+        return await find(self, target, incident)
+
+    monkeypatch.setattr(Paging, "_people", fails)
+    await tell(house, alert(), alert("Slow", labels={"service": "cart"}))
+    page = await house.olu.sees("@platform", "You are paged.", "cart")
+    assert "checkout" not in page.text
 
 
 async def test_what_is_not_resolved_in_time_pages_again(house: House) -> None:
