@@ -229,7 +229,7 @@ class Assistant:
             HttpServer(
                 settings.listen, self.front.app, settings.signing_secret, self.metrics, readiness.missing,
                 pages=PageHandlers(self.pages), hooks=Hooks(settings.hook_tokens, self.alerts.take, self.alerts.unread),
-                count=Gauges(self.database, self.metrics).count,
+                count=Gauges(self.database, self.metrics, self.clock).count,
             )
         )  # fmt: skip
         await self.engine.start()  # after the server: a link to a one-time page names its address

@@ -42,6 +42,12 @@ class Metrics:
         self.posts = Gauge(
             "chatops_posts_waiting", "Messages that wait to be sent by their lane", ["lane"], registry=self.registry
         )
+        self.incidents = Gauge(
+            "chatops_incidents_open", "Incidents that are not resolved, by state", ["state"], registry=self.registry
+        )
+        self.overdue = Gauge(
+            "chatops_paging_overdue", "Steps of an escalation that are more than a minute late", registry=self.registry
+        )
         self.sockets = Gauge("chatops_socket_connections", "Socket Mode connections that stand", registry=self.registry)
 
     def cluster_answered(self, context: str, verb: str, result: str, seconds: float) -> None:

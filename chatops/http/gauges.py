@@ -1,31 +1,40 @@
-"""Figures that are counted when somebody asks for them; both questions are answered by partial indexes."""
+"""Figures that are counted when somebody asks for them; every question is answered by a partial index."""
 
 from __future__ import annotations
 
 from chatops.adapters.metrics import Metrics
-from chatops.kernel.ports import Database, Lane, Tx
+from chatops.kernel.ports import Clock, Database, Lane, Tx
 
 REQUESTS = "SELECT state, count(*) AS n FROM requests WHERE ended_at = 0 GROUP BY state"
 POSTS = "SELECT lane, count(*) AS n FROM posts WHERE wanted > sent GROUP BY lane"
+INCIDENTS = "SELECT state, count(*) AS n FROM incidents WHERE open_key IS NOT NULL GROUP BY state"
+OVERDUE = "SELECT count(*) AS n FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 AND due_at <= :before"
+LATE = 60.0  # seconds after which a step that was not taken is overdue
 
 
 class Gauges:
-    """Requests under way by state, messages that wait by lane."""
+    """Requests and incidents by state, messages that wait by lane, and people who should have been paged."""
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
+    def __init__(self, database: Database, metrics: Metrics, clock: Clock) -> None:
         self._database = database
         self._metrics = metrics
+        self._clock = clock
 
     async def count(self) -> None:
         """Counts anew; a state or lane that nothing is in any more goes back to nothing."""
-        states, lanes = await self._database.read(_counts)
-        self._metrics.requests.clear()
-        for state, number in states.items():
-            self._metrics.requests.labels(state).set(number)
+        states, lanes, incidents, overdue = await self._database.read(_counts, self._clock.now() - LATE)
+        for gauge, counted in ((self._metrics.requests, states), (self._metrics.incidents, incidents)):
+            gauge.clear()
+            for state, number in counted.items():
+                gauge.labels(state).set(number)
+        self._metrics.overdue.set(overdue)
         for lane in Lane:
             self._metrics.posts.labels(lane.name.lower()).set(lanes.get(lane, 0))
 
 
-def _counts(tx: Tx) -> tuple[dict[str, int], dict[int, int]]:
+def _counts(tx: Tx, before: float) -> tuple[dict[str, int], dict[int, int], dict[str, int], int]:
     states = {str(row["state"]): int(row["n"]) for row in tx.all(REQUESTS)}
-    return states, {int(row["lane"]): int(row["n"]) for row in tx.all(POSTS)}
+    lanes = {int(row["lane"]): int(row["n"]) for row in tx.all(POSTS)}
+    incidents = {str(row["state"]): int(row["n"]) for row in tx.all(INCIDENTS)}
+    overdue = tx.one(OVERDUE, before=before)
+    return states, lanes, incidents, int(overdue["n"]) if overdue else 0

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
@@ -26,6 +28,8 @@ from chatops.http.payload import read
 from chatops.http.server import HttpServer, parsed
 from chatops.http.signature import problem
 from chatops.http.slack import LARGEST
+from chatops.incidents import store
+from chatops.incidents.incident import Incident
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.ports import Tx
 from chatops.sandbox.slack.transport import signature
@@ -118,7 +122,7 @@ class Served:
 async def served(path: Path, secret: str = SECRET) -> AsyncIterator[Served]:
     async with desk(path) as acme, aiohttp.ClientSession() as session:
         ready = Readiness(acme.database)
-        gauges = Gauges(acme.database, acme.metrics)
+        gauges = Gauges(acme.database, acme.metrics, SystemClock())
         async with HttpServer(
             "127.0.0.1:0", acme.front.app, secret, acme.metrics, ready.missing, count=gauges.count, now=lambda: NOW
         ) as server:
@@ -255,6 +259,8 @@ async def test_metrics_tell_what_waits_what_came_in_and_what_was_called(tmp_path
         await here.acme.quiet()
         _, text = await here.gets("/metrics")
         assert 'chatops_requests_open{state="waiting"} 2.0' in text
+        assert 'chatops_incidents_open{state="open"} 2.0' in text
+        assert "chatops_paging_overdue 1.0" in text
         assert 'chatops_posts_waiting{lane="approval"} 0.0' in text
         assert 'chatops_ack_seconds_count{kind="command"} 1.0' in text
         assert 'chatops_intake_seconds_count{kind="line"} 1.0' in text
@@ -268,6 +274,8 @@ def insert_requests(tx: Tx) -> None:
             "VALUES (:key, 'deploy', 'U', 'waiting', 1.0, 1.0, :ended, '{}')"
         )
         tx.run(sql, key=str(number), ended=ended)
+    for key, due_at in (("late", 5.0), ("soon", time.time() - 10)):
+        store.insert(tx, Incident(id=0, key=key, opened_at=1.0, due_at=due_at))
 
 
 async def test_the_access_log_holds_no_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
