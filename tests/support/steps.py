@@ -91,5 +91,6 @@ async def _planned(ctx: Context, step: Step, found: list[Change]) -> Step:
 
 def known(monkeypatch: pytest.MonkeyPatch, *actions: Action) -> None:
     """The assistant has these actions besides its own."""
-    load: Callable[[], Any] = registry.load
-    monkeypatch.setattr(registry, "load", lambda: {**load(), **{one.name: one for one in actions}})
+    load: Callable[..., Any] = registry.load
+    own = {one.name: one for one in actions}
+    monkeypatch.setattr(registry, "load", lambda *given, **named: {**load(*given, **named), **own})
