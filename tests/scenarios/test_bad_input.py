@@ -101,7 +101,7 @@ async def test_a_form_submitted_twice_at_once_makes_one_request(house: House) ->
 
 async def test_scaling_to_nothing_is_allowed_and_warned_of_wherever_a_lead_decides(house: House) -> None:
     await house.dana.types("/platform scale checkout production replicas=0 because we moved")
-    card = await house.lee.sees(REQUESTS, "Scale checkout 3 → 0 pods · PRODUCTION", "checkout stops: no pod will run")
+    card = await house.lee.sees(REQUESTS, "Scale checkout 3 → 0 pods", "WAITING", "checkout stops: no pod will run")
     reply = await card.thread("@lee", "⚠ checkout stops: no pod will run")
     await reply.click("Approve")
     await card.becomes("SUCCEEDED", "scaled to 0")
