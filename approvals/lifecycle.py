@@ -12,6 +12,7 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person, Standing
 
+GLASS_HOLDS = 24 * 3600.0  # seconds after a denial in which its glass may be broken; later it is asked for anew
 START_WITHIN = 30 * 60.0  # seconds an approved run may wait before its requester is asked again
 
 

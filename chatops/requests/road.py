@@ -157,7 +157,9 @@ class Road:
         found = await self.database.read(store.load, request)
         if found.plan is None:
             return f"{found.name} has no plan yet."
-        return "\n\n".join(filter(None, (written_out(found.plan), unified(found.plan.changes))))
+        what = f"{found.name}: {found.title} {found.plan.summary}".rstrip()
+        heading = f"{what}, in {found.environment}" if found.environment else what
+        return "\n\n".join(filter(None, (heading, written_out(found.plan), unified(found.plan.changes))))
 
     async def vote(
         self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = ""
@@ -292,6 +294,9 @@ class Road:
         group = request.decision.break_glass if request.decision else ""
         if request.state is not State.DENIED or not group:
             raise TooLate(stands(request))
+        if self.clock.now() - request.ended_at > lifecycle.GLASS_HOLDS:
+            self._show_again(tx, request)
+            return f"{request.name} was denied more than a day ago. Ask for it anew."
         if group not in person.groups:
             raise Refused(f"Only the group {group} can break the glass here.")
         if not is_requester(request, person):

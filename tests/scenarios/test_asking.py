@@ -124,7 +124,8 @@ async def test_a_card_asked_for_elsewhere_is_linked_and_leads_on_to_its_diff_and
     said = [one for one in house.dana.messages[house.dana.channel_id("general")].values() if "R-1001" in str(one)]
     assert f"/archives/{card.channel}/p{card.ts.replace('.', '')}" in str(said[0])
     await card.click("Full diff")
-    diff = await house.dana.modal("shop/checkout:1.4.3", title="R-1001")
+    heading = "R-1001: Deploy checkout 1.4.2 → 1.4.3, in staging"
+    diff = await house.dana.modal(heading, "shop/checkout:1.4.3", title="R-1001")
     await diff.close()
     await card.click("Roll back")
     form = await house.dana.modal(title="Roll back")

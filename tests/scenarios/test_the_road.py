@@ -204,3 +204,23 @@ async def test_a_second_change_waits_or_replaces_the_first(house: House) -> None
     own = await house.sam.sees(REQUESTS, "→ 1.4.4", "WAITING")
     await own.click("Cancel")
     await second.becomes("WAITING", "→ 1.4.3")
+
+
+async def test_a_denial_can_be_lifted_for_a_day_and_no_longer() -> None:
+    def frozen(content: dict) -> None:
+        content["policies"].append(
+            {"name": "frozen", "when": 'action.risk != "read"', "deny": "Frozen.", "break_glass": {"group": "sre"}}
+        )
+
+    async with acme_house(platform=frozen) as house:
+        await house.olu.types("/platform deploy checkout 1.4.2 production because checkout is down")
+        card = await house.olu.sees(REQUESTS, "DENIED", "checkout is down")
+        await house.later(25 * 3600)
+        await card.click("Break glass")
+        form = await house.olu.modal()
+        await form.fill(Reason="checkout is down, nobody can pay")
+        await form.submit()
+        await house.olu.sees(REQUESTS, "R-1001 was denied more than a day ago. Ask for it anew.")
+        await house.quiet()
+        assert "Break glass" not in card.buttons
+        assert "glass_broken" not in await house.history()

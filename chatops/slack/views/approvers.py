@@ -43,7 +43,7 @@ def _asking(request: Request, now: float) -> Message:
         lines += warnings(request.plan)
     if request.votes:
         lines.append(f"Approved by {votes(request, now)}")
-    blocks = [section("\n".join(line for line in lines if line)), *actions(buttons(request))]
+    blocks = [section("\n".join(line for line in lines if line)), *actions(buttons(request, now))]
     blocks.append(_small_print(request, request.digest))
     return Message(fallback(lines), blocks, moment=moment(request))
 

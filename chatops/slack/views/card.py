@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from approvals.lifecycle import GLASS_HOLDS
 from approvals.request import ENDED, Request, State
 from chatops.kernel.plan import Change, Plan
 from chatops.slack import ids
@@ -26,7 +27,7 @@ def card(request: Request, now: float) -> Message:
     blocks = [header(title(request)), section(first)]
     if lines:
         blocks.append(section("\n".join(lines)))
-    blocks += actions(buttons(request))
+    blocks += actions(buttons(request, now))
     blocks.append(context(_small_print(request)))
     text = fallback([escape(title(request)), first, *lines, _small_print(request)])
     return Message(text, blocks, moment=moment(request))
@@ -45,12 +46,12 @@ def moment(request: Request) -> str:
     return f"{request.state}/{request.digest[:12]}/{given}/{request.deadline_at}/{request.behind}"
 
 
-def buttons(request: Request) -> list[Block]:
+def buttons(request: Request, now: float) -> list[Block]:
     """What can be done now, by whoever may: the most likely first."""
-    return list(_buttons(request))
+    return list(_buttons(request, now))
 
 
-def _buttons(request: Request) -> Iterator[Block]:
+def _buttons(request: Request, now: float) -> Iterator[Block]:
     state, value = request.state, ids.value(request.id, request.digest[:12])
     if state is State.WAITING:
         yield button("Approve", ids.APPROVE, value, style="primary", confirm=_confirm(request))
@@ -66,7 +67,8 @@ def _buttons(request: Request) -> Iterator[Block]:
         line = f"rollback {request.service} {request.environment}"
         sendable = line.encode(errors="replace").decode()
         yield button("Roll back", ids.ROLL_BACK, ids.line_value(sendable), style="danger" * (state is State.FAILED))
-    if state is State.DENIED and request.decision is not None and request.decision.break_glass:
+    glass = state is State.DENIED and request.decision is not None and request.decision.break_glass
+    if glass and now - request.ended_at <= GLASS_HOLDS:
         yield button("Break glass", ids.BREAK_GLASS, value, style="danger")
     if request.plan is not None and (request.plan.changes or request.plan.steps):
         yield button("Full diff", ids.FULL_DIFF, value)
