@@ -19,9 +19,9 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/chatops demo
 
-# Four workers for two cores: half of a test is waiting. Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
+# Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
 test: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Kill and fault tests, all of them (make test tries a seeded sample).
 fire: $(STAMP)

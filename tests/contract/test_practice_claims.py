@@ -58,10 +58,17 @@ async def test_a_database_has_one_instance_after_the_other_and_then_is_healthy(c
 
 
 async def test_a_bucket_is_synced_before_it_is_ready_and_then_has_an_address(cluster: PracticeCluster) -> None:
+    seen: list[tuple[str, str]] = []
+    cluster.store.listen(
+        lambda change: (
+            seen.append((status(change.obj, "Synced"), status(change.obj, "Ready")))
+            if change.key[1] == "buckets"
+            else None
+        )
+    )
     made(cluster, BUCKET)
-    await until(lambda: status(there(cluster, "storage.acme.test", "buckets"), "Synced") == "True")
-    assert status(there(cluster, "storage.acme.test", "buckets"), "Ready") == "False"
     await until(lambda: status(there(cluster, "storage.acme.test", "buckets"), "Ready") == "True")
+    assert seen == [("", ""), ("True", "False"), ("True", "True")]
     found = there(cluster, "storage.acme.test", "buckets")["status"]
     assert (found["bucketName"], found["endpoint"]) == ("shop-orders", "https://shop-orders.buckets.acme.test")
 
