@@ -20,7 +20,7 @@ README = ROOT / "README.md"
 
 
 def test_the_command_table_is_the_registry() -> None:
-    shown = [action for action in registry.load().values() if not action.hidden]
+    shown = [action for action in registry.BUILT_IN if not action.hidden]  # whatever packages are installed beside it
     assert table(README, "line", "what it does", "risk") == [(one.usage, one.summary, one.risk) for one in shown]
     assert all(one.usage.startswith(one.name.replace(".", " ")) for one in shown)
 
