@@ -58,6 +58,7 @@ from chatops.slack import drafts, front, intake, posts
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SLACK, SlackClient, session
 from chatops.slack.directory import Home
+from chatops.slack.errors import trouble
 from chatops.slack.homes import Homes
 from chatops.slack.messenger import Messenger
 from chatops.slack.permalinks import Permalinks
@@ -248,17 +249,26 @@ class Assistant:
         readiness.came_up("scheduler")
         self._stack.callback(scheduler.shutdown, wait=False)
         self._background(self._meet_slack(readiness), "meet Slack")
+        self._background(self._look_at_credentials(), "cluster credentials")
+
+    async def _look_at_credentials(self) -> None:
+        """Says at once what would otherwise be found out by the first who asks."""
+        for said in await self.clusters.unreachable(self.configuration.platform.environments.values()):
+            log.error("%s", said)
 
     async def _meet_slack(self, readiness: Readiness) -> None:
         """Learns who we are, however long Slack is away; then works off what an earlier run left."""
-        home, delay = self.directory.home, 0.5
+        home, delay, said = self.directory.home, 0.5, ""
         while not home.team_id:
             try:
                 await home.learn(self.client)
             except (SlackApiError, OSError, TimeoutError, aiohttp.ClientError) as away:
-                log.warning("Slack does not say who we are (%s); trying again in %g s", away, delay)
+                if said != (said := trouble("the bot token (SLACK_BOT_TOKEN, xoxb-…)", away)):
+                    log.error("%s; trying again until it works", said)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 30.0)
+        if said:
+            log.info("Slack says who we are now")
         if not self.settings.app_token:  # with Socket Mode the connection says so
             readiness.came_up("slack")
         await self.front.open()

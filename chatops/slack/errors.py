@@ -44,6 +44,22 @@ def said_lines(error: BaseException, doing: str = "") -> list[str]:
     return [said(line) for line in lines(error, doing)]
 
 
+# Slack's words for a token that never works (https://docs.slack.dev/reference/methods/auth.test#errors).
+_BAD_TOKEN = frozenset(
+    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
+)
+
+
+def trouble(token: str, error: BaseException) -> str:
+    """What keeps us from Slack, for the log; ``token`` is what was shown to it, in words."""
+    if not isinstance(error, SlackApiError):
+        return f"Slack can't be reached ({type(error).__name__}{f': {error}' if str(error) else ''})"
+    said = _slack_said(error)
+    if said in _BAD_TOKEN:
+        return f"Slack refuses {token}: {said}. Look it up in the app's settings and start again with the right one"
+    return f"Slack refuses to answer: {said}"
+
+
 def problems(error: PlatformError) -> Sequence[PlatformError]:
     """The single mistakes behind an error."""
     return error.errors if isinstance(error, InputErrors) else (error,)

@@ -57,6 +57,7 @@ class Socket:
         self._handshake, self._look, self._ping = handshake, look, ping
         self._keepers: list[asyncio.Task[None]] = []
         self._standing: set[int] = set()
+        self._said = ""
         self._stands = asyncio.Event()
 
     async def open(self) -> None:
@@ -82,7 +83,7 @@ class Socket:
                 failures = 0
             except Exception as error:
                 failures += 1
-                self._say(number, failures, error)
+                self._say(number, error)
             self._down(number)
             await asyncio.sleep(self._wait(failures))
 
@@ -94,6 +95,9 @@ class Socket:
                 client.wss_uri = await client.issue_new_wss_url()
                 await client.connect()  # type: ignore[no-untyped-call]
             self._standing.add(number)
+            if self._said:
+                log.info("a connection to Slack stands")
+            self._said = ""
             self._stands.set()
             self._metrics.sockets.set(len(self._standing))
             self._up()
@@ -131,13 +135,15 @@ class Socket:
         if not self._standing:
             self._stands.clear()
 
-    def _say(self, number: int, failures: int, error: Exception) -> None:
-        if isinstance(error, SlackApiError):
-            log.warning("socket %d: Slack gives no ticket: %s", number, error.response.get("error"))
-        elif isinstance(error, errors.AWAY):
-            log.warning("socket %d: can't connect (%s), attempt %d", number, type(error).__name__, failures)
-        else:
+    def _say(self, number: int, error: Exception) -> None:
+        """What keeps us from connecting, once for all connections until it changes or one stands."""
+        if not isinstance(error, (SlackApiError, *errors.AWAY)):
             log.error("socket %d failed", number, exc_info=error)
+            return
+        what = errors.trouble("the app token (SLACK_APP_TOKEN, xapp-…)", error)
+        if what != self._said:
+            self._said = what
+            log.warning("%s; trying again until a connection stands", what)
 
     @staticmethod
     def _wait(failures: int) -> float:

@@ -76,6 +76,35 @@ async def test_the_command_line_runs_the_assistant_from_the_environment_and_veri
             assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
+async def test_tokens_and_clusters_that_are_wrong_are_said_once_each_in_words() -> None:
+    async with acme_house() as house:
+        await house.stop()
+        environ = {
+            **os.environ, "SLACK_BOT_TOKEN": "xoxb-of-another-app", "SLACK_APP_TOKEN": "xapp-of-another-app",
+            "SLACK_API_URL": house.slack.api_url, "CHATOPS_DATABASE": str(house.folder / "other.db"),
+            "CHATOPS_LISTEN": "127.0.0.1:0", "KUBECONFIG": str(house.folder / "no-such-file"),
+        }  # fmt: skip
+        chatops = [sys.executable, "-c", "from chatops.cli import cli; cli()"]
+        command = [*chatops, "run", "--config", str(house.settings.config)]
+        process = await asyncio.create_subprocess_exec(*command, env=environ, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        wanted = ("(SLACK_BOT_TOKEN, xoxb-…): invalid_auth", "(SLACK_APP_TOKEN, xapp-…): invalid_auth", "KUBECONFIG")
+        said = ""
+        try:
+            async with asyncio.timeout(20):
+                while not all(one in said for one in wanted):
+                    said += (await process.stderr.readline()).decode()
+                while sum("auth.test" in str(one) for one in house.slack.traffic.after(0)) < 4:
+                    await asyncio.sleep(0.05)
+        finally:
+            process.terminate()
+            said += (await process.stderr.read()).decode()
+            await process.wait()
+        assert [said.count(one) for one in wanted[:2]] == [1, 1]
+        assert "Traceback" not in said
+        assert "of-another-app" not in said
+
+
 def test_what_is_missing_in_the_environment_is_said_in_one_go() -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "CHATOPS_"))}
     command = [sys.executable, "-c", "from chatops.cli import cli; cli()", "run", "--config", "examples/acme"]

@@ -84,7 +84,9 @@ async def test_a_wrong_app_token_is_said_in_the_log_and_keeps_trying(
         )
         await socket.open()
         try:
-            await until(lambda: caplog.text.count("Slack gives no ticket: invalid_auth") >= 2)
+            tries = "apps.connections.open"
+            await until(lambda: sum(tries in str(one) for one in acme.slack.traffic.after(0)) >= 4)
+            assert caplog.text.count("the app token (SLACK_APP_TOKEN, xapp-…): invalid_auth") == 1
         finally:
             await socket.close()
         assert up == []

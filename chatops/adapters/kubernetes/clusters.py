@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -58,6 +58,16 @@ class KubernetesClusters:
     def acting_for(self, identity: Identity) -> ActingFor:
         """The same clusters, asked as this identity where the environment says so."""
         return ActingFor(self, identity)
+
+    async def unreachable(self, environments: Iterable[Environment]) -> list[str]:
+        """Environments whose address or credentials are missing, in words; asks no cluster anything."""
+        said = []
+        for context in dict.fromkeys(one.cluster for one in environments):
+            try:
+                await (await self._connect(context)).close()  # type: ignore[no-untyped-call]
+            except Unavailable as no:
+                said.append(f"{no.message}. {no.hint}".rstrip())
+        return said
 
     async def close(self) -> None:
         """Ends every connection."""
