@@ -19,12 +19,14 @@ from chatops.kernel.errors import ClusterError, Unavailable
 from chatops.kernel.ownership import day, foreign_owner, moment
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import ClusterReader
-from chatops.kernel.rollout import Rollout, newest_replicaset, rollout
+from chatops.kernel.rollout import Rollout, newest_replicaset, owned_by, revision_of, rollout
 from commands.watching import parts_of
 from commands.workload import image_in, with_image
 
 MOST_ROWS = 40
+MOST_KEPT, MOST_LINES = 10, 50  # revisions shown, and lines of the ledger looked through for who deployed them
 OF_SERVICE = ("Environment", "Version", "State", "Since", "By")
+OF_REVISION = ("Revision", "Version", "Last deployed", "By", "Outcome")
 
 
 class Status(Inputs):
@@ -32,6 +34,16 @@ class Status(Inputs):
 
     service: ServiceName = Field(default="", title="Service", description="Empty: every service.")
     environment: EnvironmentName = Field(default="", title="Environment", description="Empty: every environment.")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A revision that the cluster keeps."""
+
+    number: int
+    version: str
+    made: str = ""  # when the cluster says that it began
+    now: bool = False  # it is what runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,9 @@ class Standing:
     by: str = ""
     owner: str = ""
     trouble: str = ""  # why nothing can be said: not there, or the cluster does not answer
+    kept: tuple[
+        Kept, ...
+    ] = ()  # revisions that a rollback can name, newest first; known only of one service in one place
 
     @property
     def state(self) -> str:
@@ -82,7 +97,9 @@ async def answer(inputs: Status, ctx: Context) -> Answer:
     if inputs.service:
         found = await asyncio.gather(*(standing_of(ctx, services[0], environment) for environment in environments))
         known = [await dated(ctx, one) for one in found]
-        return _in_words(known[0]) if inputs.environment else _over_environments(inputs.service, known)
+        if inputs.environment:
+            return _in_words(known[0], await _revisions(ctx, known[0]))
+        return _over_environments(inputs.service, known)
     columns = await asyncio.gather(*(_all(ctx, services, environment) for environment in environments))
     if inputs.environment:
         worst = sorted(columns[0], key=lambda one: (one.is_well, one.service))
@@ -91,7 +108,23 @@ async def answer(inputs: Status, ctx: Context) -> Answer:
     return _overview([environment.name for environment in environments], columns)
 
 
-def _in_words(one: Standing) -> Answer:
+async def _revisions(ctx: Context, one: Standing) -> tuple[tuple[str, ...], ...]:
+    """A row for each revision that a rollback can name; empty when there is none but the present one."""
+    if len(one.kept) < 2:
+        return ()
+    lines = await ctx.ledger.last(one.service, one.environment, MOST_LINES)
+    rows = []
+    for kept in one.kept[:MOST_KEPT]:
+        line = next((line for line in lines if line.version == kept.version), None)
+        when = day(datetime.fromtimestamp(line.at, UTC) if line else moment(kept.made), ctx.now)
+        outcome = "runs now" if kept.now else line.outcome.replace("_", " ") if line else "–"
+        rows.append(
+            (str(kept.number), kept.version or "–", when.removeprefix("on "), line.by if line else "–", outcome)
+        )
+    return (OF_REVISION, *rows)
+
+
+def _in_words(one: Standing, revisions: tuple[tuple[str, ...], ...]) -> Answer:
     title = f"{one.service} in {one.environment}"
     if one.seen is None:
         return Answer(title, (f"{one.trouble[:1].upper()}{one.trouble[1:]}.",))
@@ -108,7 +141,9 @@ def _in_words(one: Standing) -> Answer:
         Button("Deploy", f"deploy service={one.service} environment={one.environment}", form=True),
         Button("Roll back", f"rollback {place}", form=True),
     )
-    return Answer(title, tuple(lines), buttons=buttons)
+    back = next((row for row in revisions[1:] if row[-1] != "runs now"), None)
+    context = f"To go back: rollback {place} revision={back[0]} because …" if back else ""
+    return Answer(title, tuple(lines), table=revisions, buttons=buttons, context=context)
 
 
 def _over_environments(service: str, found: list[Standing]) -> Answer:
@@ -143,7 +178,23 @@ async def standing_of(ctx: Context, service: Service, environment: Environment) 
         return Standing(service.name, environment.name, trouble=away.message)
     seen = rollout(live, replicasets, pods)
     newest = newest_replicaset(live, replicasets)
-    return _standing(service, environment, live, seen, (newest or live)["metadata"].get("creationTimestamp"))
+    standing = _standing(service, environment, live, seen, (newest or live)["metadata"].get("creationTimestamp"))
+    return replace(standing, kept=_kept(service, live, replicasets, newest))
+
+
+def _kept(
+    service: Service, live: Mapping[str, Any], replicasets: list[dict[str, Any]], present: Mapping[str, Any] | None
+) -> tuple[Kept, ...]:
+    named = with_image(service, live)
+    found = [
+        Kept(
+            revision_of(one), named.version_of(image_in(one, service.container)),
+            str(one["metadata"].get("creationTimestamp") or ""), one is present,
+        )
+        for one in owned_by(live, replicasets)
+        if revision_of(one)
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda one: one.number, reverse=True))
 
 
 async def _all(ctx: Context, services: list[Service], environment: Environment) -> list[Standing]:

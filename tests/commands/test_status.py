@@ -108,3 +108,24 @@ async def test_long_tables_are_cut_and_say_so(clusters: KubernetesClusters) -> N
         asked = status.Status(environment=environment)
         said = await status.answer(asked, context(clusters, "", environment, platform=platform))
         assert (len(said.table), said.context) == (41, more)
+
+
+async def test_the_revisions_that_a_rollback_can_name_are_listed_with_who_deployed_them(
+    clusters: KubernetesClusters,
+) -> None:
+    await deployed(clusters, "1.4.2")
+    at = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+    lines = [Line("1.4.2", "Lee", at.timestamp()), Line("1.4.1", "Dana", at.timestamp() - 86400, "rolled_back")]
+    ledger = Lines({("checkout", "production"): lines})
+    said = await answer(clusters, "checkout", "production", ledger=ledger, now=at)
+    assert said.table[0] == ("Revision", "Version", "Last deployed", "By", "Outcome")
+    newest, before = said.table[1], said.table[2]
+    assert newest[1:] == ("1.4.2", "today", "Lee", "runs now")
+    assert before[1:] == ("1.4.1", "yesterday", "Dana", "rolled back")
+    assert int(newest[0]) > int(before[0])
+    assert said.context == f"To go back: rollback checkout production revision={before[0]} because …"
+
+
+async def test_a_service_with_one_revision_lists_none(clusters: KubernetesClusters) -> None:
+    said = await answer(clusters, "checkout", "staging")
+    assert (said.table, said.context) == ((), "")
