@@ -165,11 +165,16 @@ def missing(asks: Sequence[Ask], votes: Iterable[Vote], requester_id: str) -> tu
     vote never counts, nor does a rejection.
     """
     people = {v.person_id: v.sources for v in votes if v.verdict == "approve" and v.person_id != requester_id}
+    return lacking(asks, people)
+
+
+def lacking(asks: Sequence[Ask], people: Mapping[str, Sequence[str]]) -> tuple[int, ...]:
+    """How many approvals each Ask lacks when these people, by id with the sources they belong to, all approve."""
     lacks = [0] * len(asks)
     for rule in {ask.rule for ask in asks}:
         places = [place for place, ask in enumerate(asks) if ask.rule == rule]
-        lacking = unfilled([(asks[place].approvals, asks[place].sources) for place in places], people)
-        for place, number in zip(places, lacking, strict=True):
+        left = unfilled([(asks[place].approvals, asks[place].sources) for place in places], people)
+        for place, number in zip(places, left, strict=True):
             lacks[place] = number
     return tuple(lacks)
 

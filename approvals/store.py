@@ -51,8 +51,10 @@ ACTIVE = """
 SELECT id FROM requests WHERE ended_at = 0 AND state IN ('planning', 'approved', 'running', 'rolling_back') ORDER BY id
 """
 OPEN = "SELECT id FROM requests WHERE ended_at = 0 ORDER BY id"
+# Only what can expire: an approved request keeps the deadline that it had, for an approval may be withdrawn.
 DUE = """
-SELECT id FROM requests WHERE ended_at = 0 AND deadline_at > 0 AND deadline_at <= :now ORDER BY deadline_at LIMIT 100
+SELECT id FROM requests WHERE ended_at = 0 AND state IN ('contested', 'waiting', 'stalled')
+      AND deadline_at > 0 AND deadline_at <= :now ORDER BY deadline_at LIMIT 100
 """
 TO_REMIND = "SELECT id FROM requests WHERE ended_at = 0 AND remind_at <= :now ORDER BY remind_at LIMIT 100"
 OF_PERSON = "SELECT id FROM requests WHERE requester_id = :person ORDER BY id DESC LIMIT :limit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -86,7 +86,10 @@ class Planner:
         plan = await self.plan(action, inputs, requester, frozen, request.id)
         decision = await self.decide(action, inputs, requester, plan, broke_glass=bool(request.broke_glass))
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
-        return Made(plan, decision, bound, await self.approvers(request, decision))
+        approvers = await self.approvers(request, decision)
+        if said := self.out_of_reach(request, requester, decision, approvers):  # not of the plan: it binds nobody
+            plan = plan.model_copy(update={"warnings": (said, *plan.warnings)})
+        return Made(plan, decision, bound, approvers)
 
     def _check_still_there(self, request: Request) -> None:
         """The configuration may have changed since it was asked; what was taken out of it does not start any more."""
@@ -188,6 +191,25 @@ class Planner:
                         id=person.id, name=person.name, email=person.email, sources=(*known, source)
                     )
         return tuple(sorted(found.values(), key=lambda approver: approver.name))
+
+    def out_of_reach(
+        self, request: Request, requester: Person, decision: Decision, approvers: Sequence[Approver]
+    ) -> str:
+        """Why all who may approve are too few, and what helps; empty when they are enough."""
+        lacks = policy.lacking(decision.asks, {one.id: one.sources for one in approvers})
+        if decision.outcome != "ask" or not any(lacks):
+            return ""
+        short = [ask for ask, number in zip(decision.asks, lacks, strict=True) if number]
+        team, platform = team_of(request, self.configuration), self.configuration.platform
+        wanted = dict.fromkeys(source for ask in short for source in ask.sources)
+        named = any(ask.named for ask in short)
+        who = request.requester_name
+        if not sources_of(requester, wanted, team, platform, named=named):
+            words = " or ".join(policy.source_words(source, team) for source in wanted)
+            return f"Too few people may approve this: the platform team has to name more for {words}"
+        if any(set(one.sources) & set(wanted) for one in approvers):
+            return f"Too few people besides {who}, who asked, may approve this: somebody else has to ask for it"
+        return f"Nobody but {who} may approve this, and {who} asked: somebody else has to ask for it"
 
 
 def team_of(request: Request, configuration: Configuration) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from approvals import policy, store
-from approvals.lifecycle import sources_of, stands
+from approvals.lifecycle import is_requester, sources_of, stands
 from approvals.request import Request
 from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, Made, RequestList, inputs_of
@@ -104,7 +106,21 @@ class Answers:
             if inputs is None
             else self.planner.facts(record, inputs, person, plan)
         )
-        return note + await policy.explain(platform, facts, self.planner.evaluate)
+        explained = await policy.explain(platform, facts, self.planner.evaluate)
+        if inputs is None:
+            return note + explained
+        return note + explained + await self._out_of_reach(record, inputs, person, plan)
+
+    async def _out_of_reach(self, action: Action, inputs: BaseModel, person: Person, plan: Plan) -> tuple[str, ...]:
+        """Whether all who may approve are too few, as the card would say."""
+        decision = await self.planner.decide(action, inputs, person, plan)
+        asked = Request(
+            id=0, action=action.name, title=action.title, inputs={}, service=getattr(inputs, "service", "") or "",
+            requester_id=person.id, requester_name=person.name, requester_email=person.email,
+        )  # fmt: skip
+        approvers = await self.planner.approvers(asked, decision)
+        said = self.planner.out_of_reach(asked, person, decision, approvers)
+        return (f"{said}.",) if said else ()
 
     async def requests(
         self, person: Person, whose: Literal["mine", "waiting", "recent"]
@@ -125,7 +141,8 @@ class Answers:
 
     def _waits_for(self, request: Request, person: Person, platform: Platform) -> bool:
         asks = request.decision.asks if request.decision else ()
-        if request.requester_id == person.id or any(vote.person_id == person.id for vote in request.votes):
+        voted = any(vote.person_id == person.id for vote in request.votes)
+        if voted or is_requester(request, person):
             return False
         asked, named = [source for ask in asks for source in ask.sources], any(ask.named for ask in asks)
         return bool(sources_of(person, asked, team_of(request, self.configuration), platform, named=named))

@@ -23,6 +23,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
 from chatops.requests.parse import parse
+from chatops.requests.pause import paused_by
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.questions import Answers, HomePage, is_operator
 from chatops.requests.register import Register, approvers, card
@@ -260,7 +261,8 @@ class Road:
             self.register.move(
                 tx, request, Event.START_CHOSEN, who=who, approved_at=self.clock.now(), deadline_at=0.0, outcome=""
             )
-            return f"{request.name} starts now."
+            stop = paused_by(tx)
+            return f"{request.name} starts when that is over: {stop}." if stop else f"{request.name} starts now."
         if choice == "wait":
             self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
             return f"{request.name} waits for R-{request.behind}; it is planned when its turn comes."

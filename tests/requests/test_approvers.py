@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from approvals import store
 from approvals.request import Request
 from chatops.kernel.catalog import Group, Platform
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import Ask, Decision
 from chatops.requests.planning import Planner
+from tests.support.house import REQUESTS, acme_house
 
 LEE = Person(id="U0LEE", name="Lee", email="lee@acme.test", standing=Standing.MEMBER, groups=("leads",))
 OLU = Person(id="U0OLU", name="Olu", email="olu@acme.test", standing=Standing.MEMBER, groups=("leads",))
@@ -43,3 +45,37 @@ async def test_everybody_in_a_group_is_asked_about_a_change() -> None:
 
 async def test_only_people_named_in_the_configuration_are_asked_about_danger() -> None:
     assert await asked(named=True) == ["Lee"]
+
+
+def only_lee(content: dict[str, Any]) -> None:
+    """Production is decided by Lee alone."""
+    content["groups"]["leads"] = {"members": ["lee@acme.test"]}
+    for rule in content["policies"]:
+        if "production" in rule["when"] and "require" in rule:
+            rule["require"] = {"approvals": 1, "from": ["group:leads"]}
+
+
+async def test_the_only_one_who_may_approve_is_told_so_on_the_card_and_by_why() -> None:
+    said = "Nobody but Lee may approve this, and Lee asked: somebody else has to ask for it"
+    async with acme_house(platform=only_lee) as house:
+        await house.lee.types("/platform deploy checkout 1.4.2 production because alone")
+        card = await house.lee.sees(REQUESTS, "WAITING", "nobody is left who may give it")
+        assert said in card.text
+        await house.lee.types("/platform why deploy checkout 1.4.2 production")
+        await house.lee.sees("general", said)
+        await house.dana.types("/platform why deploy checkout 1.4.2 production")
+        why = await house.dana.sees("general", "Allowed with approval.")
+        assert "somebody else has to ask" not in why.text
+
+
+async def test_what_waits_for_somebody_is_not_what_their_other_account_asked_for() -> None:
+    async with acme_house() as house:
+        await house.dana.types("/platform deploy checkout 1.4.2 production because two accounts")
+        await house.lee.sees(REQUESTS, "WAITING")
+        questions: Any = house.assistant.road.questions
+        lee = await house.assistant.directory.person(house.lee.id)
+        platform = house.assistant.configuration.platform
+        [request] = await house.assistant.database.read(store.waiting)
+        assert questions._waits_for(request, lee, platform)
+        other = request.model_copy(update={"requester_id": "U0OTHER", "requester_email": "LEE@acme.test"})
+        assert not questions._waits_for(other, lee, platform)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+from approvals import store
+from approvals.request import Request, State
 from chatops.adapters.sqlite import SQLite
 from chatops.kernel import audit
 from chatops.kernel.ports import Tx
@@ -40,6 +42,24 @@ async def test_one_look_seals_everything_a_storm_has_left(tmp_path: Path) -> Non
         assert await unsealed(database) == 0
         verdict = await database.read(audit.verify)
         assert (verdict.seals, verdict.bad) == (3, None)
+
+
+async def test_what_has_started_is_not_looked_at_for_its_old_deadline(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "chatops.db") as database:
+
+        def stored(tx: Tx, state: State) -> int | None:
+            asked = Request(
+                id=0, action="deploy", title="Deploy", inputs={}, requester_id="U0DANA", requester_name="Dana",
+                state=state, deadline_at=10.0,
+            )  # fmt: skip
+            return store.insert(tx, asked, state.value)
+
+        due = []
+        for state in State:
+            number = await database.write(stored, state)
+            if state in (State.WAITING, State.CONTESTED, State.STALLED):
+                due.append(number)
+        assert sorted(await database.read(store.due, 20.0)) == sorted(due)
 
 
 async def test_a_look_does_not_seal_for_ever(tmp_path: Path, monkeypatch: Any) -> None:

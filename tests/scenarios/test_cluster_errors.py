@@ -203,7 +203,11 @@ async def test_a_write_that_could_not_be_made_for_half_an_hour_asks_before_it_co
     assert await house.image("checkout") == "1.4.1"
     await card.thread("@dana", "could not start")
     own = await house.dana.sees(REQUESTS, "NOT STARTED")
+    await house.sam.types("/platform pause because the registry moves")
+    await house.sam.sees("general", "New writes are paused.")
     await own.click("Start")
+    await house.dana.sees(REQUESTS, "starts when that is over: new writes are paused by Sam: the registry moves.")
+    await house.sam.types("/platform resume")
     await card.becomes("SUCCEEDED", within=10)
     assert (await house.history()).count("written") == 1
 
