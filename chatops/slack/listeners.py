@@ -21,7 +21,8 @@ from chatops.slack.deciding import Deciding, Decision
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.forms import Origin
 from chatops.slack.intake import Intake, Item
-from chatops.slack.line import Misread, people_in, unescape, without_mention
+from chatops.slack.line import Misread
+from chatops.slack.mentions import people_in, unescape, without_mention
 from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where
 from chatops.slack.submitting import Submitting
