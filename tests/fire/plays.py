@@ -1,12 +1,20 @@
-"""What is asked for while the assistant is killed, and what must have come of it."""
+"""What happens while the assistant is killed, and what must have come of it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tests.support.house import DEPLOYS, REQUESTS
+from tests.support.people import Person, Seen, SlackSays
+
+if TYPE_CHECKING:
+    from tests.fire.trial import Trial
 
 Get = Callable[[str], Awaitable[dict[str, Any]]]  # what the cluster has at a path
+Wakes = tuple[str, str, dict[str, Any]]
 
 SHELF = """
 name: shelf.create
@@ -35,18 +43,129 @@ outputs: {where: "${inputs.service}-shelf.${env.namespace}"}
 """
 
 
+class Play(Protocol):
+    """What people do and see until the end, and what has come of it."""
+
+    @property
+    def actions(self) -> Mapping[str, str]:
+        """Declared actions by the names of their files."""
+        ...
+
+    @property
+    def wakes(self) -> Wakes | None:
+        """Once this point is reached, what changes in the cluster."""
+        ...
+
+    @property
+    def since(self) -> str:
+        """Only points after this one are tried: those before it are the same in every play."""
+        ...
+
+    async def acted(self, trial: Trial) -> None:
+        """People try again when Slack tells them that something did not work."""
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """``said``: the ids of what stands in Slack."""
+
+
+async def pressed(person: Person, seen: Seen, button: str, over: Callable[[], bool]) -> None:
+    """Clicks, and once more when Slack says that it did not work or nothing comes of it."""
+    for _ in range(5):
+        if over():
+            return
+        with suppress(SlackSays):
+            await seen.click(button)
+        with suppress(AssertionError):
+            await person.wait(lambda: True if over() else None, 4, lambda: f"{button} to count")
+    raise AssertionError(f"{button} was clicked five times and nothing happened")
+
+
 @dataclass(frozen=True)
-class Play:
+class RequestPlay:
     """One request from the line to its end; ``once`` counts what the audit trail must say of it."""
 
     line: str
     card: str  # words of the card
     notice: str  # words of the notice
     once: Mapping[str, int]
-    check: Callable[[Get, list[dict[str, Any]]], Awaitable[None]]  # of the cluster, and the rows of objects
+    left: Callable[[Get, list[dict[str, Any]]], Awaitable[None]]  # of the cluster, and the rows of objects
     actions: Mapping[str, str] = field(default_factory=dict)
-    wakes: tuple[str, str, dict[str, Any]] | None = None  # once this point is reached, what changes in the cluster
-    since: str = ""  # only points after this one are tried: those before it are the same in every play
+    wakes: Wakes | None = None
+    since: str = ""
+
+    async def acted(self, trial: Trial) -> None:
+        """Dana asks, Lee approves."""
+        card = await self._ask(trial)
+        await pressed(trial.acme.lee, card, "Approve", lambda: "WAITING" not in card.text)
+        await trial.acme.olu.sees(DEPLOYS, self.notice, within=30)
+        await card.becomes("SUCCEEDED", within=30)
+
+    async def _ask(self, trial: Trial) -> Seen:
+        """What was acknowledged is never asked for again; after an error Dana waits a while, as people do."""
+        for patience in (15, 15, 30):
+            acknowledged = True
+            try:
+                await trial.acme.dana.types(self.line)
+            except SlackSays:
+                acknowledged = False
+            try:
+                wait = 40 if acknowledged else patience
+                return await trial.acme.lee.sees(REQUESTS, self.card, "WAITING", within=wait)
+            except AssertionError:
+                assert not acknowledged, "Slack was told that the line had been taken in, and it is lost"
+        raise AssertionError("Dana asked three times and no card came")
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """One request, one run, one card, one notice."""
+        assert trial.rows("SELECT id, state FROM requests") == [{"id": 1001, "state": "succeeded"}]
+        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'R-1001' ORDER BY seq")]
+        assert {name: what.count(name) for name in self.once} == self.once
+        assert trial.rows("SELECT outcome FROM ledger") == [{"outcome": "succeeded"}]
+        assert {"R-1001", "R-1001/notice"} <= said
+        await self.left(trial.get, trial.rows("SELECT name, uid FROM objects"))
+
+
+@dataclass(frozen=True)
+class IncidentPlay:
+    """An alert fires, nobody answers the first page, the second is acknowledged, the alert ends, all is resolved."""
+
+    actions: Mapping[str, str] = field(default_factory=dict)
+    wakes: Wakes | None = None
+    since: str = "before commit _take #"
+
+    async def acted(self, trial: Trial) -> None:
+        """The monitor tells until it is answered; Olu and Lee sleep; Lee wakes up at the second step."""
+        olu, lee = trial.acme.olu, trial.acme.lee
+        await trial.tell("alert", _alert("firing"))
+        card = await lee.sees("incidents", "SEV1 · checkout · PRODUCTION · NOBODY HAS IT", within=30)
+        await card.becomes("Paged: @olu", within=30)
+        await olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        await trial.acme.slack.connected()  # a ticket for a socket is worth nothing ten minutes later
+        trial.advance(10 * 60 + 1)
+        page = await lee.sees("@platform", "You are paged.", "INC-101", within=30)
+        await pressed(lee, page, "Acknowledge", lambda: "LEE HAS IT" in card.text)
+        await trial.tell("alert", _alert("resolved"))
+        await card.becomes("All alerts are resolved.", within=30)
+        await pressed(lee, card, "Resolve", lambda: "Resolved by" in card.text)
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """One incident, one card, each step taken once and for one person, nobody paged twice, nothing skipped."""
+        assert trial.rows("SELECT id, state FROM incidents") == [{"id": 101, "state": "resolved"}]
+        asked = trial.rows("SELECT person_id, step FROM paging ORDER BY step")
+        assert [(row["person_id"], row["step"]) for row in asked] == [("U0OLU", 0), ("U0LEE", 1)]
+        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
+        once = {"opened": 1, "paged": 2, "acknowledged": 1, "calmed": 1, "resolved": 1}
+        assert {name: what.count(name) for name in once} == once
+        pages = [one for one in said if one.startswith("page/")]
+        assert sorted(one.split("/")[1] for one in pages) == ["U0LEE", "U0OLU"], pages
+        assert "INC-101" in said
+
+
+def _alert(status: str) -> dict[str, Any]:
+    return {
+        "name": "ErrorRate", "status": status, "service": "checkout", "environment": "production",
+        "severity": "critical", "summary": "5xx", "key": "fire-1",
+    }  # fmt: skip
 
 
 async def _deployed(get: Get, objects: list[dict[str, Any]]) -> None:
@@ -66,16 +185,17 @@ async def _put_up(get: Get, objects: list[dict[str, Any]]) -> None:
 
 
 _ONCE = dict.fromkeys(("requested", "asked", "satisfied", "begun", "became_healthy"), 1)
-DEPLOY = Play(
+DEPLOY = RequestPlay(
     line="/platform deploy checkout 1.4.2 production because fixes the cart",
-    card="Deploy checkout", notice="1.4.1 → 1.4.2", once={**_ONCE, "written": 1}, check=_deployed,
+    card="Deploy checkout", notice="1.4.1 → 1.4.2", once={**_ONCE, "written": 1}, left=_deployed,
 )  # fmt: skip
-STEPS = Play(
+STEPS = RequestPlay(
     line="/platform shelf create checkout production because we need room",
     card="Put up a shelf", notice="carried out Put up a shelf", once={**_ONCE, "written": 3, "step_done": 4},
-    check=_put_up, actions={"shelf.create.yml": SHELF}, since="after commit _begin",
+    left=_put_up, actions={"shelf.create.yml": SHELF}, since="after commit _begin",
     wakes=(  # not before somebody watches: whether a wait that is over at once opens its watch is a matter of luck
         "after cluster watch ConfigMap/checkout-shelf #1",
         "/api/v1/namespaces/shop/configmaps/checkout-shelf", {"data": {"ready": "yes"}},
     ),
 )  # fmt: skip
+ALERT = IncidentPlay()

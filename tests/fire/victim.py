@@ -16,10 +16,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from chatops.http.hooks import Tokens
 from chatops.main import Assistant, Settings
 from tests.support.clock import ShiftedClock
+from tests.support.house import HOOK_TOKEN
 
-_MADE_UP = re.compile(r"(?<=answer/line):\S+|(?<=Job/)\S+|(?<=Pod/)\S+")  # ids that differ from run to run
+_MADE_UP = re.compile(
+    r"(?<=answer/line):\S+|(?<=Job/)\S+|(?<=Pod/)\S+|(?<=page/U0\w{3}/)\d+"
+)  # ids that differ from run to run
 
 
 class Points:
@@ -46,24 +50,42 @@ async def main(given: dict[str, Any]) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # the nursery held it back until somebody listens
-    points, clock = Points(Path(given["points"]), given["target"]), ShiftedClock(given["offset"])
+    points, clock = Points(Path(given["points"]), given["target"]), ShiftedClock(_offset(given))
     settings = Settings(
         config=Path(given["config"]), database=given["database"], bot_token=given["bot_token"],
         app_token=given["app_token"], slack_api_url=given["slack_api_url"], kubeconfig=given["kubeconfig"],
-        listen="127.0.0.1:0",
+        listen="127.0.0.1:0", hook_tokens=Tokens((HOOK_TOKEN,)),
     )  # fmt: skip
     async with Assistant(settings, clock=clock, on_point=points.hit, burst=50) as assistant:
         recovering = asyncio.create_task(recover(assistant, Path(given["recovered"]))) if given["recovered"] else None
+        Path(given["address"]).write_text(assistant.http.address)
+        moving = asyncio.create_task(move(assistant, clock, given))
         await stop.wait()
+        moving.cancel()
         if recovering is not None:
             recovering.cancel()
+
+
+def _offset(given: dict[str, Any]) -> float:
+    return float(Path(given["clock"]).read_text())
+
+
+async def move(assistant: Assistant, clock: ShiftedClock, given: dict[str, Any]) -> None:
+    """Follows the clock of the trial, and looks at what is due whenever it was moved."""
+    while True:
+        if (offset := _offset(given)) != clock.offset:
+            clock.offset = offset
+            await assistant.deadlines.look()
+            await assistant.paging.look()
+        await asyncio.sleep(0.02)
 
 
 async def recover(assistant: Assistant, recovered: Path) -> None:
     """Makes the file once this start has met Slack, looked at what is due, and has nothing left to do or to say."""
     await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "meet Slack"))
     await assistant.deadlines.look()
-    while assistant.engine.tasks or not assistant.messenger.settled:
+    await assistant.paging.look()
+    while assistant.engine.tasks or assistant.evidence.tasks or not assistant.messenger.settled:
         await assistant.engine.idle()
         await asyncio.sleep(0.02)
     recovered.touch()
