@@ -50,6 +50,9 @@ SELECT id FROM requests WHERE ended_at = 0 AND service = :service AND environmen
 ACTIVE = """
 SELECT id FROM requests WHERE ended_at = 0 AND state IN ('planning', 'approved', 'running', 'rolling_back') ORDER BY id
 """
+UNDER_WAY = """
+SELECT service, environment FROM requests WHERE ended_at = 0 AND state IN ('running', 'rolling_back')
+"""
 OPEN = "SELECT id FROM requests WHERE ended_at = 0 ORDER BY id"
 # Only what can expire: an approved request keeps the deadline that it had, for an approval may be withdrawn.
 DUE = """
@@ -202,6 +205,11 @@ def _ids(rows: Sequence[Row]) -> list[int]:
 def active(tx: Tx) -> list[int]:
     """Requests that the engine has to move."""
     return _ids(tx.all(ACTIVE))
+
+
+def under_way(tx: Tx) -> frozenset[tuple[str, str]]:
+    """Service and environment of every request that runs or is undone."""
+    return frozenset((str(row["service"]), str(row["environment"])) for row in tx.all(UNDER_WAY))
 
 
 def open_requests(tx: Tx) -> list[int]:

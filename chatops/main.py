@@ -37,6 +37,7 @@ from chatops.incidents.intake import Intake
 from chatops.incidents.judging import Judge
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.paging import Paging
+from chatops.incidents.watcher import Watcher
 from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
@@ -72,6 +73,7 @@ log = logging.getLogger("chatops")
 LISTEN = "127.0.0.1:8080"
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
+WATCH_EVERY = 15  # seconds between looks at the clusters themselves
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
 
 
@@ -206,6 +208,7 @@ class Assistant:
         self.paging = Paging(database, keeper, directory, Duty(configuration, clock), clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
         keeper.wake = self._incident_changed
+        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
         self.planner.incidents = Desk(database, keeper, configuration, directory, clock)
 
     def _incident_changed(self, number: int) -> None:
@@ -243,6 +246,7 @@ class Assistant:
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self._refresh_digests, "interval", seconds=DIGESTS_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self.watcher.look, "interval", seconds=WATCH_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
         scheduler.start()

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatops.incidents.grouping import Place, default_key, place
+from chatops.incidents.symptoms import SOURCE
 from chatops.kernel.alert import Alert
 from chatops.kernel.catalog import Platform
 from chatops.kernel.escalation import Severity, freeze, severity_of
 from chatops.kernel.ports import Configuration
 
 DEFAULT = "default"  # the escalation that serves every team that names none
-UNPAGED = frozenset({"cluster"})  # senders that wake nobody unless the configuration says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _judged(alert: Alert, platform: Platform) -> Judged:
     severity = severity_of(alert.severity, platform.severities)
     return Judged(
         alert=alert, place=at, key=default_key(alert, at), severity=severity.name, rank=_rank(severity, platform),
-        pages=severity.pages and alert.source not in UNPAGED, unresolved=severity.unresolved,
+        pages=severity.pages and (alert.source != SOURCE or platform.watcher.pages), unresolved=severity.unresolved,
         escalation=escalation_of(at.team, platform), channel=platform.channel("incidents", at.environment, at.service),
         quiet="silenced" if alert.silenced else "",
     )  # fmt: skip

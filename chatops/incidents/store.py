@@ -62,6 +62,7 @@ WORST = """
 SELECT body FROM alerts WHERE incident_id = :incident
 ORDER BY status = 'firing' DESC, rank, starts_at, fingerprint LIMIT 1
 """
+FIRING_OF = "SELECT body FROM alerts WHERE source = :source AND status = 'firing' ORDER BY fingerprint LIMIT 1000"
 ALERTS_OF = """
 SELECT body FROM alerts WHERE incident_id = :incident ORDER BY status = 'firing' DESC, rank, starts_at LIMIT :limit
 """
@@ -215,6 +216,11 @@ def alert_from(text: str) -> Alert:
 def alerts_of(tx: Tx, incident: int, limit: int = 50) -> list[Alert]:
     """The alerts of an incident: those that fire first, the worst first."""
     return [alert_from(row["body"]) for row in tx.all(ALERTS_OF, incident=incident, limit=limit)]
+
+
+def firing_of(tx: Tx, source: str) -> list[Alert]:
+    """What a sender told and has not taken back."""
+    return [alert_from(row["body"]) for row in tx.all(FIRING_OF, source=source)]
 
 
 def summarise(tx: Tx, incident: int) -> Summary:

@@ -138,6 +138,13 @@ class Allowed(Record):
     namespaces: tuple[str, ...] | None = None
 
 
+class Watching(Record):
+    """Whether the clusters themselves are watched for trouble, and whether that pages anybody."""
+
+    enabled: bool = True
+    pages: bool = False
+
+
 class Platform(Record):
     """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
 
@@ -152,6 +159,7 @@ class Platform(Record):
     rotas: dict[str, Rota] = Field(default_factory=dict)
     escalations: dict[str, Escalation] = Field(default_factory=dict)
     severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
+    watcher: Watching = Watching()
     digest: str = ""
 
     def channel(self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "") -> str:

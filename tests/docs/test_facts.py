@@ -67,7 +67,7 @@ async def test_the_rights_in_the_cluster_are_those_it_uses() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    async with acme_house() as house:
+    async with acme_house(platform=lambda content: content.update(watcher={"enabled": False})) as house:
         before = house.cluster.log.count
         for line in ("deploy checkout 1.5.0-broken production", "scale cart production replicas=4",
                      "restart web production", "rollback search production revision=1"):  # fmt: skip

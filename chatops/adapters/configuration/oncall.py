@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from chatops.adapters.configuration.catalog import source_problem
 from chatops.adapters.configuration.fields import Fields, suggestion
+from chatops.kernel.catalog import Watching
 from chatops.kernel.escalation import Escalation, Step
 from chatops.kernel.rota import ANCHOR, DAYS, Hours, Layer, Rota
 
@@ -45,6 +46,16 @@ def rota(name: str, fields: Fields) -> Rota:
         if not layers:
             fields.wrong(fields.line("layers"), "has no layers: give it one")
     return Rota(name=name, timezone=zone or "UTC", layers=tuple(layers) or (Layer(people=_NOBODY),))
+
+
+def watching(root: Fields) -> Watching:
+    """``watcher:``: whether the clusters themselves are watched, and whether that pages."""
+    node = root.get("watcher")
+    if node is None:
+        return Watching()
+    fields = Fields(node, "watcher", root.problems)
+    fields.only("enabled", "pages")
+    return Watching(enabled=fields.flag("enabled", True), pages=fields.flag("pages", False))
 
 
 def _layer(fields: Fields) -> Layer:
