@@ -35,8 +35,9 @@ async def run_demo(
 ) -> None:
     """Runs until told to stop; ``say`` gets the line with the page's address when it can be used."""
     stop = stop_signal()
-    async with sandbox(listen, pace, ACME) as (slack, _, assistant):
+    async with sandbox(listen, pace, ACME) as (slack, cluster, assistant):
         slack.offer(partial(offered, assistant))
+        slack.lever("Break something", partial(broken, cluster))
         hook = f"{assistant.http.address}/hooks/alert"
         say(f"\n  The platform assistant is ready:  {page_of(slack)}\n")
         say("  A local Slack, a practice cluster and SQLite, all on this machine. Ctrl-C ends it.\n")
@@ -112,6 +113,14 @@ def _settings(slack: LocalSlack, cluster: PracticeCluster, config: Path, folder:
         listen="127.0.0.1:0",
         hook_tokens=Tokens((TOKEN,)),
     )
+
+
+async def broken(cluster: PracticeCluster) -> str:
+    """Somebody changes a service past the assistant, so that all of its pods crash; says what will be seen."""
+    image = {"name": "app", "image": "registry.acme.test/shop/search:0.9.8-broken"}  # by its tag it ends at once
+    change = {"strategy": {"type": "Recreate", "rollingUpdate": None}, "template": {"spec": {"containers": [image]}}}
+    cluster.edit("apps/v1", "Deployment", "shop", "search", {"spec": change})
+    return "search in production begins to crash. Within a minute #incidents tells of it, and pages who is on call."
 
 
 async def offered(assistant: Assistant, user: str) -> Sequence[Suggestion]:

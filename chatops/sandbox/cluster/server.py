@@ -27,7 +27,7 @@ from .machinery import Clockwork, Controller
 from .pace import Pace
 from .replicasets import ReplicaSets, StatefulSets
 from .resources import Registry
-from .rules import APPLY
+from .rules import APPLY, STRATEGIC
 from .store import Change, Store
 from .upkeep import Definitions, Garbage, Namespaces, Quotas
 from .values import Obj, dig, dump, meta
@@ -182,6 +182,15 @@ class PracticeCluster:
                 listed = document.get("items", []) if str(document.get("kind", "")).endswith("List") else [document]
                 stored += [self._load_one(item, field_manager) for item in listed]
         return stored
+
+    def edit(
+        self, version: str, kind: str, namespace: str, name: str, change: Obj, field_manager: str = "kubectl-edit"
+    ) -> Obj:
+        """Changes an object as `kubectl edit` does (strategic merge patch). Raises ApiError, KeyError for a kind."""
+        resource = self.registry.of(version, kind)
+        if resource is None:
+            raise KeyError(kind)
+        return self.api.patch(resource, namespace, name, STRATEGIC, dump(change).encode(), Ask(field_manager))[0]
 
     def _load_one(self, obj: Obj, manager: str = "kubectl-create") -> Obj:
         resource = self.registry.of(obj["apiVersion"], obj["kind"])

@@ -37,6 +37,7 @@ class PageApi:
         self._live = live
         self._control = control
         self.offers: Offers | None = None
+        self.levers: dict[str, Callable[[], Awaitable[str]]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         read: dict[str, Handler] = {
@@ -61,6 +62,7 @@ class PageApi:
             "settings": self._control.change_settings,
             "clock": self._control.advance,
             "settled": self._control.settled,
+            "lever": self.pull,
         }
         return [
             *(web.get(f"/sandbox/api/{name}", self._answering(run)) for name, run in read.items()),
@@ -90,6 +92,7 @@ class PageApi:
             "commands": [asdict(command) for command in app.commands],
             "shortcuts": [asdict(shortcut) for shortcut in app.shortcuts],
             "tour": list(state.workspace.tour),
+            "levers": list(self.levers),
             "n": self._live.n,
         }
 
@@ -115,6 +118,13 @@ class PageApi:
             offered = [asdict(one) for one in await self.offers(me.id)]
             commands = [{**command, "suggestions": offered} for command in commands]
         return {"commands": commands}
+
+    async def pull(self, given: Json) -> Json:
+        """A lever of the page: something outside of Slack happens."""
+        lever = self.levers.get(str(given.get("label", "")))
+        if lever is None:
+            raise PageError("unknown_lever", "There is no such button here.")
+        return {"said": await lever()}
 
     def home(self, given: Json) -> Json:
         return {"view": self._people.home(self._who(given))}

@@ -108,6 +108,10 @@ class LocalSlack:
         """What slack-sdk takes as base_url; ends with /api/."""
         return f"{self.state.url}/api/"
 
+    def lever(self, label: str, pull: Callable[[], Awaitable[str]]) -> None:
+        """Gives the page a button that does something outside of Slack; ``pull`` gives a sentence about it."""
+        self._page_api.levers[label] = pull
+
     def offer(self, offers: Offers) -> None:
         """What the page suggests to each person from now on, instead of what the workspace says for everybody."""
         self._page_api.offers = offers

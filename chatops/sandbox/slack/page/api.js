@@ -51,6 +51,7 @@ export const api = {
   faults: () => call("GET", "faults"),
   addFault: (fault) => call("POST", "faults", { body: fault }),
   clearFaults: () => call("DELETE", "faults"),
+  lever: (label) => post("lever", { label }),
   settings: (body) => call("POST", "settings", { body }),
 };
 

@@ -1,7 +1,9 @@
 // The list of places: the app, channels, direct messages, with what is unread.
 import { $, h, icon } from "./dom.js";
+import { api } from "./api.js";
 import { avatar } from "./avatar.js";
 import { HOME, appChannel, channelName, emit, isGuest, on, state } from "./state.js";
+import { toast } from "./toast.js";
 
 const root = $("#sidebar");
 
@@ -22,6 +24,25 @@ function section(title, items) {
   return items.length ? h("section", { class: "places" }, h("h2", null, title), h("ul", null, items)) : null;
 }
 
+// What happens outside of Slack, for there is nobody else here to do it.
+function levers() {
+  const buttons = (state.levers || []).map((label) => h("button", {
+    type: "button", class: "lever",
+    onclick: async (event) => {
+      const button = event.currentTarget;
+      button.disabled = true;
+      try {
+        toast((await api.lever(label)).said, "info");
+      } catch (error) {
+        toast(error.message);
+      } finally {
+        button.disabled = false;
+      }
+    },
+  }, icon("bolt", 16), label));
+  return buttons.length ? h("section", { class: "places" }, h("h2", null, "The world outside"), buttons) : null;
+}
+
 function draw() {
   if (!state.me) return;
   const focused = root.contains(document.activeElement) && document.activeElement.getAttribute("href");
@@ -37,6 +58,7 @@ function draw() {
       const person = state.people.get(one.user);
       return place(one.id, channelName(one), avatar(person, 20), { ...one, note: person && !person.is_bot && isGuest(person) ? "guest" : "" });
     })),
+    levers(),
   ].filter(Boolean));
   if (focused) $(`[href="${CSS.escape(focused)}"]`, root)?.focus();
 }

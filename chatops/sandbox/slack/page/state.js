@@ -12,6 +12,7 @@ export const state = {
   commands: [],
   shortcuts: [],
   tour: [],
+  levers: [], // labels of buttons that do something outside of Slack
   messages: new Map(), // channel id -> Map(ts -> message), replies among them
   channel: "", // the open channel, or HOME
   thread: "", // ts of the open thread's parent
@@ -35,7 +36,7 @@ export function emit(name, detail = {}) {
 
 export function take(boot) {
   heardAt.clear(); // a server that was started anew counts from the beginning
-  Object.assign(state, { team: boot.team, app: boot.app || {}, commands: boot.commands || [], shortcuts: boot.shortcuts || [], tour: boot.tour || [] });
+  Object.assign(state, { team: boot.team, app: boot.app || {}, commands: boot.commands || [], shortcuts: boot.shortcuts || [], tour: boot.tour || [], levers: boot.levers || [] });
   state.people = new Map(boot.people.map((one) => [one.id, one]));
   state.usergroups = new Map((boot.usergroups || []).map((one) => [one.id, one]));
   state.me = state.people.get(boot.me.id);
