@@ -377,6 +377,12 @@ def m014_digests(db: Database) -> None:
     db.execute("CREATE INDEX incidents_in_digest ON incidents (digest, id) WHERE digest <> ''")
 
 
+@migrations()
+def m015_posts_by_place(db: Database) -> None:
+    """A reply in a thread names where it is: which card that thread belongs to is looked up by it."""
+    db.execute("CREATE INDEX posts_at ON posts (channel_id, ts) WHERE ts <> ''")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

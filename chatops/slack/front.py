@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -18,6 +20,7 @@ from chatops.slack.filling import Filling
 from chatops.slack.intake import Intake, Item
 from chatops.slack.listeners import Listeners, ShowHome
 from chatops.slack.offering import Offering
+from chatops.slack.permalinks import post_at
 from chatops.slack.picking import Picking
 from chatops.slack.ports import Road
 from chatops.slack.showing import Showing
@@ -25,6 +28,8 @@ from chatops.slack.submitting import Submitting
 from chatops.slack.usergroups import Usergroups
 
 log = logging.getLogger(__name__)
+
+INCIDENT = re.compile(r"INC-\d+")  # the post of an incident's card
 
 
 def directory(
@@ -69,6 +74,7 @@ class Front:
             intake=self.intake, asking=asking, deciding=deciding, submitting=submitting,
             offering=Offering(self.picking, showing, submitting),
             directory=directory, answers=answers, background=self.background, home=directory.home, show_home=show_home,
+            incident_at=partial(_incident_at, database),
         )  # fmt: skip
         self.app = build(self.listeners, client, directory.home, metrics)
 
@@ -85,3 +91,9 @@ class Front:
 
     async def _gave_up(self, item: Item, error: BaseException) -> None:
         await self.listeners.gave_up(item, error)
+
+
+async def _incident_at(database: Database, channel: str, ts: str) -> str:
+    """The name of the incident whose card stands there, or empty."""
+    found = await database.read(post_at, channel, ts)
+    return found if INCIDENT.fullmatch(found) else ""

@@ -37,6 +37,7 @@ DIFF_VIEW = "diff"
 # Shortcuts (callback ids; manifest.yml names them too).
 SHORTCUT = "ask_platform"
 MESSAGE_SHORTCUT = "ask_platform_here"
+TIMELINE_SHORTCUT = "add_to_timeline"
 
 COMMAND = "/platform"
 

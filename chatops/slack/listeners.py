@@ -6,7 +6,9 @@ which would otherwise take back an acknowledgement that was already given.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +30,9 @@ from chatops.slack.payloads import Where
 from chatops.slack.submitting import Submitting
 
 Body = dict[str, Any]
+IncidentAt = Callable[[str, str], Awaitable[str]]  # the incident whose card stands in a channel at a ts, or ""
+NOTE = "note:"  # how a reply begins that is meant for the timeline
+MOST_NOTED = 1000  # characters of a message that go onto a timeline
 ShowHome = Callable[[str], Coroutine[Any, Any, None]]
 
 
@@ -45,6 +50,7 @@ class Listeners:
     background: Background
     home: Home
     show_home: ShowHome
+    incident_at: IncidentAt
 
     # ---- lines
 
@@ -66,8 +72,10 @@ class Listeners:
         await ack()
 
     async def direct(self, ack: AsyncAck, body: Body) -> None:
-        """A line typed in our direct messages, where nobody needs to be mentioned."""
+        """A line typed in our direct messages, where nobody needs to be mentioned; a note in an incident's thread."""
         where = payloads.of_direct(body)
+        if where is None:
+            await self._note(body)
         if where is not None and where.user != self.home.bot_user_id:
             typed = str((body.get("event") or {}).get("text") or "")
             text = without_mention(typed, self.home.bot_user_id)
@@ -100,6 +108,24 @@ class Listeners:
         thread = str((body.get("message") or {}).get("thread_ts") or body.get("message_ts") or "")
         view = forms.line_view(Origin(where.channel, thread))
         self.background.spawn(self._open(str(body.get("trigger_id") or ""), view, where))
+
+    async def to_timeline(self, ack: AsyncAck, body: Body) -> None:
+        """A message that belongs onto an incident's timeline: the form of a note, with what is known filled in."""
+        await ack()
+        where, message = payloads.of_interaction(body), body.get("message") or {}
+        place = str(message.get("thread_ts") or message.get("ts") or "")
+        said, trigger = unescape(str(message.get("text") or ""))[:MOST_NOTED], str(body.get("trigger_id") or "")
+
+        async def opened() -> None:
+            author = ""
+            with suppress(TimeoutError):  # the form must open within three seconds
+                async with asyncio.timeout(1.0):
+                    author = (await self.directory.person(str(message.get("user") or ""))).name
+            text = f"{author}: {said}" if author else said
+            line = f"incident note {await self.incident_at(where.channel, place)} because {text}"
+            await self.asking.open(f"form:{trigger}", trigger, where, line)
+
+        self.background.spawn(self._told(opened(), where, trigger))
 
     async def line_submitted(self, ack: AsyncAck, body: Body) -> None:
         """The small form of the shortcuts: mistakes at the field, what is missing as the action's own form."""
@@ -209,6 +235,15 @@ class Listeners:
         values, hidden = payloads.masked({"text": text, "ask_key": ask_key})
         told = {"where": where.pack(), "trigger": trigger, "masked": hidden, "people": dict(people or {}), **values}
         await self.intake.accept(key, "line", told)
+
+    async def _note(self, body: Body) -> None:
+        """A reply in an incident's thread that begins with ``note:`` goes onto its timeline."""
+        where, text = payloads.of_reply(body), unescape(str((body.get("event") or {}).get("text") or "")).strip()
+        if where is None or where.user == self.home.bot_user_id or not text.casefold().startswith(NOTE):
+            return
+        said = text[len(NOTE) :].strip()
+        if said and (name := await self.incident_at(where.channel, where.thread_ts)):
+            await self._accept_line(f"event:{body['event_id']}", where, f"incident note {name} because {said}")
 
     async def _decide(
         self, ack: AsyncAck, decision: Decision, where: Where, trigger: str, *, in_view: bool = False

@@ -84,6 +84,15 @@ def of_direct(body: Json) -> Where | None:
     return replace(of_event(body), thread_ts=str(event.get("thread_ts") or ""))
 
 
+def of_reply(body: Json) -> Where | None:
+    """What a person wrote in a thread of a channel; None for everything else. An answer to it is theirs alone."""
+    event = body.get("event") or {}
+    said = event.get("user") and not (event.get("subtype") or event.get("bot_id") or event.get("hidden"))
+    if not said or not event.get("thread_ts") or event.get("channel_type") == "im":
+        return None
+    return replace(of_event(body), visible=False)
+
+
 def of_interaction(body: Json) -> Where:
     """A click, a shortcut or a submitted form."""
     user, container = body.get("user") or {}, body.get("container") or {}

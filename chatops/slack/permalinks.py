@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chatops.kernel.ports import Row, Tx
 from chatops.slack.directory import Home
 
+AT = "SELECT id FROM posts WHERE channel_id = :channel AND ts = :ts AND ts <> ''"
 STANDS = "SELECT channel_id, ts FROM posts WHERE id = :id AND ts <> ''"
 
 
@@ -26,6 +27,12 @@ class Permalinks:
 def place(tx: Tx, post: str) -> Row | None:
     """``channel_id`` and ``ts`` of a post, None while it does not stand."""
     return tx.one(STANDS, id=post)
+
+
+def post_at(tx: Tx, channel: str, ts: str) -> str:
+    """The id of the post that stands there, empty when it is none of ours."""
+    row = tx.one(AT, channel=channel, ts=ts)
+    return str(row["id"]) if row else ""
 
 
 def permalink(team_url: str, channel: str, ts: str) -> str:

@@ -277,3 +277,62 @@ async def test_what_could_not_be_read_is_shown_and_never_a_lost_page(house: Hous
 async def later(house: House, seconds: float) -> None:
     house.clock.advance(seconds)
     await house.assistant.paging.look()
+
+
+# notes ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_reply_that_begins_with_note_is_on_the_timeline_and_no_other(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await house.dana.types("is it the cart again?", channel=INCIDENTS, thread=card)
+    await house.dana.types("Note: the cart times out <!channel> &amp; *more*", channel=INCIDENTS, thread=card)
+    await house.dana.sees(INCIDENTS, "It is on the timeline of INC-101.", thread=card.ts)
+    await house.gus.types("note: sell", channel=REQUESTS)
+    await house.dana.types("note: not in a thread", channel=INCIDENTS)
+    await house.dana.types("/platform incident timeline INC-101")
+    shown = await house.dana.sees("general", "the cart times out")
+    assert "dana@acme.test: the cart times out" in shown.text
+    for other in ("cart again", "sell", "not in a thread"):
+        assert other not in shown.text
+    assert len(await house.rows("SELECT * FROM audit WHERE chain = 'INC-101' AND what = 'noted'")) == 1
+
+
+async def test_a_message_is_added_to_the_timeline_from_its_menu(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    reply = await house.lee.types("I restarted the cache", channel=INCIDENTS, thread=card)
+    await house.olu.uses_shortcut("add_to_timeline", on=reply)
+    form = await house.olu.modal(title="Note")
+    assert await form.submit() == {}
+    elsewhere = await house.lee.types("The provider says it is them", channel="general")
+    await house.olu.uses_shortcut("add_to_timeline", on=elsewhere)
+    form = await house.olu.modal(title="Note")
+    await form.fill(Incident="INC-101")
+    assert await form.submit() == {}
+    await house.olu.types("/platform incident timeline INC-101")
+    await house.olu.sees("general", "Lee: I restarted the cache", "Lee: The provider says it is them")
+
+
+# paging that is late ------------------------------------------------------------------------------------------------
+
+
+async def test_paging_that_is_late_is_told_in_the_channel_until_it_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stuck(self: Paging) -> int:
+        return 0
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Paging, "look", stuck)
+        await tell(house, alert(), alert("Slow", labels={"service": "cart"}))
+        await house.dana.sees(INCIDENTS, "cart", "NOBODY HAS IT")
+        assert await house.assistant.auditor.look() == 0
+        house.clock.advance(61)
+        assert await house.assistant.auditor.look() == 2
+        assert await house.assistant.auditor.look() == 2
+        late = await house.dana.sees(INCIDENTS, "Paging is late.", "INC-101, INC-102")
+    await house.assistant.paging.look()
+    assert await house.assistant.auditor.look() == 0
+    await late.becomes("Paging was late, and goes on.")
+    await house.olu.sees("@platform", "You are paged.")

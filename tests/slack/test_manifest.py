@@ -62,7 +62,8 @@ def test_the_command_is_the_one_we_listen_to_and_its_hint_names_an_action() -> N
 
 def test_shortcuts_are_those_we_listen_to_and_those_of_the_demo() -> None:
     shortcuts = {(one["callback_id"], one["type"]) for one in MANIFEST["features"]["shortcuts"]}
-    assert shortcuts == {(ids.SHORTCUT, "global"), (ids.MESSAGE_SHORTCUT, "message")}
+    on_messages = {(ids.MESSAGE_SHORTCUT, "message"), (ids.TIMELINE_SHORTCUT, "message")}
+    assert shortcuts == {(ids.SHORTCUT, "global"), *on_messages}
     demo = read(ACME)["app"]["shortcuts"]
     assert {(one["callback_id"], one.get("type", "global")) for one in demo} == shortcuts
 
