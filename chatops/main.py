@@ -30,6 +30,7 @@ from chatops.http.hooks import Hooks, Tokens
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.incidents import digests
+from chatops.incidents.auditor import Auditor
 from chatops.incidents.desk import Desk
 from chatops.incidents.duty import Duty
 from chatops.incidents.evidence import Evidence
@@ -73,6 +74,7 @@ log = logging.getLogger("chatops")
 LISTEN = "127.0.0.1:8080"
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
+AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
 
@@ -208,6 +210,7 @@ class Assistant:
         self.paging = Paging(database, keeper, directory, Duty(configuration, clock), clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
         keeper.wake = self._incident_changed
+        self.auditor = Auditor(database, keeper, clock)
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
         self.planner.incidents = Desk(database, keeper, configuration, directory, clock)
 
@@ -246,6 +249,7 @@ class Assistant:
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self._refresh_digests, "interval", seconds=DIGESTS_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self.auditor.look, "interval", seconds=AUDIT_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.watcher.look, "interval", seconds=WATCH_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)

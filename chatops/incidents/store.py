@@ -37,6 +37,10 @@ SELECT id, body FROM incidents WHERE open_key IS NOT NULL AND team = :team ORDER
 DUE = """
 SELECT id FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 AND due_at <= :now ORDER BY due_at LIMIT 200
 """
+OVERDUE = """
+SELECT id, due_at FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 AND due_at <= :before ORDER BY due_at, id
+LIMIT 200
+"""
 NEXT_DUE = "SELECT min(due_at) AS at FROM incidents WHERE open_key IS NOT NULL AND due_at > 0"
 
 ALERT = "SELECT incident_id, body FROM alerts WHERE source = :source AND fingerprint = :fingerprint"
@@ -216,6 +220,11 @@ def alert_from(text: str) -> Alert:
 def alerts_of(tx: Tx, incident: int, limit: int = 50) -> list[Alert]:
     """The alerts of an incident: those that fire first, the worst first."""
     return [alert_from(row["body"]) for row in tx.all(ALERTS_OF, incident=incident, limit=limit)]
+
+
+def overdue(tx: Tx, before: float) -> list[tuple[int, float]]:
+    """Number and due time of incidents whose next step was due before then, the oldest first."""
+    return [(int(row["id"]), float(row["due_at"])) for row in tx.all(OVERDUE, before=before)]
 
 
 def firing_of(tx: Tx, source: str) -> list[Alert]:
