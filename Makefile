@@ -25,7 +25,7 @@ test: $(STAMP)
 
 # Kill and fault tests, all of them (make test tries a seeded sample).
 fire: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all $(BIN)/python -m pytest -m fire -n 2 -o faulthandler_timeout=0 tests
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all $(BIN)/python -m pytest -m fire -n 3 -o faulthandler_timeout=0 tests
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
