@@ -20,6 +20,7 @@ from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
 from chatops.adapters.configuration.problems import Problem
+from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
 from chatops.adapters.metrics import Metrics
@@ -74,6 +75,7 @@ log = logging.getLogger("chatops")
 LISTEN = "127.0.0.1:8080"
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
+BEAT_EVERY = 60  # seconds between signs of life
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
@@ -92,6 +94,7 @@ class Settings:
     listen: str = LISTEN
     kubeconfig: str | Mapping[str, Any] = ""
     hook_tokens: Tokens = field(default_factory=Tokens)
+    heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
     public_url: str = ""  # where people's browsers reach us; empty: where we listen
 
     @classmethod
@@ -115,6 +118,7 @@ class Settings:
             listen=environ.get("CHATOPS_LISTEN", LISTEN),
             kubeconfig=environ.get("KUBECONFIG", ""),
             hook_tokens=Tokens.from_environment(environ),
+            heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
             public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )
 
@@ -249,6 +253,9 @@ class Assistant:
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self._refresh_digests, "interval", seconds=DIGESTS_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        if settings.heartbeat_url and self.client.session is not None:
+            heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
+            scheduler.add_job(heart.beat, "interval", seconds=BEAT_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.auditor.look, "interval", seconds=AUDIT_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.watcher.look, "interval", seconds=WATCH_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
