@@ -38,6 +38,7 @@ from chatops.incidents.evidence import Evidence
 from chatops.incidents.intake import Intake
 from chatops.incidents.judging import Judge
 from chatops.incidents.keeper import Keeper
+from chatops.incidents.overrides import Overrides
 from chatops.incidents.paging import Paging
 from chatops.incidents.watcher import Watcher
 from chatops.kernel import audit
@@ -211,7 +212,9 @@ class Assistant:
         database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
         keeper = Keeper(self.messenger, configuration, clock)
         self.alerts = Intake(database, keeper, Judge(configuration), clock)
-        self.paging = Paging(database, keeper, directory, Duty(configuration, clock), clock)
+        overrides = Overrides(database, self.messenger, configuration, directory, clock)
+        self.planner.overrides = overrides
+        self.paging = Paging(database, keeper, directory, Duty(configuration, clock, overrides), clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)

@@ -1,19 +1,24 @@
 """Who is on call, until when, and who is next.
 
 /platform oncall [ROTA, TEAM or SERVICE]
+/platform oncall override DAY [HOURS] for PERSON [rota=ROTA] because REASON
+/platform oncall restore NUMBER
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from chatops.kernel.action import Action, Answer, Context, Inputs
+from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
 from chatops.kernel.catalog import Platform, closest
 from chatops.kernel.errors import InputError
-from chatops.kernel.rota import Rota, Turn, turns
+from chatops.kernel.rota import Overridden, Rota, Turn, turns
+from chatops.kernel.spans import shown, span, zone_of
 
 AHEAD = 15 * 86400.0  # seconds that are looked ahead for who is next
 
@@ -30,14 +35,24 @@ async def answer(inputs: Oncall, ctx: Context) -> Answer:
     rotas = [platform.rotas[_rota(inputs.of, platform)]] if inputs.of else list(platform.rotas.values())
     if not rotas:
         return Answer("On call", ("There are no rotas in the configuration.",), private=True)
-    zone = _zone(ctx.requester.tz)
-    return Answer("On call", tuple(on_call_line(rota, ctx.now, zone) for rota in rotas), private=True)
+    zone = zone_of(ctx.requester.tz)
+    lines, buttons, at = list[str](), list[Button](), ctx.now.timestamp()
+    for rota in rotas:
+        instead = await ctx.instead.of(rota.name, at, at + AHEAD)
+        lines += [on_call_line(rota, ctx.now, zone, instead), *(_told(one, zone) for one in instead)]
+        buttons += [Button(f"Restore {one.id}", f"oncall restore {one.id}") for one in instead]
+    return Answer("On call", tuple(lines), private=True, buttons=tuple(buttons[:5]))
 
 
-def on_call_line(rota: Rota, now: datetime, zone: ZoneInfo) -> str:
+def _told(one: Overridden, zone: ZoneInfo) -> str:
+    why = f": {one.reason}" if one.reason else ""
+    return f"  {one.id}: {one.name} takes over {shown(one.start, one.end, zone)}, by {one.by}{why}"
+
+
+def on_call_line(rota: Rota, now: datetime, zone: ZoneInfo, instead: Sequence[Overridden] = ()) -> str:
     """Who has the rota now, until when, and who is next; times in ``zone``."""
     at = now.timestamp()
-    found = turns(rota, at, at + AHEAD)
+    found = turns(rota, at, at + AHEAD, instead)
     current = found[0] if found and found[0].start <= at else None
     following = next((one for one in found if one is not current), None)
     if current is None:
@@ -56,13 +71,6 @@ def _when(at: float, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(at, UTC).astimezone(zone).strftime("%a %-d %b %H:%M %Z")
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return ZoneInfo("UTC")
-
-
 def _rota(word: str, platform: Platform) -> str:
     """The rota that a word means: its own name, its team's, or that of its service's team."""
     service = platform.services.get(word)
@@ -76,6 +84,71 @@ def _rota(word: str, platform: Platform) -> str:
     raise InputError(f"There is no rota, team or service called {word!r}.", field="of", suggestion=closest(word, known))
 
 
+class Instead(Inputs):
+    """Who takes over, when."""
+
+    day: str = Field(default="today", title="Day", max_length=40, description="today, tomorrow, monday, 2026-11-25")
+    hours: str = Field(default="", title="Hours", max_length=20, description="9-17, 22:00-6:00; empty: the whole day.")
+    person: Annotated[str, InputKind.PERSON] = Field(title="Person")
+    rota: str = Field(default="", title="Rota", max_length=80, description="Where there is only one, it is that.")
+    reason: Reason = Field(default="", title="Reason", description="Why; who looks it up reads it.")
+
+
+async def override(inputs: Instead, ctx: Context) -> Answer:
+    """Puts somebody on call for a while; times are those of who asks."""
+    zone = zone_of(ctx.requester.tz)
+    rota = _only_rota(inputs, ctx)
+    start, end = span(inputs.day, inputs.hours, ctx.now.timestamp(), zone)
+    made = await ctx.instead.put(ctx.requester, rota, inputs.person, start, end, inputs.reason)
+    said = f"{made.name} is on call for {rota}: {shown(start, end, zone)}."
+    return Answer("On call", (said,), private=True, buttons=(Button("Restore", f"oncall restore {made.id}"),))
+
+
+def _only_rota(inputs: Instead, ctx: Context) -> str:
+    """The rota that is named; else the only one, or the only one that who asks takes turns in."""
+    rotas = ctx.platform.rotas
+    if inputs.rota:
+        return _rota(inputs.rota, ctx.platform)
+    mine = [name for name, one in rotas.items() if any(map(ctx.requester.is_named, one.people))]
+    for found in (list(rotas), mine):
+        if len(found) == 1:
+            return found[0]
+    raise InputError("Which rota?", field="rota", hint=f"Add rota=NAME; there are {', '.join(rotas) or 'none'}.")
+
+
+class Restore(Inputs):
+    """Which override."""
+
+    number: int = Field(title="Number", ge=1, description="As `oncall` shows it.")
+
+
+async def restore(inputs: Restore, ctx: Context) -> Answer:
+    """The rota holds again."""
+    gone = await ctx.instead.remove(ctx.requester, inputs.number)
+    return Answer("On call", (f"{gone.name} does not take over any more; {gone.rota} holds.",), private=True)
+
+
+OVERRIDE = Action(
+    name="oncall.override",
+    title="Override on call",
+    risk="read",
+    inputs=Instead,
+    usage="oncall override DAY [HOURS] for PERSON [rota=ROTA] because REASON",
+    summary="Put somebody on call for a while instead of whoever it would be",
+    positionals=("day", "hours", "person"),
+    fillers=("for",),
+    answer=override,
+)
+RESTORE = Action(
+    name="oncall.restore",
+    title="Restore on call",
+    risk="read",
+    inputs=Restore,
+    usage="oncall restore NUMBER",
+    summary="Take an override back",
+    positionals=("number",),
+    answer=restore,
+)
 RECORD = Action(
     name="oncall",
     title="On call",

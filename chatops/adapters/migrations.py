@@ -383,6 +383,27 @@ def m015_posts_by_place(db: Database) -> None:
     db.execute("CREATE INDEX posts_at ON posts (channel_id, ts) WHERE ts <> ''")
 
 
+@migrations()
+def m016_overrides(db: Database) -> None:
+    """Who is on call instead of whoever a rota says; what is removed stays as a record."""
+    db.execute(
+        """CREATE TABLE overrides (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            rota TEXT NOT NULL,
+            person_id TEXT NOT NULL,
+            person TEXT NOT NULL,
+            name TEXT NOT NULL,
+            starts_at REAL NOT NULL,
+            ends_at REAL NOT NULL,
+            made_by TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            reason TEXT NOT NULL DEFAULT '',
+            removed_at REAL NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX overrides_of_rota ON overrides (rota, ends_at) WHERE removed_at = 0")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

@@ -21,6 +21,7 @@ from chatops.kernel.declaration import OptionsFrom, Rule
 from chatops.kernel.people import Person
 from chatops.kernel.plan import ObjectRef, Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
+from chatops.kernel.rota import Overridden
 
 Risk = Literal["read", "change", "danger"]
 
@@ -160,6 +161,14 @@ class Context:
     evaluate: EvaluateAll | None = None
     request: int = 0  # its number; 0 while nobody has asked yet
     incidents: Incidents | None = None
+    overrides: Overrides | None = None
+
+    @property
+    def instead(self) -> Overrides:
+        """Who takes whose place on call."""
+        if self.overrides is None:
+            raise TypeError("nobody keeps overrides here")
+        return self.overrides
 
     @property
     def desk(self) -> Incidents:
@@ -294,6 +303,22 @@ class Questions(Protocol):
         ...
 
 
+class Overrides(Protocol):
+    """Who takes whose place on call for a while."""
+
+    async def of(self, rota: str, start: float, end: float) -> list[Overridden]:
+        """What holds between two moments, in the order in which it was made."""
+        ...
+
+    async def put(self, asker: Person, rota: str, who: str, start: float, end: float, reason: str) -> Overridden:
+        """Puts somebody on call; raises ``Refused``."""
+        ...
+
+    async def remove(self, asker: Person, number: int) -> Overridden:
+        """The rota holds again; raises ``TooLate``, ``Refused``."""
+        ...
+
+
 class Incidents(Protocol):
     """What people do with incidents, and see of them."""
 
@@ -337,5 +362,6 @@ class Action:
     rules: tuple[Rule, ...] = ()  # what the inputs have to fulfil together
     variables: Callable[[Any], dict[str, Any]] | None = None  # how CEL sees the inputs; default: as they are
     give: Giver | None = None  # instead of apply: writes a value that a person gives on a one-time page
+    fillers: tuple[str, ...] = ()  # words of a line that say nothing: `for` in `override tomorrow for @olu`
     hidden: bool = False  # asked for by buttons alone: in no list, no help
     pinned: str = ""  # what a request keeps, so that it goes on with the version it began with

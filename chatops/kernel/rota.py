@@ -68,6 +68,17 @@ class Override(Record):
     end: float
 
 
+class Overridden(Override):
+    """An override as it is kept; ``person`` as the configuration would name them: the e-mail, else the Slack id."""
+
+    id: int
+    rota: str
+    person_id: str
+    name: str
+    by: str  # the name of who made it
+    reason: str = ""
+
+
 class Turn(NamedTuple):
     """One person's time on call; epoch seconds, the end not included."""
 
@@ -152,7 +163,7 @@ def _turn_number(layer: Layer, zone: ZoneInfo, at: float) -> int:
     today = datetime.fromtimestamp(at, UTC).astimezone(zone).date()
     number = (today - first).days // length
     # The hand-over of the day itself may still be to come.
-    return number if at >= _moment(first + timedelta(days=number * length), layer.at, zone) else number - 1
+    return number if at >= moment(first + timedelta(days=number * length), layer.at, zone) else number - 1
 
 
 def _edges(rota: Rota, start: float, end: float) -> Iterator[float]:
@@ -163,15 +174,15 @@ def _edges(rota: Rota, start: float, end: float) -> Iterator[float]:
     while day <= last:
         for layer in rota.layers:
             if layer.shift == "daily" or day.weekday() == layer.weekday:
-                yield _moment(day, layer.at, zone)
+                yield moment(day, layer.at, zone)
             if layer.hours is not None:
-                yield _moment(day, layer.hours.begin, zone)
-                yield _moment(day, layer.hours.end, zone)
-                yield _moment(day, time(0), zone)
+                yield moment(day, layer.hours.begin, zone)
+                yield moment(day, layer.hours.end, zone)
+                yield moment(day, time(0), zone)
         day += timedelta(days=1)
 
 
-def _moment(day: date, at: time, zone: ZoneInfo) -> float:
+def moment(day: date, at: time, zone: ZoneInfo) -> float:
     """The epoch seconds of a local time.
 
     A local time that does not exist is read with the offset from before the gap (PEP 495, fold 0), which lands as far

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from approvals import policy
 from approvals.lifecycle import is_requester, sources_of
 from approvals.request import Approver, Request
-from chatops.kernel.action import Action, Context, Incidents, Questions
+from chatops.kernel.action import Action, Context, Incidents, Overrides, Questions
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
@@ -58,6 +58,7 @@ class Planner:
     clock: Clock
     questions: Questions | None = None
     incidents: Incidents | None = None  # handed in later, as the questions are
+    overrides: Overrides | None = None
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     _revived: dict[str, Action] = field(default_factory=dict)
 
@@ -134,6 +135,7 @@ class Planner:
             evaluate=self.evaluate,
             request=number,
             incidents=self.incidents,
+            overrides=self.overrides,
         )
 
     def clusters_for(self, person: Person) -> Clusters:

@@ -214,6 +214,7 @@ class _Reader:
         """Positional words."""
         given = self.values.keys() | self._said
         slots = [name for name in self.action.positionals if name in self.fields and name not in given]
+        words = [word for word in words if word.casefold() not in self.action.fillers]
         words = self._without_keyed(self._joined(words, slots), slots)
         extra = words[len(slots) :]
         words = words[: len(slots)]
@@ -295,7 +296,10 @@ class _Reader:
             return all(one.casefold() in choices for one in self._parts(name, word))
         if kind is InputKind.VERSION:
             return bool(_VERSION.match(word)) and word.casefold() not in self._known[InputKind.ENVIRONMENT]
-        return bool(_LIKE[kind].fullmatch(word)) if kind in _LIKE else True
+        if kind in _LIKE:
+            return bool(_LIKE[kind].fullmatch(word))
+        # Somebody who is mentioned is meant as a person, wherever the word stands.
+        return not (word.startswith("@") and any(one.kind is InputKind.PERSON for one in self.fields.values()))
 
     def _parts(self, name: str, word: str) -> tuple[str, ...]:
         """The single choices of a word."""

@@ -16,7 +16,7 @@ from chatops.kernel.ports import Tx
 LIST = Path(__file__).with_name("migrations.txt")
 TABLES = {
     "requests", "votes", "inbox", "posts", "audit", "audit_heads", "audit_seals", "ledger", "settings", "people",
-    "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging",
+    "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
 }  # fmt: skip
 
 

@@ -1,0 +1,87 @@
+"""Who takes whose place on call, asked for in Slack."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from chatops.kernel.alert import Alert, Delivery
+from tests.support.house import House, acme_house
+
+INCIDENTS = "incidents"
+
+
+def olu_is_on_call(content: dict[str, Any]) -> None:
+    content["rotas"] = {"shop-rota": {"timezone": "UTC", "people": ["olu@acme.test"]}}
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with acme_house(platform=olu_is_on_call) as house:  # it is Monday, 9:00 UTC, 10:00 in Berlin
+        yield house
+
+
+async def fires(house: House, name: str) -> None:
+    labels = {"environment": "production", "service": name}
+    alert = Alert("alertmanager", name, "firing", "ErrorRate", severity="critical", summary="5xx", labels=labels)
+    await house.assistant.alerts.take(Delivery("alertmanager", (alert,)))
+
+
+async def test_somebody_takes_over_for_a_day_and_is_paged_then_and_not_after(house: House) -> None:
+    await house.olu.types("/platform oncall override tomorrow 9-17 for @sam because the dentist")
+    said = await house.olu.sees("general", "Sam is on call for shop-rota: Tue 24 Nov 09:00 to 17:00 CET.")
+    assert said.buttons == ["Restore"]
+    await house.sam.sees("@platform", "Olu put you on call for shop-rota: Tue 24 Nov 09:00 to 17:00 CET.")
+    await house.dana.types("/platform oncall")
+    listed = await house.dana.sees("general", "shop-rota", "olu@acme.test until Tue 24 Nov 09:00")
+    assert "1: Sam takes over Tue 24 Nov 09:00 to 17:00 CET, by Olu: the dentist" in listed.text
+    house.clock.advance(22 * 3600)
+    await fires(house, "checkout")
+    await house.olu.sees("@platform", "You are paged.", "checkout")
+    house.clock.advance(3600 + 60)
+    await fires(house, "cart")
+    await house.sam.sees("@platform", "You are paged.", "cart")
+    house.clock.advance(8 * 3600)
+    await fires(house, "search")
+    await house.olu.sees("@platform", "You are paged.", "search")
+    rows = await house.rows("SELECT who, what FROM audit WHERE chain = 'platform' ORDER BY seq")
+    assert [tuple(row.values()) for row in rows] == [("olu@acme.test", "oncall_overridden")]
+
+
+async def test_what_was_overridden_is_restored_with_a_button_and_the_person_is_told(house: House) -> None:
+    await house.olu.types("/platform oncall override @lee today rota=shop-rota because I am ill")
+    said = await house.olu.sees("general", "Lee is on call for shop-rota: Mon 23 Nov 10:00 to Tue 24 Nov 00:00 CET.")
+    await said.click("Restore")
+    await house.olu.sees("general", "Lee does not take over any more; shop-rota holds.")
+    await house.lee.sees("@platform", "Olu took you off call for shop-rota again")
+    await house.olu.types("/platform oncall restore 1")
+    await house.olu.sees("general", "There is no override 1 any more.")
+    await fires(house, "checkout")
+    await house.olu.sees("@platform", "You are paged.")
+
+
+async def test_a_rota_is_changed_by_its_own_people_the_leads_and_the_platform_team_alone(house: House) -> None:
+    await house.dana.types("/platform oncall override tomorrow for @dana because I want to")
+    await house.dana.sees("general", "is changed by those who take turns in it", "Ask one of them: olu@acme.test")
+    await house.sam.types("/platform oncall override tomorrow 9-17 for @dana because Olu asked me")
+    await house.sam.sees("general", "Dana is on call for shop-rota")
+    await house.dana.types("/platform oncall restore 1")
+    await house.dana.sees("general", "Refused", "those who take turns in it")
+    await house.olu.types("/platform oncall override tomorrow 9-17 for @gus because why not")
+    await house.olu.sees("general", "Gus is no full member of the home workspace.")
+    assert len(await house.rows("SELECT * FROM overrides WHERE removed_at = 0")) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("yesterday for @sam", "I don't know which day 'yesterday' is."),
+        ("tomorrow late for @sam", "I don't know which hours 'late' are."),
+        ("tomorrow 9-17 for @sam rota=shoprota", "There is no rota, team or service called 'shoprota'."),
+    ],
+)
+async def test_what_was_not_understood_is_told_with_an_example(house: House, line: str, says: str) -> None:
+    await house.olu.types(f"/platform oncall override {line} because of it")
+    await house.olu.sees("general", "Not quite", says)
