@@ -121,10 +121,9 @@ async def test_in_a_storm_every_group_is_soon_readable_and_gets_one_card(
         for name in {one for text in digests for one in re.findall(r"INC-\d+", text)}:
             ts = (await house.rows(f"SELECT ts FROM posts WHERE id = '{name}'"))[0]["ts"]
             assert any(ts.replace(".", "") in text for text in digests), f"{name} is named and not linked"
-        pages = " ".join(text for name, text in found.items() if name.startswith("page/U0OLU"))
-        urgent = [row["id"] for row in await house.rows("SELECT id FROM incidents WHERE severity = 'sev1'")]
-        waiting = await house.rows("SELECT incident_id FROM paging WHERE person_id = 'U0OLU'")
-        assert {row["incident_id"] for row in waiting} >= set(urgent)
-        assert pages
+        urgent = {row["id"] for row in await house.rows("SELECT id FROM incidents WHERE severity = 'sev1'")}
+        paged = {row["incident_id"] for row in await house.rows("SELECT incident_id FROM paging")}
+        assert urgent <= paged, "who is on call, or whoever comes next when Slack does not say in time who that is"
+        assert any(name.startswith("page/U0OLU") for name in found)
     times = f"taken in after {taken:.1f} s, all readable after {seen:.0f} s, all cards after {carded:.0f} s"
     record_property("said", f"storm of {GROUPS * EACH} alerts in {len(posts)} posts: {times} of Slack's clock")
