@@ -3,6 +3,7 @@
 /platform oncall [ROTA, TEAM or SERVICE]
 /platform oncall override DAY [HOURS] for PERSON [rota=ROTA] because REASON
 /platform oncall restore NUMBER
+/platform oncall test
 """
 
 from __future__ import annotations
@@ -128,6 +129,16 @@ async def restore(inputs: Restore, ctx: Context) -> Answer:
     return Answer("On call", (f"{gone.name} does not take over any more; {gone.rota} holds.",), private=True)
 
 
+async def test(inputs: Inputs, ctx: Context) -> Answer:
+    """Sends a page to who asks."""
+    await ctx.desk.test_page(ctx.requester)
+    lines = (
+        "A page is on its way to you: a direct message of mine.",
+        "If your phone stays silent, look at its notifications for Slack, and at its schedule for the night.",
+    )
+    return Answer("On call", lines, private=True)
+
+
 OVERRIDE = Action(
     name="oncall.override",
     title="Override on call",
@@ -148,6 +159,15 @@ RESTORE = Action(
     summary="Take an override back",
     positionals=("number",),
     answer=restore,
+)
+TEST = Action(
+    name="oncall.test",
+    title="Test your page",
+    risk="read",
+    inputs=Inputs,
+    usage="oncall test",
+    summary="Page yourself, to know what a page looks and sounds like",
+    answer=test,
 )
 RECORD = Action(
     name="oncall",

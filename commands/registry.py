@@ -43,7 +43,7 @@ _MODULES = (
     deploy, rollback, restart, scale, status, services, service, logs, diagnose, config_set, secret_set, secret_rotate,
     secret_list, secret_confirm, requests, mine, extend, remove, why, help, pause, resume, oncall, incidents,
 )  # fmt: skip
-BUILT_IN = (*(module.RECORD for module in _MODULES), oncall.OVERRIDE, oncall.RESTORE, *incident.RECORDS)
+BUILT_IN = (*(module.RECORD for module in _MODULES), oncall.OVERRIDE, oncall.RESTORE, oncall.TEST, *incident.RECORDS)
 
 
 def load(

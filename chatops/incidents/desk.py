@@ -16,7 +16,7 @@ from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
-from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
+from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Post, Tx
 
 MOST_SHOWN = 15  # of a list
 
@@ -68,7 +68,23 @@ class Desk:
             f"{incident.name}: {headline(incident)}", ("Times are UTC.",), code="\n".join(lines), private=True
         )
 
+    async def test_page(self, person: Person) -> None:
+        """Pages who asks, so that they know what a page looks and sounds like."""
+        await self.database.write(self._test_page, person)
+
     # inside --------------------------------------------------------------------------------------------------------
+
+    def _test_page(self, tx: Tx, person: Person) -> None:
+        now = self.clock.now()
+        lines = [
+            "*You are paged.* This is the test that you asked for: nothing is broken.",
+            "A real page looks like this, names the incident, and has the button Acknowledge.",
+        ]
+        post = Post(
+            f"test-page/{person.id}/{round(now * 1000)}", Lane.PAGE, "note", person=person.id,
+            content={"lines": lines, "mention": [person.id]},
+        )  # fmt: skip
+        self.keeper.outbox.show(tx, post)
 
     async def _person(self, name: str) -> Person:
         found = await self.directory.members(f"user:{name}")

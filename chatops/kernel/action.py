@@ -334,6 +334,10 @@ class Incidents(Protocol):
         """Everything that happened in an incident, oldest first."""
         ...
 
+    async def test_page(self, person: Person) -> None:
+        """Pages who asks, so that they know what a page looks and sounds like."""
+        ...
+
 
 Planner = Callable[[Any, Context], Awaitable[Plan]]
 Applier = Callable[[Plan, ClusterWriter], Awaitable[Outcome]]

@@ -85,3 +85,13 @@ async def test_a_rota_is_changed_by_its_own_people_the_leads_and_the_platform_te
 async def test_what_was_not_understood_is_told_with_an_example(house: House, line: str, says: str) -> None:
     await house.olu.types(f"/platform oncall override {line} because of it")
     await house.olu.sees("general", "Not quite", says)
+
+
+async def test_everybody_can_page_themselves_and_nobody_else_hears_of_it(house: House) -> None:
+    await house.dana.types("/platform oncall test")
+    await house.dana.sees("general", "A page is on its way to you")
+    page = await house.dana.sees("@platform", "You are paged.", "nothing is broken")
+    assert "@dana" in page.text
+    await house.quiet()
+    assert await house.rows("SELECT * FROM paging") == []
+    await house.olu.never_sees("@platform", "You are paged.")
