@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -61,15 +62,20 @@ def run(config: Path) -> None:
 def check(config: Path) -> None:
     """Checks a configuration folder; prints every mistake as file:line: what is wrong, and what would be right."""
     from chatops.adapters.configuration.folder import check as problems_of
+    from chatops.adapters.configuration.folder import load
+    from chatops.adapters.configuration.warnings import warnings
     from commands import registry
     from commands.declared import action_of
 
     broken: list[PlatformError] = []
-    problems = [*problems_of(config, registry.load(refused=broken.append), action_of), *broken]
+    actions = registry.load(refused=broken.append)
+    problems = [*problems_of(config, actions, action_of), *broken]
     for problem in problems:
         click.echo(str(problem), err=True)
     if problems:
         sys.exit(1)
+    for warning in warnings(config, load(config, actions, action_of).platform, time.time()):
+        click.echo(str(warning), err=True)
     click.echo(f"{config}: nothing wrong")
 
 

@@ -1,0 +1,52 @@
+"""What is allowed in a configuration and probably not meant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from chatops.adapters.configuration.folder import load
+from chatops.adapters.configuration.warnings import warnings
+from chatops.cli import cli
+from commands import registry
+from tests.support.house import ACME
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday
+WORKING_HOURS = """rotas:
+  desk:
+    timezone: Europe/Berlin
+    hours: "mon-fri 09:00-17:00"
+    people: [olu@acme.test]
+"""
+
+
+def office(tmp_path: Path) -> Path:
+    """Acme with one more rota, which has nobody at night."""
+    text = (ACME / "platform.yml").read_text()
+    assert text.count("\nrotas:\n") == 1
+    (tmp_path / "platform.yml").write_text(text.replace("\nrotas:\n", f"\n{WORKING_HOURS}"))
+    return tmp_path
+
+
+def test_the_hours_in_which_nobody_is_on_call_are_named_with_the_line_of_the_rota(tmp_path: Path) -> None:
+    folder = office(tmp_path)
+    [one] = warnings(folder, load(folder, registry.load()).platform, NOW)
+    text = (folder / "platform.yml").read_text().splitlines()
+    assert text[one.line - 1] == "  desk:"
+    assert one.message == (
+        "warning: rota desk has nobody on call Mon 23 Nov 17:00 to Tue 24 Nov 09:00 CET; "
+        "Tue 24 Nov 17:00 to Wed 25 Nov 09:00 CET; and 18 times more in four weeks"
+    )
+
+
+def test_check_prints_it_and_is_content_all_the_same(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(cli, ["check", "--config", str(office(tmp_path))])
+    assert ran.exit_code == 0
+    assert "warning: rota desk has nobody on call" in ran.output
+    assert "nothing wrong" in ran.output
+
+
+def test_acme_has_somebody_on_call_at_any_time() -> None:
+    assert warnings(ACME, load(ACME, registry.load()).platform, NOW) == []
