@@ -35,6 +35,35 @@ NOTIFICATION: dict[str, Any] = {
     ],
 }  # fmt: skip
 
+# As Grafana documents it (the page is named in sources/grafana.py), with Acme's words.
+GRAFANA: dict[str, Any] = {
+    "receiver": "chatops", "status": "firing", "orgId": 1, "version": "1", "truncatedAlerts": 3, "state": "alerting",
+    "groupKey": "{}:{alertname=\"QueueGrows\"}", "externalURL": "https://grafana.acme.test/",
+    "groupLabels": {"alertname": "QueueGrows"}, "commonLabels": {"team": "shop"}, "commonAnnotations": {},
+    "title": "[FIRING:1, RESOLVED:1] QueueGrows (shop)", "message": "**Firing**",
+    "alerts": [
+        {
+            "status": "firing", "fingerprint": "c0ffee00c0ffee00", "startsAt": "2026-11-23T04:07:12.157076+01:00",
+            "endsAt": "0001-01-01T00:00:00Z", "values": {"C": 1, "B": 44.23943737541908, "A": None},
+            "valueString": "[ var='B' labels={} value=44.23943737541908 ]",
+            "labels": {
+                "alertname": "QueueGrows", "severity": "critical", "service": "checkout", "grafana_folder": "Shop",
+            },
+            "annotations": {"summary": "orders wait", "runbook_url": "https://runbooks.acme.test/queue"},
+            "generatorURL": "https://grafana.acme.test/alerting/grafana/rule1/view?orgId=1",
+            "silenceURL": "https://grafana.acme.test/alerting/silence/new?alertmanager=grafana",
+            "dashboardURL": "https://grafana.acme.test/d/shop", "panelURL": "https://grafana.acme.test/d/shop?viewPanel=2",
+            "imageURL": "https://grafana.acme.test/image.png",
+        },
+        {
+            "status": "resolved", "fingerprint": "badc0deebadc0dee", "startsAt": "2026-11-23T03:00:00Z",
+            "endsAt": "2026-11-23T03:05:00Z", "values": None, "labels": {"alertname": "DatasourceNoData"},
+            "annotations": {}, "generatorURL": "https://grafana.acme.test/alerting/grafana/rule2/view",
+            "silenceURL": "", "dashboardURL": "", "panelURL": "",
+        },
+    ],
+}  # fmt: skip
+
 
 def read(source: str, content: Any) -> Any:
     return READERS[source](json.dumps(content).encode())
@@ -68,6 +97,55 @@ def test_a_notification_of_alertmanager_is_read() -> None:
 def test_what_alertmanager_would_not_send_is_refused_with_the_place(change: dict[str, Any], why: str) -> None:
     with pytest.raises(Unreadable, match=why):
         read("alertmanager", {**NOTIFICATION, **change})
+
+
+def test_a_notification_of_grafana_is_read() -> None:
+    delivery = read("grafana", GRAFANA)
+    first, second = delivery.alerts
+    assert (first.source, first.name, first.severity, first.status, first.fingerprint) == (
+        "grafana", "QueueGrows", "critical", "firing", "c0ffee00c0ffee00",
+    )  # fmt: skip
+    assert (first.summary, first.numbers, first.runbook) == (
+        "orders wait", "B = 44.24, C = 1", "https://runbooks.acme.test/queue",
+    )  # fmt: skip
+    assert first.link == "https://grafana.acme.test/d/shop?viewPanel=2"
+    assert (first.starts_at, first.ends_at) == (pytest.approx(1795403232.157076), 0.0)
+    assert (second.status, second.ends_at, second.numbers) == ("resolved", 1795403100.0, "")
+    assert second.link == "https://grafana.acme.test/alerting/grafana/rule2/view"
+    assert delivery.dropped == 3
+
+
+def test_what_a_rule_of_grafana_says_itself_goes_before_its_bare_values() -> None:
+    alert = {**GRAFANA["alerts"][0], "annotations": {"value": "44 orders (limit 40)"}}
+    [found] = read("grafana", {**GRAFANA, "alerts": [alert]}).alerts
+    assert found.numbers == "44 orders (limit 40)"
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [({"B": 1234567}, "B = 1234567"), ({"B": float("nan")}, "B = nan"), ({}, ""), ({"B": -0.00123456}, "B = -0.001235"),
+     ({"B": 10**400}, "B = a number beyond 1e308"), ({"\ud800": 1}, "? = 1")],
+)  # fmt: skip
+def test_values_of_grafana_are_short_and_never_in_the_way(values: dict[str, Any], shown: str) -> None:
+    [found] = read("grafana", {**GRAFANA, "alerts": [{**GRAFANA["alerts"][0], "values": values}]}).alerts
+    assert found.numbers == shown
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"version": "4"}, "version is '4'; this reads Grafana's webhook version 1"),
+        ({"version": 1}, "version is '1'"),
+        ({"alerts": None}, "alerts is no list"), ({"alerts": ["x"]}, r"alerts\[0\] is no object"),
+        ({"alerts": [{"status": "firing"}]}, "fingerprint is missing"),
+        ({"alerts": [{"fingerprint": "a", "status": "pending"}]}, "firing or resolved"),
+        ({"alerts": [{"fingerprint": "a", "status": "firing", "values": [1]}]}, "values is no object"),
+        ({"alerts": [{"fingerprint": "a", "status": "firing", "values": {"B": "1"}}]}, r"values\.B is no number"),
+    ],
+)  # fmt: skip
+def test_what_grafana_would_not_send_is_refused_with_the_place(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(Unreadable, match=why):
+        read("grafana", {**GRAFANA, **change})
 
 
 def test_of_ten_thousand_labels_those_that_routing_needs_are_kept() -> None:
@@ -107,7 +185,9 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
-_KEYS = st.sampled_from(["version", "alerts", "name", "status", "labels", "annotations", "fingerprint", "startsAt"])
+_KEYS = st.sampled_from(
+    ["version", "alerts", "name", "status", "labels", "annotations", "fingerprint", "startsAt", "values"]
+)
 
 
 @pytest.mark.parametrize("source", sorted(READERS))
@@ -118,4 +198,20 @@ def test_whatever_is_sent_is_read_or_called_unreadable(source: str, content: Any
         alerts = read(source, content).alerts
     for alert in alerts:
         json.dumps(alert.labels, ensure_ascii=False).encode()
+        alert.numbers.encode()
         assert alert.starts_at >= 0
+
+
+_VALUES = st.dictionaries(
+    st.text(max_size=5), st.none() | st.integers() | st.floats() | st.text(max_size=5), max_size=4
+)
+
+
+# What is drawn above seldom gets past the version; this goes on to what Grafana alone has.
+@given(values=_VALUES | st.none() | st.booleans() | st.text(), link=st.none() | st.integers() | st.text())
+def test_whatever_grafana_measured_is_read_or_called_unreadable(values: Any, link: Any) -> None:
+    alert = {**GRAFANA["alerts"][0], "values": values, "panelURL": link, "dashboardURL": link}
+    with contextlib.suppress(Unreadable):
+        [found] = read("grafana", {**GRAFANA, "alerts": [alert]}).alerts
+        assert len(found.numbers.encode()) < 4000
+        assert found.link.startswith("http")

@@ -266,6 +266,19 @@ async def test_a_monitor_sends_and_a_script_resolves(house: House) -> None:
     await card.becomes("All alerts are resolved.")
 
 
+async def test_grafana_tells_and_takes_it_back(house: House) -> None:
+    labels = {"alertname": "QueueGrows", "severity": "critical", "service": "checkout", "environment": "production"}
+    told = {
+        "status": "firing", "fingerprint": "c0ffee", "labels": labels, "annotations": {"summary": "orders wait"},
+        "values": {"B": 44.2394, "C": 1},
+    }  # fmt: skip
+    assert await house.hook("grafana", {"version": "1", "alerts": [told]}) == 200
+    card = await house.dana.sees(INCIDENTS, "SEV1 · checkout · PRODUCTION", "orders wait B = 44.24, C = 1")
+    await house.olu.sees("@platform", "You are paged.")
+    assert await house.hook("grafana", {"version": "1", "alerts": [{**told, "status": "resolved"}]}) == 200
+    await card.becomes("All alerts are resolved.")
+
+
 async def test_what_could_not_be_read_is_shown_and_never_a_lost_page(house: House) -> None:
     assert await house.hook("alertmanager", {"version": "5", "alerts": [], "password": "hunter2-and-more"}) == 400
     shown = await house.dana.sees(INCIDENTS, "Something from alertmanager could not be read.", "version is '5'")

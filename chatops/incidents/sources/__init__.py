@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chatops.incidents.sources import alertmanager, own
+from chatops.incidents.sources import alertmanager, grafana, own
 from chatops.kernel.alert import Delivery
 
 Reader = Callable[[bytes], Delivery]
 
-READERS: Mapping[str, Reader] = {"alertmanager": alertmanager.read, "alert": own.read}
+READERS: Mapping[str, Reader] = {
+    "alertmanager": alertmanager.read,
+    "grafana": grafana.read,
+    "alert": own.read,
+}
