@@ -22,7 +22,7 @@ from tests.fire.plays import ALERT, DEPLOY, STEPS, Play
 from tests.fire.trial import MISSED, trial
 
 SEED, SHARDS = 20261123, 2
-# Edits of a card are gathered, and a rollout is looked at as often as time allows: a few numbers differ from run to run.
+# Edits of a card are gathered, and a rollout is looked at as time allows: a few numbers differ from run to run.
 LISTINGS, TRIES = 4, 6
 EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
 
