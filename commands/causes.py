@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chatops.kernel.masking import mask
 from chatops.kernel.rollout import CONFIG, IMAGE, Trouble, pod_troubles
-from commands.walk import Facts, Thing
+from commands.walk import Facts, Thing, phase_of
 from commands.watching import shorten
 
 
@@ -222,7 +222,7 @@ def _volumes(facts: Facts) -> Iterator[Cause]:
             )
             yield Cause(22, said, f"Create it, or take the volume out.{_back(facts)}")
             continue
-        phase = (claim.get("status") or {}).get("phase", "Bound")
+        phase = phase_of(claim)
         if phase != "Bound":
             storage = claim["spec"].get("storageClassName") or "the default"
             why = _line(told).rstrip(".") or f"nothing has given it a volume yet (storage class: {storage})"
@@ -261,7 +261,7 @@ def _late(facts: Facts) -> Iterator[Cause]:
 
 def _back(facts: Facts) -> str:
     """The version to go back to, while it still serves."""
-    older = next((version for version, _ in facts.serving if version != facts.version), "")
+    older = next((one.version for one in facts.serving if one.version != facts.version), "")
     return f" Or roll back to {older}, which still runs." if older else ""
 
 

@@ -16,7 +16,7 @@ from chatops.kernel.ownership import day, moment
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.rollout import pod_troubles
 from commands.causes import Cause, causes, scaling
-from commands.walk import Facts, Thing, is_ready, walk
+from commands.walk import Facts, Serving, Thing, is_ready, phase_of, walk
 from commands.watching import shorten
 from commands.workload import pods as counted
 
@@ -88,9 +88,16 @@ def _verdict(facts: Facts, found: list[Cause], now: datetime) -> Iterator[str]:
 def _serving(facts: Facts) -> str:
     if not facts.serving:
         return "No pod serves: people see errors."
-    said = " and ".join(f"{counted(ready)} of {version}" for version, ready in facts.serving)
-    one = len(facts.serving) == 1 and facts.serving[0][1] == 1
-    return f"{said} still serve{'s' if one else ''}, of {facts.rollout.wanted} wanted."
+    said = " and ".join(f"{_age(one, facts)} of {one.version}" for one in facts.serving)
+    ages = {one.new for one in facts.serving}
+    verb = "serves" if sum(one.ready for one in facts.serving) == 1 else "serve"
+    return f"{said} {'still ' if len(ages) == 1 else ''}{verb}, of {facts.rollout.wanted} wanted."
+
+
+def _age(one: Serving, facts: Facts) -> str:
+    """``3 pods``; where there are old ones: ``1 new pod``, ``2 old pods``."""
+    word = "" if not facts.old else "new " if one.new else "old "
+    return f"{one.ready} {word}pod{'' if one.ready == 1 else 's'}"
 
 
 def _restarts(facts: Facts, now: datetime) -> Iterator[str]:
@@ -105,8 +112,8 @@ def _restarts(facts: Facts, now: datetime) -> Iterator[str]:
 
 
 async def _looked_at(facts: Facts, inputs: Diagnose, ctx: Context) -> list[str]:
-    name, seen = facts.rollout.ref.name, facts.rollout
-    lines = [f"• Deployment {name}: {facts.version}, {seen.progress}{await _since(facts, inputs, ctx)}"]
+    name = facts.rollout.ref.name
+    lines = [f"• Deployment {name}: {facts.version} ({await _since(facts, inputs, ctx)}), {facts.progress}"]
     if facts.newest is not None:
         made = (facts.newest.get("status") or {}).get("replicas", 0)
         wanted = facts.newest["spec"].get("replicas", 0)
@@ -116,7 +123,7 @@ async def _looked_at(facts: Facts, inputs: Diagnose, ctx: Context) -> list[str]:
     lines += [f"• {more} more pods that are not ready"] if more > 0 else []
     events = dict.fromkeys(f"• Event {_event(one)}" for one in facts.events if one.get("reason") not in _SAID)
     lines += list(events)[:MOST_EVENTS]
-    lines += [f"• Volume claim {name}: {_phase(claim)}" for name, claim, _ in facts.claims]
+    lines += [f"• Volume claim {name}: {phase_of(claim) if claim else 'not there'}" for name, claim, _ in facts.claims]
     lines += [f"• Autoscaler {_scaler(facts.scaler)}"] if facts.scaler else []
     lines += [f"• Quota {said}" for quota in facts.quotas if (said := _quota(quota))]
     if facts.nodes:
@@ -132,7 +139,7 @@ async def _since(facts: Facts, inputs: Diagnose, ctx: Context) -> str:
     by = next((f", deployed by {line.by}" for line in lines if line.version == facts.version), "")
     when = day(made, ctx.now)
     time = f" {made.astimezone(UTC):%H:%M} UTC" if when in ("today", "yesterday") else ""
-    return f", since {when.removeprefix('on ')}{time}{by}"
+    return f"since {when.removeprefix('on ')}{time}{by}"
 
 
 def _pod(pod: Thing) -> str:
@@ -150,10 +157,6 @@ def _event(event: Thing) -> str:
     times = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
     said = shorten(mask(" ".join(str(event.get("message", "")).split()))[0], 160)
     return f"{event.get('reason', 'Warning')}: {said}{f' ({times} times)' if times > 1 else ''}"
-
-
-def _phase(claim: Thing | None) -> str:
-    return "not there" if claim is None else str((claim.get("status") or {}).get("phase", "Bound"))
 
 
 def _scaler(scaler: Thing) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from chatops.kernel.errors import ClusterError, Forbidden
+from chatops.kernel.errors import ClusterError, Forbidden, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.ports import ClusterReader
 from chatops.kernel.rollout import pod_troubles
@@ -18,6 +18,7 @@ MOST_PODS = 20
 LOOKED_THROUGH = 10_000  # lines of all pods when only some of them are wanted
 PIECE = 8 * 1024  # characters
 LONGEST = 2000  # characters of a line
+MOST_REASONS, MOST_NAMES = 3, 3  # told of logs that can't be read
 
 # Colours and other sequences for terminals (ECMA-48), and control characters that are no blanks
 _UNSEEN = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -53,6 +54,8 @@ class Book:
     masked: bool = False
     restarted: bool = False  # a container of these pods has run before
     silent: tuple[str, ...] = ()  # sentences on pods without a log
+    heard: int = 0  # logs that could be read, empty ones too
+    unread: int = 0  # logs that could not
 
     def text(self, *, full: bool, last: int = 0) -> str:
         """The lines as people read them; ``full``: whole times and pod names, else what fits on a phone."""
@@ -67,32 +70,65 @@ class Book:
 async def read(cluster: ClusterReader, namespace: str, pods: Sequence[Pod], asked: Asked) -> Book:
     """Reads every pod's log; one that can't be read is told of, unless the cluster forbids it: that is raised.
 
-    Raises ``Forbidden`` and ``Unavailable``.
+    What arrived of a log that was cut is not shown: the newest lines, which people look for, would be missing. Raises
+    ``Forbidden``.
     """
     known = sorted(pods, key=_born, reverse=True)[:MOST_PODS]
     having = [pod for pod in known if asked.container in _containers(pod)]
     most = asked.lines
     each = max(LOOKED_THROUGH // max(len(having), 1), 500) if asked.grep else most + 1
     found = await asyncio.gather(*(_lines(cluster, namespace, pod, asked, each) for pod in having))
-    merged = sorted((line for lines, _, _ in found for line in lines), key=_moment)
+    merged = sorted((line for one in found for line in one.lines), key=_moment)
     silent = [f"{len(pods) - MOST_PODS} more pods were not looked at."] if len(pods) > MOST_PODS else []
-    silent += [said for _, _, said in found if said]
+    silent += [one.older for one in found if one.older]
+    silent += _unread(found)
     if not asked.previous:
-        empty = [pod for pod, (lines, _, said) in zip(having, found, strict=True) if not lines and not said]
+        empty = [pod for pod, one in zip(having, found, strict=True) if not (one.lines or one.older or one.why)]
         silent += list(dict.fromkeys(one.sentence for one in pod_troubles(empty)))[:3]
     return Book(
         lines=tuple(merged[-most:]),
         cut=len(merged) > most,
-        masked=any(masked for _, masked, _ in found),
+        masked=any(one.masked for one in found),
         restarted=any(_restarts(pod, asked.container) for pod in having),
         silent=tuple(silent),
+        heard=sum(not one.why for one in found),
+        unread=sum(bool(one.why) for one in found),
     )
 
 
-async def _lines(
-    cluster: ClusterReader, namespace: str, pod: Pod, asked: Asked, most: int
-) -> tuple[list[Line], bool, str]:
-    """A pod's lines, whether some of it was masked, and what of it was not read."""
+class _Log(NamedTuple):
+    """What one pod's log gave."""
+
+    pod: str
+    lines: Sequence[Line] = ()
+    masked: bool = False
+    older: str = ""  # a sentence on lines that were not looked through
+    why: str = ""  # it could not be read
+
+
+def _unread(found: Sequence[_Log]) -> list[str]:
+    """A sentence for each reason why logs can't be read, the commonest first."""
+    by: dict[str, list[str]] = {}
+    for one in found:
+        if one.why:
+            by.setdefault(one.why, []).append(one.pod)
+    reasons = sorted(by.items(), key=lambda one: -len(one[1]))
+    said = [f"The {_named(names)} can't be read: {why.rstrip('.')}." for why, names in reasons[:MOST_REASONS]]
+    more = sum(len(names) for _, names in reasons[MOST_REASONS:])
+    return [*said, f"{more} more log{'' if more == 1 else 's'} can't be read."] if more else said
+
+
+def _named(pods: Sequence[str]) -> str:
+    """``log of a``; ``logs of a, b and c``; ``logs of a, b, c and 2 more``."""
+    names = sorted(pods)
+    if len(names) == 1:
+        return f"log of {names[0]}"
+    if len(names) > MOST_NAMES:
+        names[MOST_NAMES:] = [f"{len(names) - MOST_NAMES} more"]
+    return f"logs of {', '.join(names[:-1])} and {names[-1]}"
+
+
+async def _lines(cluster: ClusterReader, namespace: str, pod: Pod, asked: Asked, most: int) -> _Log:
     name = str(pod["metadata"]["name"])
     try:
         text = await cluster.logs(
@@ -100,13 +136,13 @@ async def _lines(
         )
     except Forbidden:
         raise
-    except ClusterError as no:
-        return [], False, f"The log of {name} can't be read: {no.message}"
+    except (ClusterError, Unavailable) as no:
+        return _Log(name, why=no.message)
     lines, masked = await asyncio.to_thread(_parted, name, text)  # masking a megabyte takes a while
     word = asked.grep.casefold()
     found = [line for line in lines if not word or word in line.text.casefold()]
     older = f"Of {name} only the last {most:,} lines were looked through." if asked.grep and len(lines) >= most else ""
-    return found, masked, older
+    return _Log(name, found, masked, older)
 
 
 def _parted(pod: str, text: str) -> tuple[list[Line], bool]:

@@ -76,7 +76,7 @@ def _said(inputs: Logs, book: Book, pods: int) -> Answer:
     title = f"Logs of {inputs.service} in {inputs.environment}"
     buttons = _buttons(inputs, book)
     if not book.lines:
-        return Answer(title, (_nothing(inputs, pods), *book.silent), buttons=buttons, private=True)
+        return Answer(title, (_nothing(inputs, book, pods), *book.silent), buttons=buttons, private=True)
     whole = book.text(full=False)
     here = f", the last {LAST} of them here" if len(whole) > INLINE and len(book.lines) > LAST else ""
     lines = [f"{_count(book)}{_which(inputs)}{here}; times are UTC"]
@@ -99,9 +99,11 @@ def _which(inputs: Logs) -> str:
     return f"{words} with “{inputs.grep}”" if inputs.grep else words
 
 
-def _nothing(inputs: Logs, pods: int) -> str:
+def _nothing(inputs: Logs, book: Book, pods: int) -> str:
     if not pods:
         return f"No pod of {inputs.service} runs there."
+    if book.unread:
+        return f"Nothing{_which(inputs)} in the logs that could be read." if book.heard else "No log could be read."
     if inputs.previous and not inputs.grep:
         return "No container was restarted, so there is nothing from before."
     return f"Nothing{_which(inputs)}."

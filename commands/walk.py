@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
 
 from chatops.kernel.catalog import Service
 from chatops.kernel.errors import ClusterError, Unavailable
@@ -16,9 +16,18 @@ from chatops.kernel.rollout import Rollout, newest_replicaset, owned_by, pods_of
 from commands.watching import is_telling, parts_of
 from commands.workload import image_in, with_image
 
+T = TypeVar("T")
 Thing = Mapping[str, Any]
 MOST_PODS = 3  # whose events and logs are read; the others of a Deployment fail the same way
 LOG_LINES = 8
+
+
+class Serving(NamedTuple):
+    """Pods of one ReplicaSet that take requests; ``new``: of the present template."""
+
+    version: str
+    ready: int
+    new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +40,13 @@ class Facts:
     newest: Thing | None  # the ReplicaSet of the present template
     pods: tuple[Thing, ...]  # its pods, those that are not ready first
     rollout: Rollout
-    serving: tuple[tuple[str, int], ...]  # version → ready pods, the newest version first
+    serving: tuple[Serving, ...]  # the newest revision first
     events: tuple[Thing, ...] = ()  # warnings about what is not well, the newest first
     quotas: tuple[Thing, ...] = ()
     nodes: tuple[Thing, ...] = ()
     claims: tuple[tuple[str, Thing | None, str], ...] = ()  # of its volumes: name, live object, the latest warning
     scaler: Thing | None = None  # the HorizontalPodAutoscaler that decides on its replicas
-    log: str = ""  # masked; the end of what the first unready container wrote
+    log: str = ""  # masked; the end of what the first unready container that wrote anything wrote
     unseen: tuple[str, ...] = ()  # what could not be looked at, and why
 
     @property
@@ -49,6 +58,19 @@ class Facts:
     def unready(self) -> tuple[Thing, ...]:
         """The newest pods that are not ready."""
         return tuple(pod for pod in self.pods if not is_ready(pod))
+
+    @property
+    def old(self) -> int:
+        """How many pods of earlier templates still take requests."""
+        return sum(one.ready for one in self.serving if not one.new)
+
+    @property
+    def progress(self) -> str:
+        """How many of the new pods are ready, and how many old ones serve while these are not."""
+        if not self.old or self.rollout.ready >= self.rollout.wanted:
+            return self.rollout.progress
+        old = "old one still serves" if self.old == 1 else f"{self.old} old ones still serve"
+        return f"{self.rollout.progress}; the {old}"
 
 
 async def walk(cluster: ClusterReader, service: Service, live: dict[str, Any]) -> Facts:
@@ -63,35 +85,59 @@ async def walk(cluster: ClusterReader, service: Service, live: dict[str, Any]) -
     seen, known = rollout(live, replicasets, everyone), with_image(service, live)
     facts = Facts(
         service=known, namespace=namespace, live=live, newest=newest, pods=tuple(pods), rollout=seen,
-        serving=_serving(known, live, replicasets, everyone),
+        serving=_serving(known, live, newest, replicasets, everyone),
     )  # fmt: skip
     return await _further(cluster, facts)
 
 
+@dataclass(slots=True)
+class _Look:
+    """Looks at one thing after the other; what can't be looked at costs its own answer alone."""
+
+    cluster: ClusterReader
+    facts: Facts
+    unseen: list[str] = field(default_factory=list)
+
+    async def at(self, what: str, asked: Coroutine[Any, Any, T], instead: T) -> T:
+        """What ``asked`` answers."""
+        return next(iter(await self.at_all(what, {what: asked})), instead)
+
+    async def at_all(self, what: str, asked: Mapping[str, Coroutine[Any, Any, T]]) -> list[T]:
+        """What these answer, asked at once and named in words; ``what`` names them all, where all of several fail."""
+        failed: dict[str, str] = {}
+
+        async def one(name: str, answer: Coroutine[Any, Any, T]) -> list[T]:
+            try:
+                return [await answer]
+            except (ClusterError, Unavailable) as no:
+                failed[name] = no.message
+                return []
+
+        found = await asyncio.gather(*(one(name, answer) for name, answer in asked.items()))
+        all_of_several = len(failed) == len(asked) > 1
+        told = {what: next(iter(failed.values()))} if all_of_several else failed
+        self.unseen += [f"{name} can't be looked at: {why}" for name, why in told.items()]
+        return [answer for answers in found for answer in answers]
+
+
 async def _further(cluster: ClusterReader, facts: Facts) -> Facts:
     """What is further away; of what is healthy the autoscaler alone, which may be at its end."""
-    unseen: list[str] = []
-
-    async def looked(what: str, asked: Callable[[], Awaitable[Any]], instead: Any) -> Any:
-        try:
-            return await asked()
-        except (ClusterError, Unavailable) as no:
-            unseen.append(f"{what} can't be looked at: {no.message}")
-            return instead
-
-    scaler = await looked("Autoscalers", lambda: _scaler(cluster, facts), None)
+    look = _Look(cluster, facts)
     if facts.rollout.state == "healthy":
-        return replace(facts, scaler=scaler, unseen=tuple(unseen))
-    events, quotas, nodes, claims, log = await asyncio.gather(
-        looked("Events", lambda: _warnings(cluster, facts), []),
-        looked("Quotas", lambda: cluster.find("v1", "ResourceQuota", facts.namespace), []),
-        looked("Nodes", lambda: cluster.find("v1", "Node", ""), []),
-        looked("Volume claims", lambda: _claims(cluster, facts), ()),
-        looked("The log", lambda: _log(cluster, facts), ""),
+        scaler = await look.at("Autoscalers", _scaler(cluster, facts), None)
+        return replace(facts, scaler=scaler, unseen=tuple(look.unseen))
+    nothing: list[dict[str, Any]] = []
+    scaler, events, quotas, nodes, claims, log = await asyncio.gather(
+        look.at("Autoscalers", _scaler(cluster, facts), None),
+        _warnings(look),
+        look.at("Quotas", cluster.find("v1", "ResourceQuota", facts.namespace), nothing),
+        look.at("Nodes", cluster.find("v1", "Node", ""), nothing),
+        _claims(look),
+        _log(look),
     )
     return replace(
         facts, events=tuple(events), quotas=tuple(quotas), nodes=tuple(nodes), claims=tuple(claims), scaler=scaler,
-        log=log, unseen=tuple(unseen),
+        log=log, unseen=tuple(sorted(look.unseen)),
     )  # fmt: skip
 
 
@@ -104,53 +150,72 @@ async def _scaler(cluster: ClusterReader, facts: Facts) -> Thing | None:
     return None
 
 
-async def _claims(cluster: ClusterReader, facts: Facts) -> list[tuple[str, Thing | None, str]]:
+async def _claims(look: _Look) -> list[tuple[str, Thing | None, str]]:
     """The claims that the template's volumes name, each with the last that was warned of about it."""
-    volumes = facts.live["spec"]["template"]["spec"].get("volumes") or []
+    volumes = look.facts.live["spec"]["template"]["spec"].get("volumes") or []
     names = [str(one["persistentVolumeClaim"]["claimName"]) for one in volumes if one.get("persistentVolumeClaim")]
-    found: list[tuple[str, Thing | None, str]] = []
-    for name in dict.fromkeys(names):
-        ref = ObjectRef(api_version="v1", kind="PersistentVolumeClaim", namespace=facts.namespace, name=name)
-        live = await cluster.get(ref)
-        events = await cluster.events(facts.namespace, ref.kind, name) if live is not None else []
-        told = [str(one.get("message", "")) for one in events if one.get("type") == "Warning"]
-        found.append((name, live, told[-1] if told else ""))
-    return found
+    asked = {f"Volume claim {name}": _claim(look, name) for name in dict.fromkeys(names)}
+    return await look.at_all("Volume claims", asked)
 
 
-async def _warnings(cluster: ClusterReader, facts: Facts) -> list[Thing]:
+async def _claim(look: _Look, name: str) -> tuple[str, Thing | None, str]:
+    namespace = look.facts.namespace
+    ref = ObjectRef(api_version="v1", kind="PersistentVolumeClaim", namespace=namespace, name=name)
+    live = await look.cluster.get(ref)
+    if live is None or phase_of(live) == "Bound":
+        return name, live, ""
+    nothing: list[dict[str, Any]] = []
+    events = await look.at(f"Events of {ref}", look.cluster.events(namespace, ref.kind, name), nothing)
+    told = [str(one.get("message", "")) for one in events if one.get("type") == "Warning"]
+    return name, live, told[-1] if told else ""
+
+
+async def _warnings(look: _Look) -> list[Thing]:
+    facts = look.facts
     about = [("Pod", str(pod["metadata"]["name"])) for pod in facts.unready[:MOST_PODS]]
     about += [("ReplicaSet", str(facts.newest["metadata"]["name"]))] if facts.newest else []
     about.append(("Deployment", facts.rollout.ref.name))
-    found = await asyncio.gather(*(cluster.events(facts.namespace, kind, name) for kind, name in about))
+    asked = {f"Events of {kind}/{name}": look.cluster.events(facts.namespace, kind, name) for kind, name in about}
+    found = await look.at_all("Events", asked)
     return [event for events in found for event in reversed(events) if is_telling(event)]
 
 
-async def _log(cluster: ClusterReader, facts: Facts) -> str:
+async def _log(look: _Look) -> str:
+    """The end of the first log that says anything; all are asked at once, for a node that is gone takes its time."""
+    pods = {str(pod["metadata"]["name"]): pod for pod in look.facts.unready[:MOST_PODS]}
+    asked = {f"The log of {name}": _last_words(look, name, pod) for name, pod in pods.items()}
+    return next(filter(None, await look.at_all("The log", asked)), "")
+
+
+async def _last_words(look: _Look, name: str, pod: Thing) -> str:
     """Of the container that crashed before where the present one has said nothing that helps."""
-    for pod in facts.unready[:MOST_PODS]:
-        states = (pod.get("status") or {}).get("containerStatuses") or []
-        for state in sorted(states, key=lambda one: bool(one.get("ready"))):
-            if state.get("ready"):
-                continue
-            name, container = str(pod["metadata"]["name"]), str(state.get("name", ""))
-            waits = bool((state.get("state") or {}).get("waiting"))
-            for previous in (True, False) if state.get("restartCount") and not waits else (False, True):
-                text = await cluster.logs(facts.namespace, name, container, lines=LOG_LINES, previous=previous)
-                if text.strip():
-                    return mask(text)[0]
+    states = (pod.get("status") or {}).get("containerStatuses") or []
+    for state in states:
+        if state.get("ready"):
+            continue
+        container = str(state.get("name", ""))
+        waits = bool((state.get("state") or {}).get("waiting"))
+        for previous in (True, False) if state.get("restartCount") and not waits else (False, True):
+            said = await look.cluster.logs(look.facts.namespace, name, container, lines=LOG_LINES, previous=previous)
+            if said.strip():
+                return mask(said)[0]
     return ""
 
 
 def _serving(
-    service: Service, live: Thing, replicasets: Sequence[Thing], pods: Sequence[Thing]
-) -> tuple[tuple[str, int], ...]:
+    service: Service, live: Thing, newest: Thing | None, replicasets: Sequence[Thing], pods: Sequence[Thing]
+) -> tuple[Serving, ...]:
     found = []
     for one in sorted(owned_by(live, replicasets), key=revision_of, reverse=True):
         ready = sum(is_ready(pod) for pod in pods_of(one, pods))
         if ready:
-            found.append((service.version_of(image_in(one, service.container)), ready))
+            found.append(Serving(service.version_of(image_in(one, service.container)), ready, one is newest))
     return tuple(found)
+
+
+def phase_of(claim: Thing) -> str:
+    """Whether a volume claim is ``Bound``, or waits for its volume."""
+    return str((claim.get("status") or {}).get("phase", "Bound"))
 
 
 def is_ready(pod: Thing) -> bool:

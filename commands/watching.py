@@ -251,8 +251,8 @@ async def _last_words(reader: ClusterReader, namespace: str, unready: list[str],
         for previous in (False, True):
             try:
                 said = await reader.logs(namespace, pod, container, previous=previous)
-            except ClusterError:
-                return ""  # logs may be forbidden where everything else is not
+            except (ClusterError, Unavailable):
+                continue  # logs may be forbidden, or a node not answer, where everything else is there
             if said.strip():
                 return mask(said.strip())[0][-MOST_LOG:]
     return ""

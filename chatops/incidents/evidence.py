@@ -179,7 +179,9 @@ def _pods(facts: Facts) -> list[str]:
 def _ready(facts: Facts) -> str:
     seen = facts.rollout
     why = list(dict.fromkeys(one.reason for one in pod_troubles(facts.unready) if one.reason))
-    return " · ".join([f"{seen.ready} of {seen.wanted} ready", *why[:2]])
+    old = f"{facts.old} old still serve{'s' if facts.old == 1 else ''}" if facts.old else ""
+    ready = f"{seen.ready} of {seen.wanted} {'new ones ' if old else ''}ready"
+    return " · ".join([ready, *([old] if old else []), *why[:2]])
 
 
 def _events(facts: Facts) -> list[str]:

@@ -57,12 +57,13 @@ def rollout(
 
     ``waited``: whether trouble that may pass by itself has lasted long enough to count as failure.
     """
+    replicasets = list(replicasets)
     newest = newest_replicaset(deployment, replicasets)
     troubles = [*_workload_troubles(deployment, newest, generation), *pod_troubles(pods_of(newest, pods))]
     troubles.sort(key=lambda one: one.may_pass)
     serious = [one for one in troubles if waited or not one.may_pass]
     ready, wanted = _ready(deployment, newest, generation), _wanted(deployment)
-    progress = _progress(deployment, ready, wanted)
+    progress = _progress(ready, wanted, _old(deployment, newest, replicasets))
     failing = tuple(dict.fromkeys(one.pod for one in troubles if one.pod))
     if _done(deployment, generation):
         told = f"{_count(wanted)} ready" if wanted else "scaled to 0"
@@ -142,15 +143,22 @@ def _ready(deployment: Thing, newest: Thing | None, generation: int) -> int:
     return min(int(status.get("updatedReplicas", 0)), int(status.get("readyReplicas", 0)), _wanted(deployment))
 
 
-def _progress(deployment: Thing, ready: int, wanted: int) -> str:
+def _old(deployment: Thing, newest: Thing | None, replicasets: Iterable[Thing]) -> int:
+    """How many pods of earlier templates there are; right after a change the Deployment does not count them yet."""
     status = deployment.get("status") or {}
-    old = status.get("replicas", 0) - status.get("updatedReplicas", 0)
+    others = (one for one in owned_by(deployment, replicasets) if one is not newest)
+    counted = sum(int((one.get("status") or {}).get("replicas", 0)) for one in others)
+    return max(counted, int(status.get("replicas", 0)) - int(status.get("updatedReplicas", 0)))
+
+
+def _progress(ready: int, wanted: int, old: int) -> str:
+    """The new pods are called so where there are old ones, which may serve while no new one is ready."""
     ending = f", {old} old still there" if ready >= wanted and old > 0 else ""
-    return f"{ready} of {_count(wanted)} ready{ending}"
+    return f"{ready} of {_count(wanted, 'new ' if old > 0 else '')} ready{ending}"
 
 
-def _count(pods: int) -> str:
-    return f"{pods} pod{'' if pods == 1 else 's'}"
+def _count(pods: int, which: str = "") -> str:
+    return f"{pods} {which}pod{'' if pods == 1 else 's'}"
 
 
 def _workload_troubles(deployment: Thing, newest: Thing | None, generation: int) -> Iterator[Trouble]:

@@ -87,8 +87,8 @@ def test_scaled_to_nothing_is_healthy() -> None:
 
 def test_progress_counts_the_new_pods_only() -> None:
     live = deployment(replicas=3, updatedReplicas=2, readyReplicas=3, availableReplicas=3)
-    seen = rollout(live, [replicaset(readyReplicas=1), replicaset("old", OLD, readyReplicas=2)])
-    assert (seen.ready, seen.wanted, seen.progress) == (1, 3, "1 of 3 pods ready")
+    seen = rollout(live, [replicaset(readyReplicas=1), replicaset("old", OLD, replicas=2, readyReplicas=2)])
+    assert (seen.ready, seen.wanted, seen.progress) == (1, 3, "1 of 3 new pods ready")
 
 
 def test_one_pod_is_one_pod() -> None:
@@ -98,7 +98,14 @@ def test_one_pod_is_one_pod() -> None:
 def test_old_pods_that_still_end_are_said() -> None:
     live = deployment()
     live["status"].update(DONE, replicas=4)
-    assert rollout(live, [replicaset(readyReplicas=3)]).progress == "3 of 3 pods ready, 1 old still there"
+    assert rollout(live, [replicaset(readyReplicas=3)]).progress == "3 of 3 new pods ready, 1 old still there"
+
+
+def test_old_pods_that_the_deployment_does_not_count_yet_make_the_others_new() -> None:
+    live = deployment(generation=3, observed=2, status=DONE)
+    assert rollout(live, [replicaset(), replicaset("old", OLD, replicas=3)]).progress == "0 of 3 new pods ready"
+    assert rollout(live, [replicaset("old", OLD, replicas=3)]).progress == "0 of 3 new pods ready"
+    assert rollout(live, [replicaset(replicas=3, readyReplicas=2)]).progress == "2 of 3 pods ready", "scaled"
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"])

@@ -176,7 +176,7 @@ async def test_a_workload_that_fails_now_is_warned_of(clusters: KubernetesCluste
     await deployed(clusters, "1.5.0-missing")
     made = await planned(clusters)
     assert any("checkout is not healthy now: The image" in warning for warning in made.warnings)
-    assert made.now.startswith("1.5.0-missing failing, 0 of 3 pods ready")
+    assert made.now.startswith("1.5.0-missing failing, 0 of 3 new pods ready")
 
 
 async def test_a_rollout_in_progress_is_warned_of(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chatops.adapters.kubernetes import KubernetesClusters
+from chatops.adapters.kubernetes.handle import Reader
 from chatops.kernel.action import Answer
-from chatops.kernel.errors import Forbidden
+from chatops.kernel.errors import Forbidden, Unavailable
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.sandbox.cluster.values import stamp
 from commands import causes, diagnose
-from commands.walk import walk
+from commands.walk import Serving, walk
 from tests.cluster.checkout import live
 from tests.commands.test_watching import QUOTA
 from tests.support.acme_cluster import ACME, PRODUCTION, Line, Lines, context
@@ -54,6 +56,12 @@ def likely(text: str) -> str:
 
 def told(said: Answer, start: str) -> str:
     return next((line for line in (*said.lines, *said.context.splitlines()) if line.startswith(start)), "")
+
+
+def looked_at(said: Answer) -> set[str]:
+    """The kinds of things that a diagnosis tells of, without those that can't be looked at."""
+    lines = [line for line in said.context.splitlines()[1:] if "can't be looked at" not in line]
+    return {line.split()[1].rstrip(":") for line in lines}
 
 
 async def template(clusters: KubernetesClusters, **spec: Any) -> None:
@@ -97,7 +105,7 @@ async def test_an_image_that_is_not_there_names_it_and_the_version_to_go_back_to
         f"*Likely cause:* The image {IMAGE}:1.5.0-missing can't be pulled: the registry has no such image or version."
     )
     assert told(said, "*What to do").endswith("Or roll back to 1.4.1, which still runs.")
-    assert "3 pods of 1.4.1 still serve, of 3 wanted." in said.lines
+    assert "3 old pods of 1.4.1 still serve, of 3 wanted." in said.lines
     assert said.buttons[0].line == "rollback checkout production"
     assert told(said, "• Pod ").endswith(("practice-1", "practice-2", "practice-3"))
 
@@ -311,6 +319,146 @@ async def test_who_may_not_even_see_the_deployment_is_refused(
     cluster.fault(403, resource="deployments", times=None)
     with pytest.raises(Forbidden):
         await diagnosed(clusters)
+
+
+# a cluster that fails in the middle -----------------------------------------------------------------------------------
+
+TROUBLES = {
+    "hang": "the cluster production does not answer",
+    500: "the cluster production has trouble (500): etcd is away",
+    "drop-midway": "the cluster production broke off in the middle of its answer",
+}
+
+
+@pytest.mark.parametrize("resource", ["deployments", "pods"])
+@pytest.mark.parametrize("trouble", ["hang", 500])
+async def test_a_cluster_that_does_not_tell_of_the_workload_is_said_in_a_sentence(
+    cluster: PracticeCluster, hasty: KubernetesClusters, resource: str, trouble: int | str
+) -> None:
+    cluster.fault(trouble, resource=resource, times=None, message="etcd is away")
+    with pytest.raises(Unavailable) as no:
+        async with asyncio.timeout(5):
+            await diagnosed(hasty)
+    assert no.value.message == TROUBLES[trouble]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize(
+    ("question", "what", "kind"),
+    [
+        ({"resource": "events"}, "Events", "Event"), ({"resource": "resourcequotas"}, "Quotas", "Quota"),
+        ({"resource": "nodes"}, "Nodes", "Nodes"), ({"subresource": "log"}, "The log", ""),
+        ({"resource": "horizontalpodautoscalers"}, "Autoscalers", "Autoscaler"),
+        ({"resource": "persistentvolumeclaims"}, "Volume claim data", "Volume"),
+    ],
+)  # fmt: skip
+async def test_one_question_that_fails_hides_nothing_else(
+    cluster: PracticeCluster, clusters: KubernetesClusters, hasty: KubernetesClusters,
+    question: dict[str, str], what: str, kind: str, trouble: int | str,
+) -> None:  # fmt: skip
+    cluster.load([QUOTA, {**CLAIM, "status": {"phase": "Bound"}}, autoscaler(type="AbleToScale", status="True")])
+    await edited(clusters, {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}}}, by="ops")
+    await template(clusters, volumes=[VOLUME], containers=[{"name": "app", "image": f"{IMAGE}:1.5.0-crash"}])
+    whole = await says(clusters, "ends again and again")
+    assert looked_at(whole) >= {"Deployment", "ReplicaSet", "Pod", "Quota", "Nodes", "Autoscaler", "Volume"}
+    cluster.fault(trouble, times=None, message="etcd is away", **question)
+    said = await says(hasty, "ends again and again")
+    missing = next(line for line in said.context.splitlines() if "can't be looked at" in line)
+    assert missing.startswith(f"• {what}")
+    assert missing.endswith(f" can't be looked at: {TROUBLES[trouble]}")
+    assert said.context.count("can't be looked at") == 1
+    assert said.title == whole.title
+    assert looked_at(whole) - looked_at(said) <= {kind}
+    assert bool(said.code) == (question != {"subresource": "log"})
+
+
+async def test_one_pods_log_that_fails_hides_no_other_pods_last_words(
+    cluster: PracticeCluster, clusters: KubernetesClusters, hasty: KubernetesClusters
+) -> None:
+    await edited(clusters, {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "100%"}}}}, by="ops")
+    await edited(clusters, container(image=f"{IMAGE}:1.5.0-crash"))
+    await until(clusters, lambda text: "is down" in text and "3 pods ends" in text)
+    reader = clusters.reader(PRODUCTION)
+    first = (await walk(reader, ACME.services["checkout"], await live(reader))).unready[0]["metadata"]["name"]
+    cluster.fault("hang", subresource="log", name=first, times=None)
+    said = await says(hasty, "wrote “KeyError: 'PAYMENT_URL'”")
+    assert told(said, "• The log of ") == f"• The log of {first} can't be looked at: {TROUBLES['hang']}"
+
+
+async def test_events_of_one_object_that_fail_hide_no_others_events(
+    clusters: KubernetesClusters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deployed(clusters, "1.5.0-missing")
+    await says(clusters, "no such image or version")
+    asked = Reader.events
+
+    async def events(self: Reader, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
+        if kind == "ReplicaSet":
+            raise Unavailable("the cluster production does not answer")
+        return await asked(self, namespace, kind, name)
+
+    monkeypatch.setattr(Reader, "events", events)
+    said = await says(clusters, "no such image or version")
+    assert "Failed to pull image" in told(said, "• Event ")
+    assert told(said, "• Events of ReplicaSet/checkout-").endswith(f"can't be looked at: {TROUBLES['hang']}")
+
+
+async def test_events_of_a_volume_claim_that_fail_do_not_hide_the_claim(
+    cluster: PracticeCluster, clusters: KubernetesClusters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.load([{**CLAIM, "status": {"phase": "Pending"}}])
+    await template(clusters, volumes=[VOLUME])
+    asked = Reader.events
+
+    async def events(self: Reader, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
+        if kind == "PersistentVolumeClaim":
+            raise Unavailable("the cluster production does not answer")
+        return await asked(self, namespace, kind, name)
+
+    monkeypatch.setattr(Reader, "events", events)
+    said = await says(clusters, "The PersistentVolumeClaim data of checkout-", "is Pending")
+    assert told(said, "• Volume claim data") == "• Volume claim data: Pending"
+    assert told(said, "• Events of PersistentVolumeClaim/data can't be looked at: ")
+
+
+# old pods and new ones ------------------------------------------------------------------------------------------------
+
+
+async def test_pods_that_are_not_ready_and_pods_that_serve_are_told_apart_as_new_and_old(
+    clusters: KubernetesClusters,
+) -> None:
+    await edited(clusters, {"spec": {"replicas": 2, "strategy": {"rollingUpdate": {"maxUnavailable": 0}}}})
+    await until(clusters, lambda text: "2 pods ready" in text)
+    await deployed(clusters, "1.5.0-missing")
+    said = await says(clusters, "no such image or version")
+    assert told(said, "• Deployment ").startswith("• Deployment checkout: 1.5.0-missing (since today ")
+    assert told(said, "• Deployment ").endswith("), 0 of 2 new pods ready; the 2 old ones still serve")
+    assert "2 old pods of 1.4.1 still serve, of 2 wanted." in said.lines
+
+
+async def test_a_single_old_pod_that_serves_is_one_pod(clusters: KubernetesClusters) -> None:
+    await edited(clusters, {"spec": {"replicas": 1, "strategy": {"rollingUpdate": {"maxUnavailable": 0}}}})
+    await until(clusters, lambda text: "1 pod ready" in text)
+    await deployed(clusters, "1.5.0-missing")
+    said = await says(clusters, "no such image or version")
+    assert told(said, "• Deployment ").endswith("), 0 of 1 new pod ready; the old one still serves")
+    assert "1 old pod of 1.4.1 still serves, of 1 wanted." in said.lines
+
+
+@pytest.mark.parametrize("version", ["1.4.1", "1.5.0"])
+async def test_new_pods_that_serve_beside_old_ones_are_counted_apart(
+    clusters: KubernetesClusters, version: str
+) -> None:
+    """Also after a restart, where both are of one version."""
+    await deployed(clusters, "1.5.0-missing")
+    reader = clusters.reader(PRODUCTION)
+    facts = await walk(reader, ACME.services["checkout"], await live(reader))
+    serving = (Serving(version, 1, new=True), Serving("1.4.1", 2, new=False))
+    stands = replace(facts.rollout, ready=1, progress="1 of 3 new pods ready")
+    facts = replace(facts, serving=serving, rollout=stands)
+    assert facts.progress == "1 of 3 new pods ready; the 2 old ones still serve"
+    said = list(diagnose._verdict(facts, causes.causes(facts), datetime.now(UTC)))
+    assert f"1 new pod of {version} and 2 old pods of 1.4.1 serve, of 3 wanted." in said
 
 
 async def test_a_recent_restart_of_a_healthy_service_is_mentioned(

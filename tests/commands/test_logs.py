@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Answer
-from chatops.kernel.errors import Forbidden, InputError, Refused
+from chatops.kernel.errors import Forbidden, InputError, Refused, Unavailable
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.sandbox.cluster.logbook import Run
 from chatops.sandbox.cluster.values import now
 from commands import logs
 from tests.support.acme_cluster import context
-from tests.support.workloads import deployed
+from tests.support.workloads import deployed, edited, follow
 
 KEY = ["-----BEGIN RSA PRIVATE KEY-----", *["MIIEpAIBAAKCAQEA7bq3kfVq1Zk0" * 2] * 400, "-----END RSA PRIVATE KEY-----"]
 
@@ -168,6 +168,103 @@ async def test_who_may_not_read_logs_is_refused_not_answered_with_nothing(
     cluster.fault(403, subresource="log", times=None)
     with pytest.raises(Forbidden):
         await answered(clusters)
+
+
+# a cluster that fails in the middle -----------------------------------------------------------------------------------
+
+CUT = "the cluster production broke off in the middle of its answer"
+SILENT = "the cluster production does not answer"
+TROUBLE = "the cluster production has trouble (500): etcd is away"
+
+
+@pytest.mark.parametrize("resource", ["deployments", "pods"])
+async def test_a_cluster_that_hangs_is_said_as_soon_as_the_adapter_gives_up(
+    cluster: PracticeCluster, hasty: KubernetesClusters, resource: str
+) -> None:
+    hanging = cluster.fault("hang", resource=resource, times=None)
+    with pytest.raises(Unavailable, match=f"^{SILENT}$"):
+        async with asyncio.timeout(5):
+            await answered(hasty)
+    assert hanging.hits == 1
+
+
+@pytest.mark.parametrize("resource", ["deployments", "pods"])
+async def test_a_cluster_in_trouble_is_said_in_its_own_words(
+    cluster: PracticeCluster, clusters: KubernetesClusters, resource: str
+) -> None:
+    cluster.fault(500, resource=resource, times=None, message="etcd is away")
+    with pytest.raises(Unavailable) as no:
+        await answered(clusters)
+    assert no.value.message == TROUBLE
+
+
+@pytest.mark.parametrize(("trouble", "why"), [("hang", SILENT), (500, TROUBLE), ("drop", SILENT), ("drop-midway", CUT)])
+async def test_one_log_that_fails_hides_no_other_pods_lines(
+    cluster: PracticeCluster, hasty: KubernetesClusters, trouble: int | str, why: str
+) -> None:
+    (one, first), (two, second), (three, third) = runs(cluster)
+    for run, text in ((first, "first"), (second, "second"), (third, "third")):
+        run.write([text])
+    cluster.fault(trouble, subresource="log", name=two, times=None, message="etcd is away")
+    said = await answered(hasty)
+    assert {line.split(" ", 1)[1] for line in said.code.splitlines()} == {f"{one[-5:]} first", f"{three[-5:]} third"}
+    assert said.lines == (
+        "2 lines of 2 pods of the last 15m; times are UTC", f"The log of {two} can't be read: {why}.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why", "previous"),
+    [("hang", SILENT, False), (500, TROUBLE, False), ("drop-midway", CUT, False), ("hang", SILENT, True),
+     (500, TROUBLE, True)],
+)  # fmt: skip
+async def test_logs_that_all_fail_are_not_called_empty_and_the_reason_is_said_once(
+    cluster: PracticeCluster, hasty: KubernetesClusters, trouble: int | str, why: str, previous: bool
+) -> None:
+    names = [name for name, _ in runs(cluster)]
+    cluster.fault(trouble, subresource="log", times=None, message="etcd is away")
+    said = await answered(hasty, previous=previous)
+    told = f"The logs of {names[0]}, {names[1]} and {names[2]} can't be read: {why}."
+    assert said.lines == ("No log could be read.", told)
+    assert said.buttons[-1].line == "diagnose checkout production"
+
+
+async def test_nothing_found_is_said_of_the_logs_that_could_be_read_alone(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    (one, _), *_ = runs(cluster)
+    cluster.fault(500, subresource="log", name=one, times=None, message="etcd is away")
+    told = f"The log of {one} can't be read: {TROUBLE}."
+    assert (await answered(clusters)).lines == ("Nothing of the last 15m in the logs that could be read.", told)
+    said = await answered(clusters, previous=True)
+    assert said.lines == ("Nothing before the last restart in the logs that could be read.", told)
+
+
+async def test_many_logs_that_cannot_be_read_take_little_room(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    scaled = await edited(clusters, {"spec": {"replicas": 9}})
+    await follow(clusters, int(scaled["metadata"]["generation"]))
+    names = [name for name, _ in runs(cluster)]
+    for number, name in enumerate(names[:5]):
+        cluster.fault(500, subresource="log", name=name, times=None, message=f"kubelet {number} is away")
+    cluster.fault(500, subresource="log", times=None, message="etcd is away")
+    said = await answered(clusters)
+    assert said.lines[0] == "No log could be read."
+    assert said.lines[1].endswith(f"{names[7]} and 1 more can't be read: {TROUBLE}."), "the commonest reason first"
+    assert len(said.lines) == 5
+    assert said.lines[-1] == "3 more logs can't be read."
+
+
+async def test_a_log_that_is_cut_once_is_read_again_without_anybody_noticing(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    (pod, run), *_ = runs(cluster)
+    run.write([f"line {number}" for number in range(20)])
+    fault = cluster.fault("drop-midway", subresource="log", name=pod)
+    said = await answered(clusters)
+    assert (fault.hits, len(said.code.splitlines())) == (1, 20)
+    assert said.lines == ("20 lines of 1 pod of the last 15m; times are UTC",)
 
 
 async def test_terminal_codes_and_rewound_lines_do_no_harm(

@@ -46,7 +46,7 @@ async def test_what_was_changed_past_the_platform_has_no_deployer(
 async def test_a_failing_service_says_why(clusters: KubernetesClusters) -> None:
     await deployed(clusters, "1.5.0-missing")
     said = await answer(clusters, "checkout", "production")
-    assert said.lines[0].startswith("1.5.0-missing failing, 0 of 3 pods ready")
+    assert said.lines[0].startswith("1.5.0-missing failing, 0 of 3 new pods ready")
     assert said.lines[1].startswith("The image registry.acme.test/shop/checkout:1.5.0-missing can't be pulled")
 
 

@@ -38,7 +38,7 @@ async def test_progress_counts_up_and_says_nothing_twice(
     stands = await follow(clusters, await started(clusters, "1.4.2"))
     told = [one.progress for one in stands]
     assert told[-1] == "3 pods ready"
-    assert "1 of 3 pods ready" in told
+    assert "1 of 3 new pods ready" in told
     assert all(before != after for before, after in itertools.pairwise(stands))
 
 
@@ -95,7 +95,7 @@ async def test_a_full_quota_fails_after_a_while(cluster: PracticeCluster, cluste
 async def test_a_version_that_never_gets_ready_fails_at_the_deadline(clusters: KubernetesClusters) -> None:
     end = (await follow(clusters, await started(clusters, "1.4.2-unready"), seconds=0.5))[-1]
     assert (end.state, end.reason) == ("failing", "Deadline")
-    assert end.sentence.startswith("It did not become healthy in time: 0 of 3 pods ready.")
+    assert end.sentence.startswith("It did not become healthy in time: 0 of 3 new pods ready.")
 
 
 async def test_the_deadline_is_on_the_clock(clusters: KubernetesClusters) -> None:
@@ -150,7 +150,7 @@ async def test_the_diagnosis_tells_pods_reasons_events_and_last_words(clusters: 
     await deployed(clusters, "1.5.0-broken")
     found = await diagnose(clusters.reader(PRODUCTION), CHECKOUT)
     text = "\n".join(found.lines)
-    assert "0 of 3 pods ready." in text
+    assert "0 of 3 new pods ready." in text
     assert "ends with exit code 1 again and again" in text
     assert "Not ready: checkout-" in text
     assert "BackOff" in text
@@ -170,6 +170,15 @@ async def test_a_diagnosis_leaves_out_what_says_nothing_and_shows_where_it_was_c
 async def test_a_diagnosis_needs_no_logs(cluster: PracticeCluster, clusters: KubernetesClusters) -> None:
     await deployed(clusters, "1.5.0-broken")
     cluster.fault(403, subresource="log", times=None)
+    found = await diagnose(clusters.reader(PRODUCTION), CHECKOUT)
+    assert (found.code, len(found.lines) > 2) == ("", True)
+
+
+async def test_a_log_that_does_not_answer_does_not_cost_the_other_findings(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    await deployed(clusters, "1.5.0-broken")
+    cluster.fault(503, subresource="log", times=None)
     found = await diagnose(clusters.reader(PRODUCTION), CHECKOUT)
     assert (found.code, len(found.lines) > 2) == ("", True)
 

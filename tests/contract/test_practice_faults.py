@@ -62,6 +62,15 @@ async def test_a_connection_dropped_after_the_write_leaves_it_stored(cluster: Pr
     assert (await kube.call("GET", kube.path("configmaps", "other"))).status == 404
 
 
+async def test_an_answer_dropped_midway_is_not_taken_for_a_whole_one(cluster: PracticeCluster, kube: Kube) -> None:
+    cluster.fault("drop-midway", resource="pods", times=None)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await kube.get(kube.path("pods"))
+    [pod, *_] = cluster.store.objects(("", "pods"))
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await kube.call("GET", kube.path("pods", pod["metadata"]["name"], "log"))
+
+
 async def test_a_fault_can_meet_the_real_write_and_spare_the_dry_run(cluster: PracticeCluster, kube: Kube) -> None:
     cluster.fault(409, verb="create", dry_run=False)
     assert (await kube.call("POST", kube.path("configmaps"), config_map("a"), dryRun="All")).status == 201

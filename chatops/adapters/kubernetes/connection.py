@@ -237,7 +237,9 @@ class Connection:
     def _silent(self, error: Exception) -> Unavailable:
         if isinstance(error, aiohttp.ClientSSLError):
             return Unavailable(f"the cluster {self.name} shows a certificate that we don't trust")
-        return Unavailable(f"the cluster {self.name} does not answer", hint="The platform team can see why in its log.")
+        cut = isinstance(error, aiohttp.ClientPayloadError)
+        what = "broke off in the middle of its answer" if cut else "does not answer"
+        return Unavailable(f"the cluster {self.name} {what}", hint="The platform team can see why in its log.")
 
     @contextmanager
     def _timed(self, verb: str) -> Iterator[_Timed]:

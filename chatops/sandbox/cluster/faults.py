@@ -21,15 +21,16 @@ _MESSAGES = {
     503: "the server is currently unable to handle the request",
     504: "the server was unable to return a response in the time allotted, but may still be processing the request",
 }
-HOW = ("hang", "drop", "drop-after")
+HOW = ("hang", "drop", "drop-after", "drop-midway")
 
 
 @dataclass
 class Fault:
     """One thing that goes wrong `times` times (None: until cleared) for requests that match.
 
-    `answer` is an HTTP status, "hang" (no answer until cleared), "drop" (connection cut before anything happens) or
-    "drop-after" (cut after the write was stored). Empty filters match everything; `dry_run` None matches both.
+    `answer` is an HTTP status, "hang" (no answer until cleared), "drop" (connection cut before anything happens),
+    "drop-after" (cut after the write was stored) or "drop-midway" (cut when half of the answer's body is sent). Empty
+    filters match everything; `dry_run` None matches both.
     """
 
     answer: int | str

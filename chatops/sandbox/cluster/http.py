@@ -134,7 +134,7 @@ class Front:
         response = await self._resource(request, target, verb, user, manager, dry)
         if fault:
             entry["fault"] = fault.answer
-            return cut(request)
+            return await cut_midway(request, response) if fault.answer == "drop-midway" else cut(request)
         return response
 
     def _discovery(self, target: Target) -> web.Response:
@@ -324,4 +324,18 @@ def cut(request: web.Request) -> web.StreamResponse:
     return web.Response(status=503)
 
 
-__all__ = ["Fault", "Front", "Target", "as_json", "cut", "parse"]
+async def cut_midway(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Send half of the answer's body, then end the connection; an answer that was streamed is cut where it stands."""
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(body, bytes | bytearray):
+        return cut(request)
+    half = web.StreamResponse(status=response.status, headers={"Content-Type": response.headers["Content-Type"]})
+    half.enable_chunked_encoding()  # as the API server sends logs: without the last chunk the body is not whole
+    await half.prepare(request)
+    await half.write(bytes(body[: len(body) // 2]))
+    if request.transport is not None:
+        request.transport.close()
+    return half
+
+
+__all__ = ["Fault", "Front", "Target", "as_json", "cut", "cut_midway", "parse"]
