@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,11 @@ from typing import Any
 import chatops
 from chatops.kernel.cel import CelError
 
-LIMIT = 0.5  # seconds for one expression
+LIMIT = 0.5  # seconds of computing for one expression; the process ends itself beyond
+PATIENCE = 4  # times as long by the clock: on a busy machine a rule must not refuse for want of a turn
 START = 30.0  # seconds that the process may take to come up, on a machine that is very busy
 LARGEST = 1024 * 1024  # bytes of one expression's variables
+DIED = "its process died, perhaps for lack of memory"
 _LONGEST_LINE = 512 * 1024  # bytes of one answer; the worker answers with at most half of it
 
 
@@ -88,24 +91,29 @@ class CelEvaluator:
         answered = 0
         try:
             for place in waiting:
-                async with asyncio.timeout(self._limit):
+                async with asyncio.timeout(self._limit * PATIENCE):
                     line = await process.stdout.readline()
-                if not line and process is before and not answered:  # it died since the last question: ask a new one
-                    await self._end()
+                    slow = not line and await process.wait() == -signal.SIGPROF
+                if not line and not slow and process is before and not answered:
+                    await self._end()  # it died since the last question: ask a new one
                     break
-                results[place] = _read(line) if line else CelError("its process died, perhaps for lack of memory")
+                results[place] = _read(line) if line else CelError(self._slow if slow else DIED)
                 answered += 1
                 if not line:
                     await self._end()
                     break
         except TimeoutError:
-            results[waiting[answered]] = CelError(f"it took longer than {self._limit:g} s")
+            results[waiting[answered]] = CelError(self._slow)
             answered += 1
             await self._end()
         except BaseException:  # cancelled: answers still on their way would be taken for those of the next question
             await self._end()
             raise
         return answered
+
+    @property
+    def _slow(self) -> str:
+        return f"it took longer than {self._limit:g} s"
 
     async def _started(self) -> Process:
         if self._process is not None and self._process.returncode is None:
@@ -118,7 +126,7 @@ class CelEvaluator:
             "-P",
             "-m",
             "chatops.adapters.cel_worker",
-            str(self._limit * 2 + 1),
+            str(self._limit),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,  # every failure is in the answers; the library prints each of them once more

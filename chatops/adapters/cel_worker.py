@@ -2,7 +2,7 @@
 
 A batch is ``{"variables": [{…}], "times": [[path, …]], "items": [[expression, index of its variables]]}``; an answer is
 ``{"ok": value}``, ``{"time": ISO text}`` or ``{"error": sentence}``; ``ready`` comes before them all. Started by
-``chatops.adapters.cel``, which kills it when an answer takes too long; it ends by itself when its stdin closes.
+``chatops.adapters.cel``. It ends by itself when an answer takes too long to compute, and when its stdin closes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import cel  # noqa: E402
 from cel import stdlib  # noqa: E402
 
 MEMORY = 256 * 1024 * 1024  # bytes of address space; an expression that wants more ends the process
+ALONE = 10  # times its limit by the clock, after which it ends itself: then nobody waits for the answer any more
 RESULT = 256 * 1024  # bytes of one answer
 COMPILED = 1000  # programs kept
 
@@ -113,11 +114,12 @@ def _become_times(variables: Any, times: list[list[Any]]) -> None:
 
 
 def main() -> None:
-    """Serves until stdin closes; with a number of seconds as argument: ends itself when one answer takes longer."""
+    """Serves until stdin closes; with a number of seconds as argument: ends itself when one answer computes longer."""
     limit = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Killed by the kernel even inside the library: when our parent is gone nobody else would end an endless expression
+    # Killed by the kernel, also inside the library, and also when our parent is gone
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes our stdin
     sys.stdout.write("ready\n")
@@ -126,9 +128,11 @@ def main() -> None:
         batch = json.loads(line)
         _become_times(batch["variables"], batch["times"])
         for expression, place in batch["items"]:
-            signal.setitimer(signal.ITIMER_REAL, limit)
+            signal.setitimer(signal.ITIMER_PROF, limit)
+            signal.setitimer(signal.ITIMER_REAL, limit * ALONE)
             answer = _answer(expression, batch["variables"][place])
             signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             sys.stdout.write(answer + "\n")
             sys.stdout.flush()
 

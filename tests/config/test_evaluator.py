@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from chatops.adapters.cel import CelEvaluator
+from chatops.adapters.cel import LIMIT, CelEvaluator
 from chatops.kernel.cel import CelError
 from chatops.kernel.cel.types import FUNCTIONS, METHODS
 
@@ -121,6 +121,25 @@ async def test_the_event_loop_goes_on_while_an_expression_takes_its_time(cel):
     assert ticks > 5
 
 
+async def test_a_process_that_gets_no_turn_on_a_busy_machine_is_waited_for(cel):
+    assert await cel.evaluate("1", {}) == 1
+    stopped = cel._process
+    os.kill(stopped.pid, signal.SIGSTOP)
+    asyncio.get_running_loop().call_later(LIMIT * 1.3, os.kill, stopped.pid, signal.SIGCONT)
+    assert await cel.evaluate("2", {}) == 2
+    assert cel._process is stopped
+
+
+async def test_a_process_that_hangs_is_not_waited_for_without_end():
+    evaluator = CelEvaluator(limit=0.1)
+    assert await evaluator.evaluate("1", {}) == 1
+    os.kill(evaluator._process.pid, signal.SIGSTOP)
+    with pytest.raises(CelError, match="it took longer"):
+        await evaluator.evaluate("2", {})
+    assert await evaluator.evaluate("3", {}) == 3
+    await evaluator.close()
+
+
 async def test_a_killed_process_is_replaced_without_anybody_noticing(cel):
     assert await cel.evaluate("1", {}) == 1
     first = cel._process
@@ -219,4 +238,4 @@ async def test_a_worker_whose_parent_is_gone_ends_itself_even_in_an_endless_expr
     process.stdin.write(b'{"variables":[{"many":%s}],"times":[],"items":[["%s",0]]}\n' % (
         str(list(range(2000))).encode(), ENDLESS.encode()))  # fmt: skip
     async with asyncio.timeout(10):
-        assert await process.wait() == -signal.SIGALRM
+        assert await process.wait() == -signal.SIGPROF
