@@ -224,8 +224,11 @@ class _Making:
         if key(ref) in self.looker.making:
             return step
         live = await self.looker.owned(ref, at)
-        if back or live is None:
-            # It was there before, so undoing does not remove it; or it is not there, and whoever makes it keeps it.
+        if back:  # it was there before, and stays; or it is not there, and whoever makes it keeps it
+            if live is None:
+                self.warnings.append(f"Undoing does not remove {ref}: none of these steps applies it")
+            return None
+        if live is None:
             return None
         self.changes.append(Change(object=str(ref), field="metadata.name", before=ref.name, after=None))
         self.words.append(f"removes {ref}")

@@ -143,8 +143,16 @@ async def test_undoing_never_removes_what_was_there_before(desk: Desk) -> None:
     )
     plan = await desk.plan(doing(applying(config_map("older", {"a": "2"}), config_map("newer"), undo=back)))
     assert [one.title for one in plan.steps[0].undo] == ["remove ConfigMap/newer"]
+    assert [warning for warning in plan.warnings if "Undoing" in warning] == []
     assert plan.risk == ""
     assert plan.steps[0].title == "apply ConfigMap/older and 1 more"
+
+
+async def test_an_undo_of_what_no_step_makes_is_said_on_the_card(desk: Desk) -> None:
+    back = (DeclaredStep(kind="remove", object="ConfigMap/newest"),)
+    plan = await desk.plan(doing(applying(config_map("newer"), undo=back)))
+    assert plan.steps[0].undo == ()
+    assert plan.warnings == ("Undoing does not remove ConfigMap/newest: none of these steps applies it",)
 
 
 async def test_a_job_is_a_change_with_a_name_of_its_own(desk: Desk) -> None:

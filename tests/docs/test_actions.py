@@ -17,7 +17,7 @@ from commands.declared import action_of
 from tests.config.acme import acme
 from tests.docs.pages import ROOT, blocks, prose, table
 
-README, CONFIGURATION = ROOT / "README.md", ROOT / "docs" / "configuration.md"
+README, ACTIONS = ROOT / "README.md", ROOT / "docs" / "actions.md"
 EXAMPLE = ROOT / "tests" / "config" / "actions" / "database.create.yml"
 
 
@@ -27,16 +27,13 @@ def test_the_reference_has_every_key_of_an_action_and_no_other() -> None:
     expected = {*KEYS} - {"inputs", "rules", "steps"} | {"inputs.NAME"}
     expected |= {f"inputs.NAME.{key}" for key in inputs} | {f"rules[].{key}" for key in RULE_KEYS}
     expected |= {f"steps[].{key}" for key in (*steps, *(f"remove.{key}" for key in REMOVE_KEYS))}
-    told = [
-        key for row in table(CONFIGURATION, "key of an action", "value", "when left out") for key in row[0].split(", ")
-    ]
+    told = [key for row in table(ACTIONS, "key of an action", "value", "when left out") for key in row[0].split(", ")]
     assert sorted(told) == sorted(expected)
 
 
 def test_the_reference_has_every_type_with_its_keys() -> None:
     told = {
-        kind: keys
-        for kind, _, _, keys in table(CONFIGURATION, "type", "what people give", "what CEL sees", "its own keys")
+        kind: keys for kind, _, _, keys in table(ACTIONS, "type", "what people give", "what CEL sees", "its own keys")
     }
     assert list(told) == list(TYPES)
     assert {kind: keys for kind, keys in told.items() if keys} == {
@@ -45,7 +42,7 @@ def test_the_reference_has_every_type_with_its_keys() -> None:
 
 
 def test_the_reference_has_every_variable_of_a_declared_action() -> None:
-    rows = table(CONFIGURATION, "in a declared action", "what it is", "where")
+    rows = table(ACTIONS, "in a declared action", "what it is", "where")
     told = {name for row in rows for name in row[0].split(", ")}
     variables = Speech().of(()).variables
     assert told == {*variables, "steps", "object"}
@@ -66,6 +63,6 @@ def test_the_readmes_action_is_as_long_as_it_says_and_is_one(tmp_path: Path) -> 
 
 
 def test_the_pages_allow_list_is_read(tmp_path: Path) -> None:
-    [allowed] = blocks(CONFIGURATION, "yaml", "allowed")
+    [allowed] = blocks(ACTIONS, "yaml", "allowed")
     acme(tmp_path, lambda text: text + allowed.text)
     assert check(tmp_path, registry.load()) == []
