@@ -215,7 +215,7 @@ class Expiry:
 
     def _not_removed(self, tx: Tx, request: Request, one: Owned, no: PlatformError) -> None:
         self._failed(tx, [one], no.message)
-        if one.tries == (TELL_LINGERING if isinstance(no, _Lingers) else 0):  # said once, tried on
+        if not isinstance(no, _Lingers) or one.tries >= TELL_LINGERING:  # one note, edited when the reason changes
             lines = [f"{one.ref} could not be removed: {no.message}", "I go on trying; a person had better look."]
             self.register.say(tx, request, f"not-removed-{one.uid}", lines, mention=[request.requester_id])
 

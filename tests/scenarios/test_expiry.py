@@ -133,6 +133,17 @@ async def test_a_removal_that_the_cluster_forbids_is_told_once_and_tried_again(h
     assert told["n"] == 2, "once for each object"
 
 
+async def test_a_removal_that_is_forbidden_after_the_cluster_was_away_is_told_too(house: House) -> None:
+    card = await house.dana.sees(REQUESTS, "SUCCEEDED")
+    await later(house, 29.5 * DAY)
+    house.cluster.fault(503, verb="delete", resource="configmaps", times=None, message="busy")
+    await later(house, DAY)
+    house.cluster.faults.clear()
+    house.cluster.fault(403, verb="delete", resource="configmaps", times=None, message="not you")
+    await later(house, HOUR)
+    await card.thread("ConfigMap/shelf could not be removed", "not you")
+
+
 async def test_a_removal_that_was_cut_off_goes_on(house: House) -> None:
     card = await house.dana.sees(REQUESTS, "SUCCEEDED")
     await later(house, 29.5 * DAY)
