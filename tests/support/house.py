@@ -163,9 +163,9 @@ async def acme_house(
         config.mkdir()
         shutil.copy(ACME / "platform.yml", config)
         if platform is not None:
-            content = yaml.safe_load((ACME / "platform.yml").read_text())
+            content = yaml.load((ACME / "platform.yml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
             platform(content)
-            (config / "platform.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+            (config / "platform.yml").write_text(json.dumps(content))  # JSON is YAML, and quickly written
         for name, text in (actions or {}).items():
             (config / "actions").mkdir(exist_ok=True)
             (config / "actions" / name).write_text(text)

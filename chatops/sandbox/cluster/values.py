@@ -13,10 +13,12 @@ Obj = dict[str, Any]
 def copy(value: Any) -> Any:
     """A deep copy of a JSON value; four times faster than `copy.deepcopy`, which watches for cycles."""
     if isinstance(value, dict):
-        return {key: copy(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [copy(item) for item in value]
-    return value
+        new: Any = value.copy()
+        for key, item in value.items():
+            if isinstance(item, dict | list):
+                new[key] = copy(item)
+        return new
+    return [copy(item) for item in value] if isinstance(value, list) else value
 
 
 def dump(value: Any) -> str:

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 _TYPED = re.compile(
     r"(?P<url>https?://[^\s<>|]*[^\s<>|.,;:!?)'\"])"
-    r"|(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?<![\w.+-])(?P<mail>[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"  # 64: RFC 5321, 4.5.3.1.1; keeps long words cheap
     r"|(?<![\w@])@(?P<name>[\w][\w.-]*\w|\w)"
     r"|(?<![\w#&])#(?P<channel>[a-z0-9][a-z0-9_-]*)"
 )
