@@ -219,7 +219,7 @@ class Assistant:
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
-        self.planner.incidents = Desk(database, keeper, configuration, directory, clock)
+        self.planner.incidents = Desk(database, keeper, configuration, directory, clock, self.alerts.take)
 
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)

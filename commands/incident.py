@@ -1,5 +1,6 @@
 """What people do with an incident, as lines; the buttons on its card are these lines.
 
+/platform incident open checkout production because carts are empty
 /platform incident ack INC-318
 /platform incident resolve INC-318 because the pool was too small
 """
@@ -11,7 +12,20 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
+from chatops.kernel.action import (
+    Action,
+    Answer,
+    Button,
+    Context,
+    EnvironmentName,
+    InputKind,
+    Inputs,
+    Reason,
+    ServiceName,
+)
+from chatops.kernel.catalog import closest
+from chatops.kernel.errors import InputError
+from commands.page import said
 
 # INC-318, as it stands on the card, or the number alone
 IncidentName = Annotated[str, StringConstraints(pattern=r"^(?i:INC-)?[0-9]{1,12}$")]
@@ -28,6 +42,15 @@ class WithText(Incident):
     """Which incident, and words about it."""
 
     reason: Reason = Field(default="", title="Text", description="What is to stand on its timeline.")
+
+
+class Report(Inputs):
+    """What is wrong, and where."""
+
+    service: ServiceName = Field(default="", title="Service", description="Left out: it is about no service.")
+    environment: EnvironmentName = Field(default="", title="Environment")
+    severity: str = Field(default="", title="Severity", description="sev1, sev2, …; left out: sev2.", max_length=40)
+    reason: Reason = Field(default="", title="Text", description="What is wrong; whoever is paged reads it.")
 
 
 class Handover(Incident):
@@ -64,6 +87,16 @@ def _verb(verb: str, title: str, summary: str, model: type[Incident] = Incident,
     )  # fmt: skip
 
 
+async def _open(inputs: Report, ctx: Context) -> Answer:
+    """Opens one, or puts the words into the one that is open for the service."""
+    known = ctx.platform.severities
+    if inputs.severity and inputs.severity not in known:
+        wrong = f"There is no severity called {inputs.severity!r}; there are {', '.join(known)}."
+        raise InputError(wrong, field="severity", suggestion=closest(inputs.severity, known))
+    given = inputs.model_dump(include={"service", "environment", "severity"})
+    return await ctx.desk.report(ctx.requester, {**given, "text": said(inputs.reason)})
+
+
 async def _timeline(inputs: Incident, ctx: Context) -> Answer:
     return await ctx.desk.timeline(ctx.requester, number_of(inputs.incident))
 
@@ -82,6 +115,12 @@ async def _more(inputs: Incident, ctx: Context) -> Answer:
 
 
 RECORDS = (
+    Action(
+        name="incident.open", title="Open an incident", risk="read", inputs=Report,
+        usage="incident open [SERVICE] [ENVIRONMENT] [severity=SEVERITY] because TEXT",
+        summary="Tell of something that is wrong; whoever is on call is paged", positionals=("service", "environment"),
+        answer=_open,
+    ),
     _verb("ack", "Acknowledge", "Say that you have an incident; nobody else is paged for it"),
     _verb("take", "Take over", "Have an incident that somebody else has, or was paged for"),
     _verb("release", "Give back", "Nobody has it any more; paging begins anew"),

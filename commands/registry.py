@@ -21,6 +21,7 @@ from commands import (
     logs,
     mine,
     oncall,
+    page,
     pause,
     remove,
     requests,
@@ -41,7 +42,7 @@ from commands import (
 GROUP = "platform_chatops.actions"
 _MODULES = (
     deploy, rollback, restart, scale, status, services, service, logs, diagnose, config_set, secret_set, secret_rotate,
-    secret_list, secret_confirm, requests, mine, extend, remove, why, help, pause, resume, oncall, incidents,
+    secret_list, secret_confirm, requests, mine, extend, remove, why, help, pause, resume, oncall, incidents, page,
 )  # fmt: skip
 BUILT_IN = (*(module.RECORD for module in _MODULES), oncall.OVERRIDE, oncall.RESTORE, oncall.TEST, *incident.RECORDS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,10 @@ from chatops.incidents import lifecycle, store
 from chatops.incidents.incident import Incident, State
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event, was_paged
+from chatops.incidents.reports import SOURCE, alert_of
 from chatops.incidents.timeline import sentences
 from chatops.kernel.action import Answer, Button
+from chatops.kernel.alert import Alert, Delivery
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
@@ -30,6 +32,7 @@ class Desk:
     configuration: Configuration
     directory: Directory
     clock: Clock
+    take: Callable[[Delivery], Awaitable[None]]
 
     async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
         """Does ``verb`` (a key of ``_VERBS``); ``given``: text, severity, or ``to`` (a person).
@@ -39,6 +42,16 @@ class Desk:
         told = {name: mask(text)[0] for name, text in given.items()}
         to = await self._person(told["to"]) if told.get("to") else None
         return await self.database.write(self._act, person, verb, number, told, to)
+
+    async def report(self, person: Person, given: Mapping[str, str]) -> Answer:
+        """Opens an incident in a person's words, or puts them into the one that is open; see ``reports.alert_of``.
+
+        Raises ``Refused``.
+        """
+        told = {name: mask(text)[0] for name, text in given.items()}
+        alert = alert_of(person, told, self.configuration.platform)
+        await self.take(Delivery(SOURCE, (alert,)))
+        return await self.database.write(self._reported, person, alert, told)
 
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open`` (all), ``mine``, or of a team."""
@@ -85,6 +98,17 @@ class Desk:
             content={"lines": lines, "mention": [person.id]},
         )  # fmt: skip
         self.keeper.outbox.show(tx, post)
+
+    def _reported(self, tx: Tx, person: Person, alert: Alert, given: Mapping[str, str]) -> Answer:
+        incident = store.load(tx, store.incident_of(tx, alert))
+        self.keeper.note(tx, incident, _who(person), "reported", {"text": given["text"]})
+        holder = incident.holder
+        if holder is not None:
+            self._tell(tx, incident, [holder.id], f"{person.name}: {given['text']}")
+            return _answer(incident, f"{holder.name} has {incident.name}, and is told what you say.")
+        paged = "somebody is paged until they have it" if incident.pages and incident.escalation else "nobody is paged"
+        opened = "is open" if incident.summary.total == 1 else "was open already, and has your words"
+        return _answer(incident, f"{incident.name} {opened}; {paged}.")
 
     async def _person(self, name: str) -> Person:
         found = await self.directory.members(f"user:{name}")

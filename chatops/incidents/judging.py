@@ -13,7 +13,7 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.escalation import Severity, freeze, severity_of
 from chatops.kernel.ports import Configuration
 
-DEFAULT = "default"  # the escalation that serves every team that names none
+DEFAULT = "default"  # the escalation that serves every team that has none of its own name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +63,5 @@ def _rank(severity: Severity, platform: Platform) -> int:
 
 def escalation_of(team: str, platform: Platform) -> dict[str, Any]:
     """The plan that serves a team, to be kept with an incident; empty: there is none."""
-    found = platform.escalations.get(DEFAULT)
+    found = platform.escalations.get(team) or platform.escalations.get(DEFAULT)
     return freeze(found) if found else {}

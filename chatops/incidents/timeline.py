@@ -25,6 +25,7 @@ _SAID: Mapping[str, str] = {
     "severity_changed": "{who} changed the severity from {from} to {to}",
     "resolved": "Resolved by {who}{why}",
     "noted": "{who}: {text}",
+    "reported": "{who} reported: {text}",
     "looked_into": "Evidence: {text}",
 }
 

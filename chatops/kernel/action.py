@@ -326,6 +326,13 @@ class Incidents(Protocol):
         """Does something with an incident and says what stands; raises ``TooLate`` or ``Refused``."""
         ...
 
+    async def report(self, person: Person, given: Mapping[str, str]) -> Answer:
+        """Opens an incident in a person's words: text, and team, or service, environment and severity.
+
+        Raises ``Refused``.
+        """
+        ...
+
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open``, ``mine``, or a team's."""
         ...

@@ -1,0 +1,79 @@
+"""People tell of what is wrong in their own words, and ask for a team's help."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.scenarios.test_incidents import INCIDENTS, alert, olu_is_on_call, tell
+from tests.support.house import House, acme_house
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with acme_house(platform=olu_is_on_call) as house:
+        yield house
+
+
+async def test_what_somebody_tells_of_becomes_an_incident_and_pages_like_any_other(house: House) -> None:
+    await house.dana.types("/platform incident open checkout production because carts are <!channel> *empty*")
+    await house.dana.sees("general", "INC-101 · checkout in production", "INC-101 is open; somebody is paged")
+    card = await house.dana.sees(INCIDENTS, "SEV2 · checkout · PRODUCTION · NOBODY HAS IT", "(Dana)")
+    assert "1 alert: reported by Dana" in card.text
+    assert "<!channel>" not in str(card.message)
+    await house.olu.sees("@platform", "You are paged.", "checkout in production", "INC-101")
+    await house.dana.types("/platform incident timeline INC-101")
+    await house.dana.sees("general", "dana@acme.test reported: carts are")
+
+
+async def test_what_is_told_of_again_is_the_same_incident_and_its_holder_hears_of_it(house: House) -> None:
+    await tell(house, alert())
+    page = await house.olu.sees("@platform", "You are paged.")
+    await house.dana.types("/platform incident open checkout production because carts are empty")
+    await house.dana.sees("general", "INC-101 was open already, and has your words; somebody is paged")
+    await page.click("Acknowledge")
+    card = await house.dana.sees(INCIDENTS, "OLU HAS IT", "2 alerts: ErrorRate and reported by Dana")
+    await house.lee.types("/platform incident open checkout production because the bank says no")
+    await house.lee.sees("general", "Olu has INC-101, and is told what you say.")
+    await card.thread("@olu", "Lee: the bank says no")
+    assert len(await house.rows("SELECT id FROM incidents")) == 1
+
+
+async def test_what_is_about_no_service_is_called_by_its_words(house: House) -> None:
+    await house.dana.types("/platform incident open severity=sev3 because the office has no network")
+    await house.dana.sees("general", "INC-101 is open; nobody is paged")
+    await house.dana.sees(INCIDENTS, "SEV3 · the office has no network · NOBODY HAS IT")
+
+
+async def test_a_team_is_paged_by_its_own_escalation() -> None:
+    def of_payments(platform: dict[str, Any]) -> None:
+        platform["escalations"]["payments"] = {"steps": [{"page": ["user:lee@acme.test"], "after": "0s"}]}
+
+    async with acme_house(platform=of_payments) as house:
+        await house.dana.types("/platform page payments because the bank's certificate ends tonight")
+        await house.dana.sees("general", "payments is needed", "INC-101 is open; somebody is paged")
+        await house.dana.sees(INCIDENTS, "payments is needed", "Owner: payments")
+        await house.lee.sees("@platform", "You are paged.", "bank's certificate ends tonight (Dana)")
+        await house.olu.never_sees("@platform", "You are paged.")
+
+
+async def test_whoever_is_woken_by_it_is_told_why(house: House) -> None:
+    for line, wrong in (
+        ("page payments", "Say what is wrong"),
+        ("page paymnts because help", "There is no team called 'paymnts'"),
+        ("incident open checkout production", "Say what is wrong"),
+        ("incident open severity=sev9 because help", "There is no severity called 'sev9'"),
+    ):
+        await house.dana.types(f"/platform {line}")
+        await house.dana.sees("general", wrong)
+    assert await house.rows("SELECT id FROM incidents") == []
+
+
+async def test_where_nobody_is_paged_that_is_said_instead_of_waiting_for_nobody() -> None:
+    def without(platform: dict[str, Any]) -> None:
+        del platform["escalations"]
+
+    async with acme_house(platform=without) as house:
+        await house.dana.types("/platform page payments because help")
+        await house.dana.sees("general", "Nobody is paged for team payments")
+        assert await house.rows("SELECT id FROM incidents") == []
