@@ -16,6 +16,7 @@ import aiohttp
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from slack_sdk.errors import SlackApiError
 
+from chatops.adapters.alertmanager import Alertmanager
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
@@ -219,7 +220,10 @@ class Assistant:
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
-        self.planner.incidents = Desk(database, keeper, configuration, directory, clock, self.alerts.take)
+        self.planner.incidents = Desk(
+            database, keeper, configuration, directory, clock, self.alerts.take,
+            Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session),
+        )  # fmt: skip
 
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)

@@ -104,7 +104,9 @@ async def _timeline(inputs: Incident, ctx: Context) -> Answer:
 async def _more(inputs: Incident, ctx: Context) -> Answer:
     """What is needed less often than the buttons on the card."""
     name = f"INC-{number_of(inputs.incident)}"
+    silence = (Button("Silence", f"silence {name}", form=True),) if ctx.platform.alertmanager else ()
     buttons = (
+        *silence,
         Button("Give it back", f"incident release {name}"),
         Button("Hand over", f"incident handover {name}", form=True),
         Button("Change severity", f"incident severity {name}", form=True),

@@ -35,6 +35,7 @@ from commands import (
     secret_set,
     service,
     services,
+    silence,
     status,
     why,
 )
@@ -43,6 +44,7 @@ GROUP = "platform_chatops.actions"
 _MODULES = (
     deploy, rollback, restart, scale, status, services, service, logs, diagnose, config_set, secret_set, secret_rotate,
     secret_list, secret_confirm, requests, mine, extend, remove, why, help, pause, resume, oncall, incidents, page,
+    silence,
 )  # fmt: skip
 BUILT_IN = (*(module.RECORD for module in _MODULES), oncall.OVERRIDE, oncall.RESTORE, oncall.TEST, *incident.RECORDS)
 

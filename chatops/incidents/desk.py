@@ -12,6 +12,7 @@ from chatops.incidents.incident import Incident, State
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event, was_paged
 from chatops.incidents.reports import SOURCE, alert_of
+from chatops.incidents.silences import SENDER, Silencer, matchers_of
 from chatops.incidents.timeline import sentences
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.alert import Alert, Delivery
@@ -33,6 +34,7 @@ class Desk:
     directory: Directory
     clock: Clock
     take: Callable[[Delivery], Awaitable[None]]
+    silencer: Silencer
 
     async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
         """Does ``verb`` (a key of ``_VERBS``); ``given``: text, severity, or ``to`` (a person).
@@ -52,6 +54,15 @@ class Desk:
         alert = alert_of(person, told, self.configuration.platform)
         await self.take(Delivery(SOURCE, (alert,)))
         return await self.database.write(self._reported, person, alert, told)
+
+    async def silence(self, person: Person, number: int, length: float, text: str) -> Answer:
+        """Keeps the monitor of an incident's alerts quiet for ``length`` seconds; raises ``Refused``."""
+        incident, alerts = await self.database.read(self._to_silence, person, number)
+        now, matchers = self.clock.now(), matchers_of(alerts)
+        why = mask(text)[0] or "silenced from its card"
+        link = await self.silencer.silence(matchers, now, now + length, person.name, f"{incident.name}: {why}")
+        said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
+        return await self.database.write(self._silenced, person, number, now + length, said, link)
 
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open`` (all), ``mine``, or of a team."""
@@ -109,6 +120,29 @@ class Desk:
         paged = "somebody is paged until they have it" if incident.pages and incident.escalation else "nobody is paged"
         opened = "is open" if incident.summary.total == 1 else "was open already, and has your words"
         return _answer(incident, f"{incident.name} {opened}; {paged}.")
+
+    def _to_silence(self, tx: Tx, person: Person, number: int) -> tuple[Incident, list[Alert]]:
+        incident = store.load(tx, number)
+        self._check_has_or_may(incident, person)
+        if incident.ended:
+            raise TooLate(lifecycle.stands(incident))
+        firing = [one for one in store.alerts_of(tx, number) if one.status == "firing" and one.source == SENDER]
+        if not firing:
+            said = f"No alert of {incident.name} that fires comes from Alertmanager; only those can be silenced."
+            raise Refused(said, hint="What it is about goes on; acknowledging stops the paging.")
+        return incident, firing
+
+    def _silenced(self, tx: Tx, person: Person, number: int, until: float, text: str, link: str) -> Answer:
+        incident = store.load(tx, number)
+        end = f"{datetime.fromtimestamp(until, UTC):%d %b %H:%M}"
+        said = f"{person.name} silenced {text} until {end} UTC."
+        if not incident.ended:
+            after = lifecycle.silenced(incident, until, self.clock.now())
+            incident = self.keeper.put(
+                tx, incident, after, Event.SILENCED, who=_who(person), data={"text": text, "until": end, "link": link}
+            )
+        self.keeper.say(tx, incident, f"silenced/{incident.version}", [said, f"It can be ended there: {link}"])
+        return _answer(incident, f"It is silenced until {end} UTC: {text}.")
 
     async def _person(self, name: str) -> Person:
         found = await self.directory.members(f"user:{name}")

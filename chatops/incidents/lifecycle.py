@@ -27,6 +27,7 @@ class Event(StrEnum):
     HELD_ON = "held_on"  # still on it
     TAKEN_UP_AGAIN = "taken_up_again"  # acknowledged, and not resolved in time
     SEVERITY_CHANGED = "severity_changed"
+    SILENCED = "silenced"  # its monitor is quiet for a while
     LOOKED_INTO = "looked_into"  # evidence was gathered
     RESOLVED = "resolved"
 
@@ -43,6 +44,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.OPEN, E.HANDED_OVER): S.ACKNOWLEDGED,
     (S.OPEN, E.ESCALATED): S.OPEN,
     (S.OPEN, E.SEVERITY_CHANGED): S.OPEN,
+    (S.OPEN, E.SILENCED): S.OPEN,
     (S.OPEN, E.LOOKED_INTO): S.OPEN,
     (S.OPEN, E.RESOLVED): S.RESOLVED,
     (S.ACKNOWLEDGED, E.ALERTED): S.ACKNOWLEDGED,
@@ -53,6 +55,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.ACKNOWLEDGED, E.HELD_ON): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.TAKEN_UP_AGAIN): S.OPEN,
     (S.ACKNOWLEDGED, E.SEVERITY_CHANGED): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.SILENCED): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.LOOKED_INTO): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.RESOLVED): S.RESOLVED,
     (S.RESOLVED, E.ALERTED): S.RESOLVED,  # late words about what is over
@@ -102,6 +105,12 @@ def hold_on(incident: Incident, person: Person, now: float) -> Incident:
     if incident.holder is None or incident.holder.id != person.id:
         raise TooLate(stands(incident, person))
     return move(incident, E.HELD_ON, now, due_at=_again_at(incident, now))
+
+
+def silenced(incident: Incident, until: float, now: float) -> Incident:
+    """Its monitor is quiet until then (epoch seconds): whoever has it is not paged again before."""
+    later = {"due_at": max(incident.due_at, until)} if incident.holder is not None else {}
+    return move(incident, E.SILENCED, now, **later)
 
 
 def take_up_again(incident: Incident, now: float) -> Incident:

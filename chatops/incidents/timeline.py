@@ -23,6 +23,7 @@ _SAID: Mapping[str, str] = {
     "held_on": "{who} is still on it",
     "taken_up_again": "Not resolved in time: paging begins anew",
     "severity_changed": "{who} changed the severity from {from} to {to}",
+    "silenced": "{who} silenced {text} until {until} UTC",
     "resolved": "Resolved by {who}{why}",
     "noted": "{who}: {text}",
     "reported": "{who} reported: {text}",

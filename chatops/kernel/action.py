@@ -333,6 +333,10 @@ class Incidents(Protocol):
         """
         ...
 
+    async def silence(self, person: Person, number: int, length: float, text: str) -> Answer:
+        """Keeps the monitor of its alerts quiet for ``length`` seconds; raises ``TooLate`` or ``Refused``."""
+        ...
+
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open``, ``mine``, or a team's."""
         ...

@@ -160,6 +160,7 @@ class Platform(Record):
     escalations: dict[str, Escalation] = Field(default_factory=dict)
     severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
     watcher: Watching = Watching()
+    alertmanager: str = ""  # its address, where silences are made; empty: nowhere
     digest: str = ""
 
     def channel(self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "") -> str:

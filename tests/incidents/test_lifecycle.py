@@ -13,6 +13,7 @@ from chatops.incidents.lifecycle import (
     move,
     reopen,
     resolve,
+    silenced,
     stands,
     take_over,
     take_up_again,
@@ -101,6 +102,13 @@ def test_what_comes_back_pages_again_unless_it_is_quiet() -> None:
     again = reopen(over, NOW + 60)
     assert (again.state, again.reopened, again.due_at, again.resolved_by) == (State.OPEN, 1, NOW + 60, "")
     assert reopen(over.model_copy(update={"quiet": "silenced"}), NOW + 60).due_at == 0.0
+
+
+def test_whoever_silenced_it_is_not_paged_again_before_it_is_loud_again() -> None:
+    held = incident(State.ACKNOWLEDGED, due_at=NOW + 60)
+    assert silenced(held, NOW + 7200, NOW).due_at == NOW + 7200
+    assert silenced(held, NOW + 30, NOW).due_at == NOW + 60
+    assert silenced(incident(due_at=NOW + 5), NOW + 7200, NOW).due_at == NOW + 5, "nobody has it: paging goes on"
 
 
 def test_handing_over_gives_it_to_somebody_else() -> None:

@@ -10,6 +10,7 @@ from chatops.adapters.configuration.fields import (
     HANDLE,
     LABEL,
     SUBDOMAIN,
+    URL,
     WORD,
     Fields,
     is_person,
@@ -23,7 +24,6 @@ T = TypeVar("T")
 _LABEL_LIKE = "a name is lower case letters, digits and dashes, at most 63 (RFC 1123)"
 _WORD_LIKE = "a name is lower case letters, digits, dots, dashes and underscores, at most 63"
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
-_URL = re.compile(r"https?://[^\s<>|]+")
 _LABEL_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -108,7 +108,7 @@ def service(name: str, fields: Fields) -> Service:
         description=fields.text("description"),
         workload=_workload(fields),
         image=_image(fields),
-        runbook=fields.text("runbook", pattern=_URL, like="an address that starts with https://"),
+        runbook=fields.text("runbook", pattern=URL, like="an address that starts with https://"),
         labels=_labels(fields),
         channels=channels(fields),
     )

@@ -27,6 +27,9 @@ def is_person(name: str) -> bool:
     return bool(EMAIL.fullmatch(name) or SLACK_USER.fullmatch(name))
 
 
+URL = re.compile(r"https?://[^\s<>|]+")
+
+
 def seconds(value: object) -> float | None:
     """The length of ``1h30m``; None for what is no duration."""
     found = DURATION.fullmatch(value) if isinstance(value, str) and value else None

@@ -27,6 +27,7 @@ KEYS = (
     "rotas",
     "escalations",
     "watcher",
+    "alertmanager",
     "actions",
 )
 LATER = (
@@ -36,7 +37,6 @@ LATER = (
     "maintenance",
     "automations",
     "prometheus",
-    "alertmanager",
     "smtp",
     "pagerduty",
     "github",
@@ -67,7 +67,8 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     operators = catalog.sources(root, "operators", known, ("group:NAME", "user:NAME"))
     if not root.has("operators") and OPERATORS in platform.groups:
         operators = (f"group:{OPERATORS}",)
-    platform = platform.model_copy(update={"allowed": catalog.allowed(root), "watcher": oncall.watching(root)})
+    outside = {"watcher": oncall.watching(root), "alertmanager": oncall.alertmanager(root)}
+    platform = platform.model_copy(update={"allowed": catalog.allowed(root), **outside})
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})
     found = policies(root, known, vocabulary(actions, named, declare(named)))

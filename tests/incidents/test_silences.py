@@ -1,0 +1,95 @@
+"""What is silenced: what the alerts of an incident have in common; and what is said when it can't be."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from chatops.adapters.alertmanager import Alertmanager
+from chatops.incidents.silences import matchers_of
+from chatops.kernel.alert import Alert
+from chatops.kernel.errors import Refused
+
+
+def alert(name: str, **labels: str) -> Alert:
+    given = {"alertname": name, "service": "checkout", "namespace": "shop", **labels}
+    return Alert(source="alertmanager", fingerprint=f"{name}{labels}", status="firing", name=name, labels=given)
+
+
+def words(*alerts: Alert) -> list[str]:
+    return [f"{one['name']}{'=~' if one['isRegex'] else '='}{one['value']}" for one in matchers_of(alerts)]
+
+
+def test_one_alert_is_silenced_by_its_labels_except_those_that_pass() -> None:
+    assert words(alert("ErrorRate", pod="checkout-1", code="500")) == [
+        "alertname=ErrorRate", "code=500", "namespace=shop", "service=checkout",
+    ]  # fmt: skip
+
+
+def test_several_are_silenced_by_their_names_and_what_they_share() -> None:
+    assert words(alert("Latency", code="500"), alert("Error.Rate", code="502"), alert("Latency", code="503")) == [
+        "alertname=~Error\\.Rate|Latency", "namespace=shop", "service=checkout",
+    ]  # fmt: skip
+
+
+async def said(status: int, body: Any) -> tuple[str, int]:
+    """What is said, and how often Alertmanager was asked."""
+    asked = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await request.json()
+        return web.json_response(body, status=status)
+
+    app = web.Application()
+    app.router.add_post("/api/v2/silences", answer)
+    async with TestServer(app) as server, ClientSession() as session:
+        silencer = Alertmanager(lambda: str(server.make_url("/")), lambda: session, timeout=2)
+        with pytest.raises(Refused) as no:
+            await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
+        return no.value.message, asked
+
+
+async def test_what_alertmanager_refuses_is_said_in_its_words_and_not_tried_again() -> None:
+    assert await said(400, "bad matcher") == ('Alertmanager refuses the silence: "bad matcher"', 1)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_one_that_fails_is_asked_twice_and_nothing_is_said_to_be_silent(status: int) -> None:
+    assert await said(status, {}) == (f"Alertmanager answered {status}; nothing is silenced.", 2)
+
+
+async def test_an_answer_without_a_silence_is_none() -> None:
+    assert await said(200, {"id": 3}) == ("Alertmanager does not answer (KeyError); nothing is silenced.", 2)
+
+
+async def test_one_that_hangs_is_given_up() -> None:
+    end = asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        await request.read()
+        await end.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/api/v2/silences", hang)
+    async with TestServer(app) as server, ClientSession() as session:
+        silencer = Alertmanager(lambda: str(server.make_url("/")), lambda: session, timeout=0.05)
+        with pytest.raises(Refused, match=r"does not answer \(.*Timeout"):
+            await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
+        end.set()
+
+
+async def test_one_that_is_away_is_said_to_be() -> None:
+    async with ClientSession() as session:
+        silencer = Alertmanager(lambda: "http://127.0.0.1:9", lambda: session)
+        with pytest.raises(Refused, match="does not answer"):
+            await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
+
+
+async def test_where_none_is_configured_that_is_said() -> None:
+    with pytest.raises(Refused, match="No Alertmanager is configured"):
+        await Alertmanager(lambda: "", lambda: None).silence([], 1.0, 2.0, "Olu", "INC-1")

@@ -1,0 +1,72 @@
+"""With a real Prometheus and a real Alertmanager: a rule fires, the card appears, and is silenced from Slack."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.scenarios.test_incidents import INCIDENTS, alert, tell
+from tests.support.clock import ShiftedClock
+from tests.support.house import HOOK_TOKEN, House, acme_house
+from tests.support.monitors import alertmanager, prometheus
+
+RULES = """
+groups:
+  - name: shop
+    rules:
+      - alert: ErrorRate
+        expr: vector(12.4) > 1
+        labels: {severity: critical, environment: production, service: checkout, pod: checkout-1}
+        annotations: {summary: "5xx of checkout", value: "{{ $value }} % (limit 1 %)"}
+"""
+
+
+async def silences(house: House, address: str) -> list[dict[str, Any]]:
+    async with house.sandbox.session.get(f"{address}/api/v2/silences") as answer:
+        found: list[dict[str, Any]] = await answer.json()
+        return found
+
+
+async def test_a_rule_fires_the_card_appears_and_a_silence_made_in_slack_is_seen_in_alertmanager(
+    tmp_path: Path,
+) -> None:
+    async with acme_house(clock=ShiftedClock(0.0)) as house:  # as the monitors' clock
+        hook = f"{house.assistant.http.address}/hooks/alertmanager"
+        async with alertmanager(tmp_path, hook, HOOK_TOKEN) as manager, prometheus(tmp_path, RULES, manager):
+            settings = house.settings.config / "platform.yml"
+            settings.write_text(f'{settings.read_text()}\nalertmanager: {{url: "{manager}"}}\n')
+            card = await house.dana.sees(
+                INCIDENTS, "SEV1 · checkout · PRODUCTION", "5xx of checkout 12.4 % (limit 1 %)", within=30
+            )
+            page = await house.olu.sees("@platform", "You are paged.")
+            await page.click("Acknowledge")
+            await card.becomes("OLU HAS IT")
+            await house.until(lambda: bool(house.assistant.configuration.platform.alertmanager))
+            await (await house.olu.sees(INCIDENTS, "OLU HAS IT")).click("More")
+            await (await house.olu.sees(INCIDENTS, "INC-101: more")).click("Silence")
+            form = await house.olu.modal(title="Silence")
+            await form.fill(For="3h", Reason="the bank is down")
+            assert await form.submit() == {}
+            await card.thread("Olu silenced alertname=ErrorRate, environment=production, service=checkout", "until")
+            [made] = await silences(house, manager)
+            assert (made["createdBy"], made["comment"]) == ("Olu", "INC-101: the bank is down")
+            assert {one["name"]: one["value"] for one in made["matchers"]} == {
+                "alertname": "ErrorRate", "environment": "production", "service": "checkout", "severity": "critical",
+            }  # fmt: skip
+            assert made["status"]["state"] == "active"
+
+
+async def test_what_no_alertmanager_sent_cannot_be_silenced_there() -> None:
+    def with_one(platform: dict[str, Any]) -> None:
+        platform["alertmanager"] = {"url": "http://127.0.0.1:9"}
+
+    async with acme_house(platform=with_one) as house:
+        await tell(house, alert())
+        await house.olu.sees("@platform", "You are paged.")
+        await house.olu.types("/platform silence INC-101 2h because we know")
+        await house.olu.sees("general", "Alertmanager does not answer", "nothing is silenced")
+        await house.olu.types("/platform silence INC-101 1s because we know")
+        await house.olu.sees("general", "For is from 1m to 30d.")
+        await house.olu.types("/platform incident open payments production because the bank is down")
+        await house.olu.sees("general", "INC-102 is open")
+        await house.olu.types("/platform silence INC-102 2h because we know")
+        await house.olu.sees("general", "No alert of INC-102 that fires comes from Alertmanager")
+        assert await house.rows("SELECT seq FROM audit WHERE what = 'silenced'") == []
