@@ -25,7 +25,7 @@ from chatops.kernel.action import (
 )
 from chatops.kernel.catalog import closest
 from chatops.kernel.errors import InputError
-from commands.page import said
+from commands.page import Words
 
 # INC-318, as it stands on the card, or the number alone
 IncidentName = Annotated[str, StringConstraints(pattern=r"^(?i:INC-)?[0-9]{1,12}$")]
@@ -50,7 +50,7 @@ class Report(Inputs):
     service: ServiceName = Field(default="", title="Service", description="Left out: it is about no service.")
     environment: EnvironmentName = Field(default="", title="Environment")
     severity: str = Field(default="", title="Severity", description="sev1, sev2, …; left out: sev2.", max_length=40)
-    reason: Reason = Field(default="", title="Text", description="What is wrong; whoever is paged reads it.")
+    reason: Words = Field(title="Text", description="What is wrong; whoever is paged reads it.")
 
 
 class Handover(Incident):
@@ -94,7 +94,7 @@ async def _open(inputs: Report, ctx: Context) -> Answer:
         wrong = f"There is no severity called {inputs.severity!r}; there are {', '.join(known)}."
         raise InputError(wrong, field="severity", suggestion=closest(inputs.severity, known))
     given = inputs.model_dump(include={"service", "environment", "severity"})
-    return await ctx.desk.report(ctx.requester, {**given, "text": said(inputs.reason)})
+    return await ctx.desk.report(ctx.requester, {**given, "text": inputs.reason})
 
 
 async def _timeline(inputs: Incident, ctx: Context) -> Answer:

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Context, InputKind, Inputs, Reason
-from chatops.kernel.errors import InputError
 
+
+def _some(text: str) -> str:
+    if not text:
+        raise ValueError("Say what is wrong, for whoever is woken by it: … because TEXT.")
+    return text
+
+
+Words = Annotated[Reason, AfterValidator(_some)]
 TeamName = Annotated[str, InputKind.TEAM]
 
 
@@ -19,19 +26,12 @@ class Page(Inputs):
     """Whom, and why."""
 
     team: TeamName = Field(title="Team", description="Whoever is on call for it is paged.")
-    reason: Reason = Field(default="", title="Text", description="What is wrong; it stands on the page.")
-
-
-def said(text: str) -> str:
-    """The words, which must be some: whoever is woken by them has nothing else. Raises ``InputError``."""
-    if not text:
-        raise InputError("Say what is wrong, for whoever is woken by it: … because TEXT.", field="reason")
-    return text
+    reason: Words = Field(title="Text", description="What is wrong; it stands on the page.")
 
 
 async def answer(inputs: Page, ctx: Context) -> Answer:
     """Which incident was opened, and that somebody is paged."""
-    return await ctx.desk.report(ctx.requester, {"team": inputs.team, "text": said(inputs.reason)})
+    return await ctx.desk.report(ctx.requester, {"team": inputs.team, "text": inputs.reason})
 
 
 RECORD = Action(

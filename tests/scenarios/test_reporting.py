@@ -59,14 +59,23 @@ async def test_a_team_is_paged_by_its_own_escalation() -> None:
 
 async def test_whoever_is_woken_by_it_is_told_why(house: House) -> None:
     for line, wrong in (
-        ("page payments", "Say what is wrong"),
         ("page paymnts because help", "There is no team called 'paymnts'"),
-        ("incident open checkout production", "Say what is wrong"),
         ("incident open severity=sev9 because help", "There is no severity called 'sev9'"),
     ):
         await house.dana.types(f"/platform {line}")
         await house.dana.sees("general", wrong)
     assert await house.rows("SELECT id FROM incidents") == []
+
+
+async def test_without_words_the_form_asks_for_them(house: House) -> None:
+    await house.dana.types("/platform incident open checkout production")
+    form = await house.dana.modal(title="Open an incident")
+    assert set(await form.submit()) == {"Text"}
+    await form.fill(Text="  ")
+    assert "Say what is wrong" in (await form.submit())["Text"]
+    await form.fill(Text="carts are empty")
+    assert await form.submit() == {}
+    await house.olu.sees("@platform", "You are paged.", "carts are empty (Dana)")
 
 
 async def test_where_nobody_is_paged_that_is_said_instead_of_waiting_for_nobody() -> None:
