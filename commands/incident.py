@@ -25,7 +25,6 @@ from chatops.kernel.action import (
 )
 from chatops.kernel.catalog import closest
 from chatops.kernel.errors import InputError
-from commands.page import Words
 
 # INC-318, as it stands on the card, or the number alone
 IncidentName = Annotated[str, StringConstraints(pattern=r"^(?i:INC-)?[0-9]{1,12}$")]
@@ -50,7 +49,7 @@ class Report(Inputs):
     service: ServiceName = Field(default="", title="Service", description="Left out: it is about no service.")
     environment: EnvironmentName = Field(default="", title="Environment")
     severity: str = Field(default="", title="Severity", description="sev1, sev2, …; left out: sev2.", max_length=40)
-    reason: Words = Field(title="Text", description="What is wrong; whoever is paged reads it.")
+    reason: Reason = Field(title="Text", description="What is wrong; whoever is paged reads it.")
 
 
 class Handover(Incident):

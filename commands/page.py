@@ -7,18 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Context, InputKind, Inputs, Reason
 
-
-def _some(text: str) -> str:
-    if not text:
-        raise ValueError("Say what is wrong, for whoever is woken by it: … because TEXT.")
-    return text
-
-
-Words = Annotated[Reason, AfterValidator(_some)]
 TeamName = Annotated[str, InputKind.TEAM]
 
 
@@ -26,7 +18,7 @@ class Page(Inputs):
     """Whom, and why."""
 
     team: TeamName = Field(title="Team", description="Whoever is on call for it is paged.")
-    reason: Words = Field(title="Text", description="What is wrong; it stands on the page.")
+    reason: Reason = Field(title="Text", description="What is wrong; it stands on the page.")
 
 
 async def answer(inputs: Page, ctx: Context) -> Answer:
