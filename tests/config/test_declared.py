@@ -276,7 +276,7 @@ def test_whatever_is_written_is_an_action_or_told_at_a_line_that_there_is(platfo
 
 # what declared actions may touch
 
-KINDS = "Cluster.postgresql.cnpg.io, Queue.messaging.acme.test, ConfigMap"
+KINDS = "Cluster.postgresql.cnpg.io, Queue.messaging.acme.test, ConfigMap, Job.batch"
 
 
 @pytest.mark.parametrize(
@@ -285,6 +285,10 @@ KINDS = "Cluster.postgresql.cnpg.io, Queue.messaging.acme.test, ConfigMap"
         ("{}", []),
         (f"{{kinds: [{KINDS}, PodDisruptionBudget.policy]}}", []),
         (f"{{kinds: [{KINDS}]}}", ["add PodDisruptionBudget.policy to kinds of actions"]),
+        (
+            "{kinds: [Cluster.postgresql.cnpg.io, Queue.messaging.acme.test, ConfigMap, PodDisruptionBudget.policy]}",
+            ["step 4 (job) may not make a Job: add Job.batch to kinds of actions in platform.yml to allow it"],
+        ),
         ("{namespaces: [shop]}", []),
         ("{namespaces: [sho*]}", []),
         ("{namespaces: [preview-*]}", ["has namespace shop: add shop to namespaces of actions in platform.yml"] * 2),

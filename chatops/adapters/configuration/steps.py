@@ -194,6 +194,8 @@ class Steps:
         inner = self._inner(fields, "job", "{image: IMAGE, command: [WORD, WORD]}")
         if inner is None:
             return {}
+        if all(why := off_limits(kind, self.platform.allowed.kinds) for kind in ("Job", "Job.batch")):
+            fields.wrong(fields.line("job"), f"may not make a Job: {why}")
         inner.only(*JOB_KEYS)
         image = inner.given("image")
         if image is None and "image" not in inner.names():
