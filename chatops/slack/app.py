@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import aiohttp
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -145,6 +146,9 @@ def _bind(app: App, on: Listeners, guard: Guard) -> None:
     app.command(ANYTHING)(guard(on.command, "command"))
 
 
+SAID_WITHIN = aiohttp.ClientTimeout(total=10.0)
+
+
 class Guard:
     """Stands between a listener and Bolt.
 
@@ -197,9 +201,12 @@ class Guard:
         session = self._on.asking.client.session
         if where.response_url and session is not None:
             text = {"response_type": "ephemeral", "replace_original": False, "text": said("\n".join(lines))}
-            async with session.post(where.response_url, json=text) as answer:
-                if answer.status != 200:
-                    log.warning("response_url answered %s", answer.status)
+            try:
+                async with session.post(where.response_url, json=text, timeout=SAID_WITHIN) as answer:
+                    if answer.status != 200:
+                        log.warning("a person was not told what went wrong: Slack answered %s", answer.status)
+            except (TimeoutError, aiohttp.ClientError, OSError) as away:  # once: nothing of it is kept
+                log.warning("a person was not told what went wrong: Slack does not answer (%s)", type(away).__name__)
 
 
 @contextmanager
