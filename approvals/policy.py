@@ -22,6 +22,7 @@ from chatops.kernel.quorum import unfilled, unsatisfiable
 __all__ = ["decide", "explain", "facts", "missing", "partial_facts", "possible", "unsatisfiable"]
 
 Facts = dict[str, Any]  # the CEL variables of DESIGN.md
+NO_INCIDENT: Mapping[str, Any] = {"name": "", "severity": "", "mine": False}
 
 
 def facts(
@@ -33,8 +34,12 @@ def facts(
     environment: Environment | None = None,
     service: Service | None = None,
     plan: Plan | None = None,
+    incident: Mapping[str, Any] = NO_INCIDENT,
 ) -> Facts:
-    """The CEL variables of DESIGN.md; every field is there, what is absent is ``""``, ``[]`` or ``{}``."""
+    """The CEL variables of DESIGN.md; every field is there, what is absent is ``""``, ``[]`` or ``{}``.
+
+    ``incident`` is what ``Incidents.concerning`` says of the requester, the service and the environment.
+    """
     e, s = environment, service
     values = inputs.model_dump(mode="python") if isinstance(inputs, BaseModel) else dict(inputs)
     seen = action.variables(inputs) if action.variables is not None else values
@@ -47,7 +52,7 @@ def facts(
             "namespace": e.namespace if e else "",
             "cluster": e.cluster if e else "",
         },
-        "action": {"name": action.name, "risk": risk},
+        "action": {"name": action.name, "risk": risk, "asks": list(action.inputs.model_fields)},
         "inputs": {name: "" if value is None else value for name, value in seen.items()},
         "service": {
             "name": s.name if s else "",
@@ -60,7 +65,7 @@ def facts(
             "name": requester.name,
             "groups": list(requester.groups),
             "teams": list(requester.teams),
-            "id": requester.id,  # these two are not in the vocabulary: who is named, and the default without a rule
+            "id": requester.id,  # these two and action.asks are not in the vocabulary: policy itself needs them
             "member": requester.is_member,
         },
         "plan": {
@@ -75,23 +80,33 @@ def facts(
             ],
             "warnings": list(plan.warnings) if plan else [],
         },
+        "incident": dict(incident),
         "now": now.astimezone(UTC),
     }
 
 
 def partial_facts(
-    platform: Platform, action: Action, values: Mapping[str, Any], requester: Person, now: float
+    platform: Platform,
+    action: Action,
+    values: Mapping[str, Any],
+    requester: Person,
+    now: float,
+    incident: Mapping[str, Any] | None = None,
 ) -> Facts:
     """The facts while a form is being filled in: what is not given or not valid yet is left out, and so is the plan.
 
-    ``values`` as typed, by input name; ``now`` in seconds since the epoch.
+    ``values`` as typed, by input name; ``now`` in seconds since the epoch; ``incident``: None where it is not known.
     """
     given = dict(_valid(action, values))
     environment = platform.environments.get(str(given.get("environment", "")))
     service = platform.services.get(str(given.get("service", "")))
     at = datetime.fromtimestamp(now, UTC)
-    found = facts(action, given, requester, now=at, environment=environment, service=service)
-    unknown = {"plan", "" if environment else "env", "" if service else "service"}
+    found = facts(
+        action, given, requester, now=at, environment=environment, service=service, incident=incident or NO_INCIDENT
+    )
+    unknown = {
+        "plan", "" if environment else "env", "" if service else "service", "incident" if incident is None else "",
+    }  # fmt: skip
     return {name: value for name, value in found.items() if name not in unknown}
 
 
@@ -148,7 +163,7 @@ async def possible(platform: Platform, action: Action, requester: Person, evalua
     for environment in (*platform.environments.values(), None):
         at = datetime.fromtimestamp(now, UTC)
         whole = facts(action, {}, requester, now=at, environment=environment)
-        known = {name: value for name, value in whole.items() if name not in ("service", "plan")}
+        known = {name: value for name, value in whole.items() if name not in ("service", "plan", "incident")}
         judged = await _judged(platform, known, evaluate)
         sure = [one for one in judged if not (one.error and _unknown(one.rule, known))]
         denied = any(one.forbids and one.lifted_by not in requester.groups for one in sure)
@@ -242,11 +257,13 @@ def _judge(rule: PolicyRule, value: Any) -> _Judged:
 def _unknown(rule: PolicyRule, facts: Facts) -> tuple[str, ...]:
     """What a rule speaks of and the facts do not hold (yet), as people say it."""
     words = {"env": "the environment", "service": "the service", "plan": "what would change"}
+    words["incident"] = next((words[name] for name in ("env", "service") if name not in facts), "your incident there")
     found = []
     for one in sorted(spoken_of(rule.when)):
         variable, _, name = one.partition(".")
-        if variable == "inputs" and name not in facts.get("inputs", {}):
-            found.append(name.replace("_", " ") or "the inputs")
+        if variable == "inputs":
+            if name not in facts.get("inputs", {}) and (not name or name in facts["action"]["asks"]):
+                found.append(name.replace("_", " ") or "the inputs")
         elif variable not in facts:
             found.append(words.get(variable, variable))
     return tuple(dict.fromkeys(found))

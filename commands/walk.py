@@ -41,6 +41,7 @@ class Facts:
     pods: tuple[Thing, ...]  # its pods, those that are not ready first
     rollout: Rollout
     serving: tuple[Serving, ...]  # the newest revision first
+    replicasets: tuple[Thing, ...] = ()  # of all revisions that are kept
     events: tuple[Thing, ...] = ()  # warnings about what is not well, the newest first
     quotas: tuple[Thing, ...] = ()
     nodes: tuple[Thing, ...] = ()
@@ -85,7 +86,7 @@ async def walk(cluster: ClusterReader, service: Service, live: dict[str, Any]) -
     seen, known = rollout(live, replicasets, everyone), with_image(service, live)
     facts = Facts(
         service=known, namespace=namespace, live=live, newest=newest, pods=tuple(pods), rollout=seen,
-        serving=_serving(known, live, newest, replicasets, everyone),
+        serving=_serving(known, live, newest, replicasets, everyone), replicasets=tuple(replicasets),
     )  # fmt: skip
     return await _further(cluster, facts)
 

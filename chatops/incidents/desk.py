@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from approvals.policy import NO_INCIDENT
 from chatops.incidents import lifecycle, store
 from chatops.incidents.incident import Incident, State
 from chatops.incidents.keeper import Keeper
@@ -78,6 +79,14 @@ class Desk:
             for one in found[:5] if one.holder is None and not one.quiet
         )  # fmt: skip
         return Answer(title, tuple(lines), context=more if len(found) > MOST_SHOWN else "", buttons=buttons)
+
+    async def concerning(self, person: Person, service: str, environment: str) -> Mapping[str, Any]:
+        """``kernel.action.Incidents.concerning``."""
+        found = await self.database.read(store.newest_of, f"{environment}/{service}") if service else None
+        if found is None or found.ended:
+            return NO_INCIDENT
+        mine = found.holder is not None and found.holder.id == person.id and was_paged(found, person)
+        return {"name": found.name, "severity": found.severity, "mine": mine}
 
     async def timeline(self, person: Person, number: int) -> Answer:
         """Everything that happened, oldest first."""

@@ -23,6 +23,7 @@ from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import Clock, Clusters, Configuration, Database, Deployed, Ledger, Tx
 from chatops.kernel.rollout import pod_troubles
 from commands.causes import causes
+from commands.rollback import LOOKS_BACK, earlier, failed_versions, version_of
 from commands.walk import Facts, walk
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ class Found:
     pods: str = ""
     deployed: str = ""
     deployed_at: float = 0.0
+    undone: bool = False
+    back_to: str = ""
+    back_healthy: float = 0.0
     again: bool = False  # something could not be looked at
 
 
@@ -106,13 +110,15 @@ class Evidence:
         service, environment = platform.services.get(incident.service), platform.environments.get(incident.environment)
         if service is None or environment is None:
             return Found()
-        entries = await self.ledger.last(service.name, environment.name, MOST_DEPLOYS)
-        lately = [one for one in entries if one.at >= incident.opened_at - LATELY]
+        entries = await self.ledger.last(service.name, environment.name, LOOKS_BACK)
+        lately = [one for one in entries[:MOST_DEPLOYS] if one.at >= incident.opened_at - LATELY]
         notes: dict[str, Sequence[str]] = {"deploys": _deploys(lately, incident)}
         newest = next((one for one in lately if one.at <= incident.opened_at), None)
-        known = (
-            Found(notes, deployed=f"{newest.version} by {newest.by}", deployed_at=newest.at) if newest else Found(notes)
-        )
+        known = Found(notes)
+        if newest is not None:
+            undone = newest.outcome == "rolled_back"
+            deployed = f"{newest.version} by {newest.by}{', rolled back' if undone else ''}"
+            known = Found(notes, deployed=deployed, deployed_at=newest.at, undone=undone)
         try:
             facts = await self._walk(service, environment)
         except (ClusterError, Unavailable) as away:
@@ -124,6 +130,9 @@ class Evidence:
         notes["pods"] = _pods(facts)
         if facts.events:
             notes["events"] = _events(facts)
+        if newest is not None and not known.undone:
+            known = replace(known, back_to=_back_to(facts, entries))
+            known = replace(known, back_healthy=_healthy(known.back_to, newest, entries))
         return replace(known, log=facts.log, pods=_ready(facts))
 
     async def _walk(self, service: Service, environment: Environment) -> Facts | None:
@@ -142,6 +151,7 @@ class Evidence:
                 code = found.log if kind == "pods" else ""
                 self.keeper.say(tx, incident, f"evidence/{kind}", lines, code=code, buttons=button)
         changes: dict[str, Any] = {"pods": found.pods, "deployed": found.deployed, "deployed_at": found.deployed_at}
+        changes |= {"undone": found.undone, "back_to": found.back_to, "back_healthy": found.back_healthy}
         changes |= {} if found.again else {"looked_round": incident.round}
         after = lifecycle.move(incident, Event.LOOKED_INTO, self.clock.now(), **changes)
         text = "; ".join(
@@ -162,10 +172,21 @@ def _deploys(entries: Sequence[Deployed], incident: Incident) -> list[str]:
 
 
 def _back(incident: Incident, found: Found) -> list[dict[str, Any]]:
-    if not found.deployed:
+    if not found.deployed or found.undone:
         return []
     line = f"rollback {incident.service} {incident.environment} because {incident.name}"
     return [{"label": "Roll back", "line": line, "form": True, "style": "danger"}]
+
+
+def _back_to(facts: Facts, entries: Sequence[Deployed]) -> str:
+    target = earlier(facts.service, facts.newest, facts.replicasets, failed_versions(entries))
+    return version_of(facts.service, target) if target is not None else ""
+
+
+def _healthy(version: str, newest: Deployed, entries: Sequence[Deployed]) -> float:
+    """Seconds from when a version came up to when the newest came after it; 0 where the ledger does not say."""
+    before = next((one for one in entries if one.at < newest.at and one.outcome == "succeeded"), None)
+    return newest.at - before.at if before is not None and before.version == version else 0.0
 
 
 def _pods(facts: Facts) -> list[str]:

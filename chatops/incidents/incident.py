@@ -94,6 +94,9 @@ class Incident(Record):
     pods: str = ""  # 1 of 3 ready · CrashLoopBackOff
     deployed: str = ""  # 1.4.2 by Dana
     deployed_at: float = 0.0
+    undone: bool = False  # that deploy was rolled back already: there is nothing to go back from
+    back_to: str = ""  # the version that going back goes to; empty: not known
+    back_healthy: float = 0.0  # seconds for which that version ran there before
     looked_round: int = 0  # the round of paging in which evidence was gathered last
     channel: str = ""  # where its card stands
     digest: str = ""  # the message that names it in a storm

@@ -341,6 +341,13 @@ class Incidents(Protocol):
         """Open incidents: ``open``, ``mine``, or a team's."""
         ...
 
+    async def concerning(self, person: Person, service: str, environment: str) -> Mapping[str, Any]:
+        """The open incident of a service there: ``name``, ``severity``, and whether it is ``mine``.
+
+        It is who acknowledged it and was paged for it: whoever only tells of one, or takes it over, gains no rights.
+        """
+        ...
+
     async def timeline(self, person: Person, number: int) -> Answer:
         """Everything that happened in an incident, oldest first."""
         ...

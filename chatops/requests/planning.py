@@ -156,21 +156,36 @@ class Planner:
         self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False
     ) -> Decision:
         """Policy's word on a plan."""
-        facts = self.facts(action, inputs, requester, plan)
+        facts = await self.facts(action, inputs, requester, plan)
         return await policy.decide(self.configuration.platform, facts, self.evaluate, broke_glass=broke_glass)
 
-    def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
+    async def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
         """The CEL variables for one decision."""
         platform = self.configuration.platform
+        environment = platform.environments.get(getattr(inputs, "environment", "") or "")
+        service = platform.services.get(getattr(inputs, "service", "") or "")
         return policy.facts(
             action,
             inputs,
             requester,
-            environment=platform.environments.get(getattr(inputs, "environment", "") or ""),
-            service=platform.services.get(getattr(inputs, "service", "") or ""),
+            environment=environment,
+            service=service,
             plan=plan,
+            incident=await self._incident(requester, inputs.model_dump()),
             now=datetime.fromtimestamp(self.clock.now(), UTC),
         )
+
+    async def partial_facts(self, action: Action, given: Mapping[str, Any], requester: Person) -> dict[str, Any]:
+        """The CEL variables as far as the inputs ``given`` so far say; see ``policy.partial_facts``."""
+        known = given.get("service") and given.get("environment")
+        incident = await self._incident(requester, given) if known else None
+        return policy.partial_facts(self.configuration.platform, action, given, requester, self.clock.now(), incident)
+
+    async def _incident(self, requester: Person, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        service, environment = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
+        if self.incidents is None or not service or not environment:
+            return policy.NO_INCIDENT
+        return await self.incidents.concerning(requester, service, environment)
 
     async def requester(self, request: Request) -> Person:
         """Who asked, as the directory knows them now; their stored name when it cannot say."""

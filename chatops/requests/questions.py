@@ -102,9 +102,9 @@ class Answers:
                 note = (f"Without looking at the cluster ({away.message}):",)
         platform = self.configuration.platform
         facts = (
-            policy.partial_facts(platform, record, needed, person, self.clock.now())
+            await self.planner.partial_facts(record, needed, person)
             if inputs is None
-            else self.planner.facts(record, inputs, person, plan)
+            else await self.planner.facts(record, inputs, person, plan)
         )
         explained = await policy.explain(platform, facts, self.planner.evaluate)
         if inputs is None:
@@ -221,9 +221,9 @@ class Answers:
         else:
             lines, plan = [await self._now(person, given)], None
         if plan is None:
-            facts = policy.partial_facts(platform, record, given, person, self.clock.now())
+            facts = await self.planner.partial_facts(record, given, person)
         else:
-            facts = self.planner.facts(record, parse(record, given, platform), person, plan)
+            facts = await self.planner.facts(record, parse(record, given, platform), person, plan)
         lines += await policy.explain(platform, facts, self.planner.evaluate, short=True)
         if given.get("service"):
             holder = await self.database.read(store.holder, given["service"], given.get("environment", ""))

@@ -92,7 +92,7 @@ def when(at: float, now: float) -> str:
 
 
 def lasted(seconds: float) -> str:
-    """40 s, 3 min, 2 h 5 min."""
+    """40 s, 3 min, 2 h 5 min, 6 days."""
     whole = max(0, round(seconds))
     if whole < 90:
         return f"{whole} s"
@@ -100,6 +100,8 @@ def lasted(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{round(minutes / 60 / 24)} days"
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 

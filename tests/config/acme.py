@@ -24,6 +24,12 @@ class ScaleInputs(ChangeInputs):
     replicas: Annotated[int, Ge(0)]
 
 
+class RollbackInputs(ChangeInputs):
+    service: ServiceName
+    environment: EnvironmentName
+    revision: int | None = None
+
+
 class DropInputs(ChangeInputs):
     environment: EnvironmentName
     name: str = ""
@@ -39,6 +45,7 @@ ACTIONS = {
     for name, risk, model in (
         ("deploy", "change", DeployInputs),
         ("scale", "change", ScaleInputs),
+        ("rollback", "change", RollbackInputs),
         ("drop", "danger", DropInputs),
         ("status", "read", StatusInputs),
     )

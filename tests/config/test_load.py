@@ -33,12 +33,13 @@ def test_acme_has_its_environments_services_and_people(platform):
 
 
 def test_acmes_policies_are_read_with_their_places(platform):
-    lead, danger, frozen, staging = platform.policies
+    lead, holder, danger, frozen, staging = platform.policies
     assert lead.require == (Requirement(approvals=1, sources=("group:leads", "team-leads"), expires=4 * 3600),)
     assert "team-leads" in danger.require[0].sources
     assert danger.require[1].sources == ("group:security",)
     assert [one.expires for one in danger.require] == [86400, 86400]
     assert (frozen.deny, frozen.break_glass) == ("Production is frozen until 27 December.", BreakGlass(group="sre"))
+    assert (holder.require, holder.deny) == ((), "")
     assert (staging.require, staging.deny) == ((), "")
     line = int(lead.where.rpartition(":")[2])
     assert (EXAMPLE / "platform.yml").read_text().splitlines()[line - 1] == "  - name: production needs a lead"

@@ -64,7 +64,7 @@ def test_a_rule_about_one_team_only_needs_that_teams_leads(tmp_path):
     acme(
         tmp_path,
         ('approvals: 1, from: ["group:leads", "team-leads"]', "approvals: 2, from: [team-leads]"),
-        ('when: env.tier == "production" && action.risk != "read"\n', 'when: service.team == "payments"\n'),
+        ('env.tier == "production" && action.risk != "read"\n', 'service.team == "payments"\n'),
     )
     assert check(tmp_path, ACTIONS) == []  # payments has two leads
 

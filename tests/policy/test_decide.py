@@ -34,7 +34,7 @@ ACME = load(EXAMPLE, ACTIONS).platform
 
 
 def asking(action="deploy", env="production", person=DANA, now=NOVEMBER, plan=None, **inputs):
-    values = {"service": "checkout", "environment": env, "version": "1.4.2", **inputs}
+    values = {"service": "checkout", "environment": env, "version": "1.4.2", "revision": None, **inputs}
     return facts(
         ACTIONS[action],
         {name: values[name] for name in ACTIONS[action].inputs.model_fields if name in values},
@@ -116,6 +116,26 @@ async def test_the_freeze_refuses_dana_and_tells_who_may_break_the_glass(cel):
     )
     assert decision.break_glass == "sre"
     assert not decision.lifted
+
+
+async def test_the_freeze_does_not_block_going_back(cel):
+    decision = await decide(ACME, asking("rollback", now=CHRISTMAS), cel.evaluate_all)
+    assert (decision.outcome, [one.rule for one in decision.asks]) == ("ask", ["production needs a lead"])
+
+
+@pytest.mark.parametrize(
+    ("action", "inputs", "mine", "outcome"),
+    [
+        ("rollback", {}, True, "allow"),
+        ("rollback", {}, False, "ask"),
+        ("rollback", {"revision": 3}, True, "ask"),  # of one's own choice, not the one before
+        ("deploy", {}, True, "ask"),
+    ],
+)
+async def test_who_has_the_incident_needs_nobody_to_go_back(action, inputs, mine, outcome, cel):
+    incident = {"name": "INC-101", "severity": "sev1", "mine": mine}
+    asked = {**asking(action, person=OLU, **inputs), "incident": incident}
+    assert (await decide(ACME, asked, cel.evaluate_all)).outcome == outcome
 
 
 async def test_dana_cannot_break_the_glass(cel):

@@ -29,7 +29,8 @@ async def test_why_tells_the_decision_each_rule_and_what_does_not_apply(cel):
     assert await explain(ACME, asking(), cel.evaluate_all) == (
         "Allowed with approval.",
         LEAD,
-        "Does not apply here: deleting data takes two teams, frozen for the holidays, staging is free.",
+        "Does not apply here: who has the incident goes back at once, deleting data takes two teams, "
+        "frozen for the holidays, staging is free.",
     )
 
 

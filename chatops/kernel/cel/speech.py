@@ -41,12 +41,14 @@ class _Names:
     teams: Type
     groups: Type
     labels: Type
+    severities: Type
 
     @classmethod
     def of(cls, platform: Platform | None) -> _Names:
         p = platform or Platform()
         return cls(
             labels=_labels(platform),
+            severities=one_of("severity", p.severities),
             envs=one_of("environment", p.environments),
             tiers=one_of("tier", (e.tier for e in p.environments.values())),
             services=one_of("service", p.services),
@@ -94,6 +96,7 @@ def vocabulary(
             "action": record(name=one_of("action", every), risk=one_of("risk", ("read", "change", "danger"))),
             "inputs": Type("inputs"),
             "plan": record(changes=list_of(change), warnings=list_of(STRING)),
+            "incident": record(name=STRING, severity=names.severities, mine=BOOL),
         },
         actions=every,
     )

@@ -112,6 +112,9 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
     if incident.state is State.ACKNOWLEDGED and incident.holder:
         again = f" · pages again {when(incident.due_at, now)}" if incident.due_at else ""
         yield f"{mention(incident.holder.id)} has it since {when(incident.acknowledged_at, now)}{again}"
+        if incident.back_to:
+            healthy = f" (healthy {lasted(incident.back_healthy)})" if incident.back_healthy >= MOMENTS else ""
+            yield f"Roll back goes to {escape(incident.back_to, 60)}{healthy}"
     if incident.state is State.RESOLVED:
         by = escape(incident.resolved_by, 60) or "nobody in particular"
         yield f"✅ Resolved by {by} {when(incident.resolved_at, now)}"
@@ -146,7 +149,7 @@ def _buttons(incident: Incident) -> list[Block]:
             lines.append(("Escalate", f"incident escalate {name}", False, ""))
     if incident.state is State.ACKNOWLEDGED or (incident.state is State.OPEN and incident.calm):
         lines.append(("Resolve", f"incident resolve {name}", False, "primary" * incident.calm))
-    if incident.state is State.ACKNOWLEDGED and incident.deployed:
+    if incident.state is State.ACKNOWLEDGED and incident.deployed and not incident.undone:
         back = f"rollback {incident.service} {incident.environment} because {name}"
         lines.insert(0, ("Roll back", back, True, "danger"))
     if incident.state is State.ACKNOWLEDGED:

@@ -1,0 +1,67 @@
+"""Who was paged and has the incident goes back to what ran before at once; everybody else asks as ever."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chatops.kernel.alert import Alert, Delivery
+from tests.support.house import REQUESTS, House, acme_house
+
+INCIDENTS = "incidents"
+LINE = "/platform rollback checkout production because it is slow"
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with acme_house() as house:
+        yield house
+
+
+@pytest.fixture
+async def broken(house: House) -> House:
+    """1.4.2 was deployed to production, and an alert came."""
+    await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+    card = await house.lee.sees(REQUESTS, "Deploy checkout", "WAITING")
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=15)
+    labels = {"environment": "production", "service": "checkout"}
+    alert = Alert("alertmanager", "e1", "firing", "ErrorRate", severity="critical", labels=labels)
+    await house.assistant.alerts.take(Delivery("alertmanager", (alert,)))
+    await house.olu.sees("@platform", "You are paged.")
+    return house
+
+
+async def test_who_acknowledged_the_page_goes_back_at_once(broken: House) -> None:
+    page = await broken.olu.sees("@platform", "You are paged.")
+    await page.click("Acknowledge")
+    card = await broken.olu.sees(INCIDENTS, "OLU HAS IT", "Roll back goes to 1.4.1")
+    await card.click("Roll back")
+    form = await broken.olu.modal(title="Roll back")
+    await form.becomes("who has the incident goes back at once")
+    assert await form.submit() == {}
+    await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
+    assert await broken.image("checkout", "shop") == "1.4.1"
+    trail = await broken.rows("SELECT data FROM audit WHERE chain LIKE 'R-%' AND data LIKE '%goes back at once%'")
+    assert trail, "the trail says by which rule"
+
+
+async def test_before_the_acknowledgement_a_lead_is_asked(broken: House) -> None:
+    await broken.olu.types(LINE)
+    await broken.olu.sees(REQUESTS, "Roll back checkout", "WAITING", "1 approval from Lee")
+    assert await broken.image("checkout", "shop") == "1.4.2"
+
+
+async def test_who_only_takes_an_incident_over_gains_no_rights(broken: House) -> None:
+    card = await broken.dana.sees(INCIDENTS, "NOBODY HAS IT")
+    await card.click("Acknowledge")
+    await (await broken.dana.sees(INCIDENTS, "Do you take it?")).click("Take over")
+    await card.becomes("DANA HAS IT")
+    await broken.dana.types(LINE)
+    await broken.dana.sees(REQUESTS, "Roll back checkout", "WAITING", "1 approval from Lee")
+
+
+async def test_everything_but_going_back_is_asked_for_as_ever(broken: House) -> None:
+    await (await broken.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await broken.olu.sees(INCIDENTS, "OLU HAS IT")
+    await broken.olu.types("/platform restart checkout production because it is slow")
+    await broken.olu.sees(REQUESTS, "Restart checkout", "WAITING", "1 approval from Lee")
