@@ -121,15 +121,9 @@ class _Checker:
 
     def _narrowed(self, scope: _Scope, condition: Node, holds: bool) -> _Scope:
         actions = frozenset(
-            name for name in scope.actions if truth(condition, self._of_action(name)) is not (not holds)
+            name for name in scope.actions if truth(condition, self._vocabulary.told_apart[name]) is not (not holds)
         )
         return replace(scope, actions=actions, present=scope.present | present(condition, holds))
-
-    def _of_action(self, name: str) -> dict[str, Any]:
-        risk, inputs = self._vocabulary.actions[name]
-        every = {one for _, declared in self._vocabulary.actions.values() for one in declared}
-        known = {f"has(inputs.{one})": one in inputs for one in every}
-        return {"action.name": name, "action.risk": risk, **known}
 
     # names and fields
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,21 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
     """What an expression may speak of: variables, and the inputs of each action (name → risk, inputs)."""
 
     variables: Mapping[str, Type]
     actions: Mapping[str, tuple[str, Mapping[str, Type]]] = field(default_factory=dict)
+
+    @cached_property
+    def told_apart(self) -> Mapping[str, Mapping[str, str | bool]]:
+        """By action, the values of the paths that tell it from others: its name, its risk, and which inputs it has."""
+        every = {one for _, inputs in self.actions.values() for one in inputs}
+        return {
+            name: {"action.name": name, "action.risk": risk, **{f"has(inputs.{one})": one in inputs for one in every}}
+            for name, (risk, inputs) in self.actions.items()
+        }
 
     def with_variables(self, **more: Type) -> Vocabulary:
         """The same and more, for rules about alerts, incidents, steps."""
