@@ -129,7 +129,21 @@ async def decide(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, bro
     """
     judged = await _judged(platform, facts, evaluate)
     decision = _decision(judged, _of_the_named(platform, facts), broke_glass=broke_glass)
-    return decision.model_copy(update={"no_freeze": _no_freeze(judged)})
+    reviewers = _reviewers(judged, decision, platform)
+    return decision.model_copy(update={"no_freeze": _no_freeze(judged), "reviewers": reviewers})
+
+
+def _reviewers(judged: Iterable[_Judged], decision: Decision, platform: Platform) -> tuple[str, ...]:
+    """Who looks afterwards: whom the rules name that allowed it, and those of the glass that was broken."""
+    if decision.outcome == "deny":
+        return ()
+    found: list[str] = []
+    for one in judged:
+        if one.matched and not one.rule.deny:
+            found += one.rule.review
+        elif decision.lifted and one.forbids and one.lifted_by:
+            found += one.rule.review or (f"group:{one.lifted_by}", *platform.operators)
+    return tuple(dict.fromkeys(found))
 
 
 def _no_freeze(judged: Iterable[_Judged]) -> bool:

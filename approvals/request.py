@@ -71,6 +71,14 @@ class Vote(Record):
     digest: str
 
 
+class Review(Record):
+    """What somebody else said of a change that was carried out without having been judged before."""
+
+    name: str
+    text: str
+    at: float
+
+
 class Request(Record):
     """One person's wish to run one action with given inputs, and what has become of it. Times: epoch seconds."""
 
@@ -93,6 +101,8 @@ class Request(Record):
     digest: str = ""
     votes: tuple[Vote, ...] = ()  # standing votes on this digest, oldest first
     approvers: tuple[Approver, ...] = ()  # who may give what is still asked for
+    reviewers: tuple[Approver, ...] = ()  # who may say afterwards that they have looked at it
+    reviewed: Review | None = None
     deadline_at: float = 0.0
     remind_at: float = 0.0
     progress: str = ""  # 2 of 3 pods ready

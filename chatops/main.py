@@ -56,6 +56,8 @@ from chatops.requests.pages import prune as forget_pages
 from chatops.requests.planning import Planner
 from chatops.requests.questions import Answers
 from chatops.requests.register import Register
+from chatops.requests.reviews import Reviews
+from chatops.requests.reviews import ask as ask_review
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.requests.steps import Steps
@@ -189,7 +191,7 @@ class Assistant:
     def _build_road(self) -> None:
         database, configuration, clock = self.database, self.configuration, self.clock
         ledger = DeployLedger(database, self.messenger, configuration)
-        register = Register(self.messenger, configuration, clock, ledger.ended)
+        register = Register(self.messenger, configuration, clock, ledger.ended, ask_review)
         planner = Planner(
             self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock,
             build=action_of,
@@ -197,7 +199,15 @@ class Assistant:
         self.pages = Pages(self.actions, database, register, self.messenger, planner, clock, self._public_url)
         self.expiry = Expiry(database, register, self.clusters, configuration, clock)
         questions = Answers(
-            self.actions, database, planner, configuration, clock, self.pages, self.expiry, self.permalinks.of
+            self.actions,
+            database,
+            planner,
+            configuration,
+            clock,
+            self.pages,
+            self.expiry,
+            Reviews(database, register, configuration, clock),
+            self.permalinks.of,
         )
         planner.questions = questions
         self.planner = planner

@@ -27,6 +27,7 @@ from commands import (
     requests,
     restart,
     resume,
+    review,
     rollback,
     scale,
     secret_confirm,
@@ -43,8 +44,8 @@ from commands import (
 GROUP = "platform_chatops.actions"
 _MODULES = (
     deploy, rollback, restart, scale, status, services, service, logs, diagnose, config_set, secret_set, secret_rotate,
-    secret_list, secret_confirm, requests, mine, extend, remove, why, help, pause, resume, oncall, incidents, page,
-    silence,
+    secret_list, secret_confirm, requests, mine, extend, remove, review, why, help, pause, resume, oncall, incidents,
+    page, silence,
 )  # fmt: skip
 BUILT_IN = (*(module.RECORD for module in _MODULES), oncall.OVERRIDE, oncall.RESTORE, oncall.TEST, *incident.RECORDS)
 

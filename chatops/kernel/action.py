@@ -281,6 +281,13 @@ class Questions(Protocol):
         """What a request made and is still there."""
         ...
 
+    async def review(self, person: Person, request: int, text: str) -> str:
+        """Keeps what somebody says of a change that nobody had to approve; returns a sentence.
+
+        Raises ``Refused`` for the requester and for whoever is not asked, ``TooLate`` when there is nothing to review.
+        """
+        ...
+
     async def extend(self, person: Person, request: int) -> str:
         """Lets what a request made stay for its whole time once more; returns a sentence.
 

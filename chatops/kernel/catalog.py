@@ -124,6 +124,7 @@ class PolicyRule(Record):
     require: tuple[Requirement, ...] = ()
     deny: str = ""
     break_glass: BreakGlass | None = None
+    review: tuple[str, ...] = ()  # who looks afterwards at what it allowed, or at what breaking its glass allowed
     where: str = ""  # file:line, for explanations
 
 

@@ -116,6 +116,7 @@ class Decision(Record):
     denied_by: str = ""
     break_glass: str = ""  # the group that may lift the denial; empty: nobody
     lifted: bool = False
+    reviewers: tuple[str, ...] = ()  # sources of those who look at it afterwards; empty: nobody has to
     no_freeze: bool = False  # there are rules that deny at certain times, and none of them does now
 
     @property

@@ -129,7 +129,8 @@ class Engine:
         now = self.clock.now()
         decision = made.decision
         changes: dict[str, Any] = {
-            "plan": made.plan, "decision": decision, "digest": made.digest, "approvers": made.approvers, "votes": (),
+            "plan": made.plan, "decision": decision, "digest": made.digest, "approvers": made.approvers,
+            "reviewers": made.reviewers, "votes": (),
             "progress": "", "outcome": "", "step": "", "risk": made.plan.risk or request.risk,
         }  # fmt: skip
         if decision.outcome == "deny":

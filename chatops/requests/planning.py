@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,7 @@ class Made:
     decision: Decision
     digest: str
     approvers: tuple[Approver, ...]
+    reviewers: tuple[Approver, ...] = ()
 
     def stands_for(self, request: Request) -> bool:
         """Whether it is what was approved, and policy has not come to refuse it: a freeze is not in the digest."""
@@ -88,9 +89,10 @@ class Planner:
         decision = await self.decide(action, inputs, requester, plan, broke_glass=bool(request.broke_glass))
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
         approvers = await self.approvers(request, decision)
+        reviewers = await self._members(request, decision.reviewers, named=(plan.risk or action.risk) == "danger")
         if said := self.out_of_reach(request, requester, decision, approvers):  # not of the plan: it binds nobody
             plan = plan.model_copy(update={"warnings": (said, *plan.warnings)})
-        return Made(plan, decision, bound, approvers)
+        return Made(plan, decision, bound, approvers, reviewers)
 
     def _check_still_there(self, request: Request) -> None:
         """The configuration may have changed since it was asked; what was taken out of it does not start any more."""
@@ -196,10 +198,14 @@ class Planner:
 
     async def approvers(self, request: Request, decision: Decision) -> tuple[Approver, ...]:
         """The people who may give what is asked for, without the requester; sorted by name."""
-        team, platform = team_of(request, self.configuration), self.configuration.platform
         named = any(ask.named for ask in decision.asks)
+        return await self._members(request, (one for ask in decision.asks for one in ask.sources), named)
+
+    async def _members(self, request: Request, sources: Iterable[str], named: bool) -> tuple[Approver, ...]:
+        """The people behind some sources, without the requester; sorted by name."""
+        team, platform = team_of(request, self.configuration), self.configuration.platform
         found: dict[str, Approver] = {}
-        for source in dict.fromkeys(source for ask in decision.asks for source in ask.sources):
+        for source in dict.fromkeys(sources):
             for person in await self.directory.members(source, team):
                 counts = not named or sources_of(person, (source,), team, platform, named=True)
                 if person.is_member and counts and not is_requester(request, person):

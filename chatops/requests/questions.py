@@ -26,6 +26,7 @@ from chatops.requests.pages import Pages
 from chatops.requests.parse import InputErrors, parse
 from chatops.requests.pause import paused, set_paused
 from chatops.requests.planning import Planner, team_of
+from chatops.requests.reviews import Reviews
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Answers:
     clock: Clock
     pages: Pages
     expiry: Expiry
+    reviews: Reviews
     cards: Cards = lambda tx, names: {}
     _allowed: dict[tuple[Any, ...], tuple[Action, ...]] = field(default_factory=dict)
 
@@ -177,6 +179,10 @@ class Answers:
             )
             for number, each in groups.items()
         )  # fmt: skip
+
+    async def review(self, person: Person, request: int, text: str) -> str:
+        """``kernel.action.Questions.review``."""
+        return await self.reviews.give(person, request, text)
 
     async def extend(self, person: Person, request: int) -> str:
         """Lets what a request made stay for its whole time once more."""

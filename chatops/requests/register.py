@@ -9,7 +9,7 @@ from typing import Any
 
 from approvals import store
 from approvals.lifecycle import HOLDING, Event, move
-from approvals.request import Request, State
+from approvals.request import Request, Review, State
 from chatops.kernel import audit
 from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
 
@@ -19,12 +19,13 @@ UNDER_WAY = frozenset({State.PLANNING, State.APPROVED, State.RUNNING, State.ROLL
 
 @dataclass(slots=True)
 class Register:
-    """Writes requests; ``ended`` is told, in the transaction, of each request that ended; ``wake`` moves the engine."""
+    """Writes requests; ``ended`` and ``to_review`` are told of each that ended, in the transaction of its end."""
 
     outbox: Outbox
     configuration: Configuration
     clock: Clock
     ended: Callable[[Tx, Request], None]
+    to_review: Callable[[Register, Tx, Request], None]
     wake: Callable[[int], None] = field(default=lambda number: None)
 
     def create(self, tx: Tx, request: Request, key: str) -> Request:
@@ -65,6 +66,7 @@ class Register:
         self._show(tx, after, before)
         if after.ended:
             self.ended(tx, after)
+            self.to_review(self, tx, after)
         if after.service and before.state in HOLDING and after.state not in HOLDING:
             self.hand_over(tx, after, successor)
         return after
@@ -74,6 +76,14 @@ class Register:
         after = move(request, Event.MOVED, self.clock.now(), **changes)
         store.save(tx, after)
         self.outbox.show(tx, card(after, self._channel(after)))
+        return after
+
+    def reviewed(self, tx: Tx, request: Request, review: Review, *, who: str) -> Request:
+        """Stores what somebody said afterwards of a change that has ended, with its row in the audit trail."""
+        after = request.model_copy(update={"reviewed": review, "version": request.version + 1})
+        store.save(tx, after)
+        self._note(tx, after, who, "reviewed", {"text": review.text})
+        self._show(tx, after)
         return after
 
     def current(self, tx: Tx, request: Request) -> Request:

@@ -138,6 +138,24 @@ async def test_who_has_the_incident_needs_nobody_to_go_back(action, inputs, mine
     assert (await decide(ACME, asked, cel.evaluate_all)).outcome == outcome
 
 
+async def test_what_was_allowed_at_once_is_reviewed_by_whom_the_rule_names(cel):
+    incident = {"name": "INC-101", "severity": "sev1", "mine": True}
+    at_once = await decide(ACME, {**asking("rollback", person=OLU), "incident": incident}, cel.evaluate_all)
+    assert at_once.reviewers == ("group:leads",)
+    assert (await decide(ACME, asking("rollback", person=OLU), cel.evaluate_all)).reviewers == ()
+
+
+async def test_a_broken_glass_is_reviewed_by_its_group_and_the_platform_team_unless_the_rule_names_others(cel):
+    broken = await decide(ACME, asking(now=CHRISTMAS, person=OLU), cel.evaluate_all, broke_glass=True)
+    assert broken.reviewers == ("group:sre", "group:platform")
+    assert (await decide(ACME, asking(person=OLU), cel.evaluate_all, broke_glass=True)).reviewers == ()
+    own = deny(group="sre").model_copy(update={"review": ("group:leads",)})
+    platform = ACME.model_copy(update={"policies": (rule(when="true"), own)})
+    assert (await decide(platform, asking(person=OLU), cel.evaluate_all, broke_glass=True)).reviewers == (
+        "group:leads",
+    )
+
+
 async def test_dana_cannot_break_the_glass(cel):
     decision = await decide(ACME, asking(now=CHRISTMAS), cel.evaluate_all, broke_glass=True)
     assert (decision.outcome, decision.lifted) == ("deny", False)

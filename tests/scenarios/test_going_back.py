@@ -39,10 +39,32 @@ async def test_who_acknowledged_the_page_goes_back_at_once(broken: House) -> Non
     form = await broken.olu.modal(title="Roll back")
     await form.becomes("who has the incident goes back at once")
     assert await form.submit() == {}
-    await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
+    change = await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
     assert await broken.image("checkout", "shop") == "1.4.1"
     trail = await broken.rows("SELECT data FROM audit WHERE chain LIKE 'R-%' AND data LIKE '%goes back at once%'")
     assert trail, "the trail says by which rule"
+    await change.becomes("To be reviewed by Lee")
+    asked = await change.thread(
+        "To be reviewed: Olu did this at once", "@lee", "Lee: look at it, and say that you did."
+    )
+    assert asked.buttons == ["Reviewed"]
+    await broken.olu.types("/platform review R-1002 because I know what I did")
+    await broken.olu.sees("general", "Nobody reviews their own change. Ask Lee.")
+    await broken.dana.types("/platform review R-1002 because fine")
+    await broken.dana.sees("general", "R-1002 is reviewed by Lee.")
+    await broken.gus.types("/platform review R-1002 because fine", channel=REQUESTS)
+    await broken.gus.sees(REQUESTS, "answers only people of its home workspace")
+    clicked = await broken.lee.sees(REQUESTS, "To be reviewed: Olu did this at once", thread=change.ts)
+    await clicked.click("Reviewed")
+    form = await broken.lee.modal(title="Review")
+    await form.fill(**{"What you say": "It was right."})
+    assert await form.submit() == {}
+    await change.becomes("Reviewed by Lee: “It was right.”")
+    await clicked.becomes("Reviewed by Lee: It was right.")
+    assert clicked.buttons == []
+    await broken.lee.types("/platform review R-1002 because again")
+    await broken.lee.sees("general", "Lee has already reviewed R-1002: It was right.")
+    assert "reviewed" in await broken.history()
 
 
 async def test_before_the_acknowledgement_a_lead_is_asked(broken: House) -> None:

@@ -183,9 +183,14 @@ async def test_policy_denies_and_the_right_group_breaks_the_glass_with_a_reason(
         await form.submit()
         await card.becomes("WAITING", "GLASS BROKEN")
         await house.dana.sees(DEPLOYS, "broke the glass", "nobody can pay")
-        lead = await house.lee.sees(REQUESTS, "WAITING")
+        lead = await house.lee.sees(REQUESTS, "WAITING", "To be reviewed afterwards by Sam")
         await lead.click("Approve")
-        await card.becomes("SUCCEEDED", within=10)
+        await card.becomes("SUCCEEDED", "To be reviewed by Sam", within=10)
+        await card.thread("To be reviewed: Olu broke the glass", "@sam")
+        await house.lee.types("/platform review R-1002 because fine")
+        await house.lee.sees("general", "R-1002 is reviewed by Sam.")
+        await house.sam.types("/platform review R-1002 because it was an outage")
+        await card.becomes("Reviewed by Sam: “it was an outage”")
 
 
 async def test_a_second_change_waits_or_replaces_the_first(house: House) -> None:

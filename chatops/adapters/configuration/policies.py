@@ -31,7 +31,7 @@ def policies(root: Fields, known: Mapping[str, Any], vocabulary: Vocabulary) -> 
 
 
 def _rule(fields: Fields, name: str, known: Mapping[str, Any], vocabulary: Vocabulary) -> PolicyRule | None:
-    fields.only("name", "when", "require", "deny", "break_glass")
+    fields.only("name", "when", "require", "deny", "break_glass", "review")
     when = _when(fields, vocabulary)
     require = _require(fields, known)
     deny = fields.text("deny")
@@ -40,10 +40,13 @@ def _rule(fields: Fields, name: str, known: Mapping[str, Any], vocabulary: Vocab
     glass = _break_glass(fields, known)
     if glass is not None and not deny:
         fields.wrong(fields.line("break_glass"), "has break_glass but denies nothing: give it deny, or remove it")
+    review = sources(fields, "review", known, SOURCES) if fields.has("review") else ()
+    if review and deny and glass is None:
+        fields.wrong(fields.line("review"), "denies, so there is nothing to review: remove review, or add break_glass")
     if not when:
         return None
     where = f"{fields.problems.file}:{fields.node.line}"
-    return PolicyRule(name=name, when=when, require=require, deny=deny, break_glass=glass, where=where)
+    return PolicyRule(name=name, when=when, require=require, deny=deny, break_glass=glass, review=review, where=where)
 
 
 def _when(fields: Fields, vocabulary: Vocabulary) -> str:

@@ -19,6 +19,7 @@ CHANGES = 3
 DECIDING = frozenset({State.WAITING, State.APPROVED, State.STALLED})
 CARRIED_OUT = frozenset({State.SUCCEEDED, State.FAILED, State.ROLLED_BACK})
 UNDER_WAY = frozenset({State.RUNNING, State.ROLLING_BACK})
+REVIEWED = DECIDING | UNDER_WAY | CARRIED_OUT
 
 
 def card(request: Request, now: float) -> Message:
@@ -43,7 +44,8 @@ def title(request: Request) -> str:
 def moment(request: Request) -> str:
     """What must be seen at once: everything but progress."""
     given = ",".join(vote.person_id for vote in request.votes)
-    return f"{request.state}/{request.digest[:12]}/{given}/{request.deadline_at}/{request.behind}"
+    reviewed = "reviewed" if request.reviewed is not None else ""
+    return f"{request.state}/{request.digest[:12]}/{given}/{request.deadline_at}/{request.behind}/{reviewed}"
 
 
 def buttons(request: Request, now: float) -> list[Block]:
@@ -115,6 +117,16 @@ def _body(request: Request, now: float) -> Iterator[str]:
         yield f"Approved by {votes(request, now)}"
     if rule := _rule(request):
         yield rule
+    yield from _review(request)
+
+
+def _review(request: Request) -> Iterator[str]:
+    """Who looks at it afterwards, or has."""
+    if request.reviewed is not None:
+        yield f"Reviewed by {escape(request.reviewed.name, 60)}: {quoted(request.reviewed.text)}"
+    elif request.decision is not None and request.decision.reviewers and request.state in REVIEWED:
+        who = enumerated((escape(one.name, 60) for one in request.reviewers), "or") or "somebody else"
+        yield f"To be reviewed afterwards by {who}" if not request.ended else f"⚠ To be reviewed by {who}"
 
 
 def alarms(request: Request) -> Iterator[str]:
@@ -130,7 +142,7 @@ def _glass(request: Request) -> Iterator[str]:
     if request.glass_is_broken:
         rule = request.decision.denied_by if request.decision is not None else ""
         lifted = f" It lifts “{escape(rule, 80)}”." if rule else ""
-        yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}.{lifted} It will be reviewed."
+        yield f"⚠ {bold('GLASS BROKEN:')} {quoted(request.broke_glass)}.{lifted}"
 
 
 def warnings(plan: Plan) -> Iterator[str]:

@@ -1,0 +1,79 @@
+"""Looking at a change afterwards, where nobody had to look at it before: somebody else says that they did.
+
+Asked for in the transaction in which the change ends, so it is asked once; a review is a row of the audit trail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from approvals import store
+from approvals.lifecycle import is_requester, names, sources_of
+from approvals.request import Request, Review
+from chatops.kernel.errors import Refused, TooLate
+from chatops.kernel.masking import mask
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.requests.planning import ended, team_of
+from chatops.requests.register import Register
+
+NOTE = "review"
+
+
+@dataclass(slots=True)
+class Reviews:
+    """Takes reviews; ``ask`` is told of each request that ended."""
+
+    database: Database
+    register: Register
+    configuration: Configuration
+    clock: Clock
+
+    async def give(self, person: Person, number: int, text: str) -> str:
+        """Keeps what this person says of a change; returns a sentence.
+
+        Raises ``Refused`` for the requester and for whoever is not asked, ``TooLate`` when there is nothing to review.
+        """
+        return await self.database.write(self._give, person, number, mask(text)[0])
+
+    def _give(self, tx: Tx, person: Person, number: int, text: str) -> str:
+        request = store.load(tx, number)
+        if request.reviewed is not None:
+            raise TooLate(
+                f"{request.reviewed.name} has already reviewed {request.name}: {ended(request.reviewed.text)}"
+            )
+        if not to_review(request):
+            raise TooLate(f"There is nothing to review about {request.name}.")
+        self._check(request, person)
+        review = Review(name=person.name or person.id, text=text, at=self.clock.now())
+        after = self.register.reviewed(tx, request, review, who=person.email or person.id)
+        self.register.say(tx, after, NOTE, [*_asked(after)[:1], f"Reviewed by {review.name}: {text}"])
+        return f"You have reviewed {request.name}."
+
+    def _check(self, request: Request, person: Person) -> None:
+        if is_requester(request, person):
+            raise Refused("Nobody reviews their own change. Ask " + (names(request.reviewers) or "somebody else") + ".")
+        sources = request.decision.reviewers if request.decision else ()
+        platform, team = self.configuration.platform, team_of(request, self.configuration)
+        if not sources_of(person, sources, team, platform, named=request.risk == "danger"):
+            raise Refused(f"{request.name} is reviewed by {names(request.reviewers) or 'others'}.")
+
+
+def to_review(request: Request) -> bool:
+    """Whether somebody has to look at a change that was carried out."""
+    carried_out = request.ended and bool(request.started_at)
+    return carried_out and request.decision is not None and bool(request.decision.reviewers)
+
+
+def ask(register: Register, tx: Tx, request: Request) -> None:
+    """Asks those who may to look at a change that has ended, where policy wants that."""
+    if to_review(request):
+        buttons = [{"label": "Reviewed", "line": f"review {request.name}", "form": True}]
+        register.say(tx, request, NOTE, _asked(request), mention=[one.id for one in request.reviewers], buttons=buttons)
+
+
+def _asked(request: Request) -> list[str]:
+    how = "broke the glass" if request.glass_is_broken else "did this at once, nobody had to approve it"
+    whom = names(request.reviewers)
+    said = f"{whom}: look at it, and say that you did." if whom else "I found nobody else who may look at it."
+    return [f"*To be reviewed:* {request.requester_name} {how}.", said]
