@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from chatops.adapters.metrics import Metrics
+from chatops.slack.errors import slack_said
 
 SLACK = "https://slack.com/api/"
 TIMEOUT = 10.0  # seconds a call may take altogether
@@ -53,7 +54,7 @@ class SlackClient(AsyncWebClient):
             result = "ok"
             return answer
         except SlackApiError as error:
-            result = str(error.response.get("error", "error")) if hasattr(error.response, "get") else "error"
+            result = slack_said(error)
             raise
         finally:
             self._metrics.calls.labels("slack", api_method, result).observe(time.perf_counter() - started)

@@ -32,7 +32,7 @@ def lines(error: BaseException, doing: str = "") -> list[str]:
         return told
     name = recorded(log, error, doing or "answering")
     if isinstance(error, SlackApiError):
-        return [f"Slack refused a part of this ({_slack_said(error)}). Reference {name}."]
+        return [f"Slack refused a part of this ({slack_said(error)}). Reference {name}."]
     return [
         "Something went wrong on our side; nothing you did.",
         f"Try again, and if it stays, tell the platform team the reference {name}.",
@@ -54,7 +54,7 @@ def trouble(token: str, error: BaseException) -> str:
     """What keeps us from Slack, for the log; ``token`` is what was shown to it, in words."""
     if not isinstance(error, SlackApiError):
         return f"Slack can't be reached ({type(error).__name__}{f': {error}' if str(error) else ''})"
-    said = _slack_said(error)
+    said = slack_said(error)
     if said in _BAD_TOKEN:
         return f"Slack refuses {token}: {said}. Look it up in the app's settings and start again with the right one"
     return f"Slack refuses to answer: {said}"
@@ -99,6 +99,7 @@ def _use(error: Misread) -> str:
     return f"Use {word}" if not word.startswith("because ") else "Take it as the reason"
 
 
-def _slack_said(error: SlackApiError) -> str:
+def slack_said(error: SlackApiError) -> str:
+    """Slack's word for its refusal; ``unknown`` for an answer that is no JSON, as of a proxy before it."""
     data = error.response.data if hasattr(error.response, "data") else error.response
     return str(data.get("error", "unknown")) if isinstance(data, dict) else "unknown"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from chatops.adapters.clock import SystemClock
 from chatops.requests.questions import HomePage
@@ -46,6 +47,12 @@ async def test_every_call_to_slack_has_an_end() -> None:
         session = house.assistant.client.session
         assert session is not None
         assert session.timeout.total == client.TIMEOUT
+
+
+async def test_an_answer_that_is_no_json_is_slack_being_away_and_no_defect(acme: Desk) -> None:
+    await acme.sandbox.fault("error", method="chat.postMessage", status=503, times=1)
+    with pytest.raises(SlackApiError):
+        await acme.client.chat_postMessage(channel="C0REQUESTS", text="hello")
 
 
 # A closed connection is asked anew once by the client itself where that does no harm.
