@@ -25,6 +25,8 @@ from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
 from chatops.adapters.metrics import Metrics
+from chatops.adapters.painter import ChartPainter
+from chatops.adapters.prometheus import Prometheus
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
@@ -33,6 +35,7 @@ from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.incidents import digests
 from chatops.incidents.auditor import Auditor
+from chatops.incidents.charts import Charts
 from chatops.incidents.desk import Desk
 from chatops.incidents.duty import Duty
 from chatops.incidents.evidence import Evidence
@@ -66,6 +69,7 @@ from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SLACK, SlackClient, session
 from chatops.slack.directory import Home
 from chatops.slack.errors import trouble
+from chatops.slack.files import SlackPictures
 from chatops.slack.homes import Homes
 from chatops.slack.messenger import Messenger
 from chatops.slack.permalinks import Permalinks
@@ -227,6 +231,11 @@ class Assistant:
         self.planner.overrides = overrides
         self.paging = Paging(database, keeper, directory, Duty(configuration, clock, overrides), clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
+        painter = ChartPainter()
+        self._stack.callback(painter.close)
+        prometheus = Prometheus(lambda: configuration.platform.prometheus, lambda: self.client.session)
+        pictures = SlackPictures(self.client)
+        self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
@@ -238,6 +247,7 @@ class Assistant:
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)
         self.evidence.wake(number)
+        self.charts.wake(number)
 
     # starting ------------------------------------------------------------------------------------------------------
 
@@ -250,6 +260,7 @@ class Assistant:
         self._stack.push_async_callback(self.front.close)
         self._background(self.paging.run(), "paging")
         self._stack.push_async_callback(self.evidence.close)
+        self._stack.push_async_callback(self.charts.close)
         await self.messenger.audit_cards()
         readiness = Readiness(self.database)
         readiness.came_up("database")
@@ -305,6 +316,7 @@ class Assistant:
             readiness.came_up("slack")
         await self.front.open()
         await self.evidence.start()
+        await self.charts.start()
         # Ready now: the first request finds policy's process standing, and the start did not wait for it.
         self._background(self.evaluator.start(), "CEL evaluator")
         await attend(self.client, channels_of(self.configuration.platform))

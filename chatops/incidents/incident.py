@@ -98,6 +98,7 @@ class Incident(Record):
     back_to: str = ""  # the version that going back goes to; empty: not known
     back_healthy: float = 0.0  # seconds for which that version ran there before
     looked_round: int = 0  # the round of paging in which evidence was gathered last
+    charted_round: int = 0  # the round of paging for which the chart was made last
     channel: str = ""  # where its card stands
     digest: str = ""  # the message that names it in a storm
 

@@ -48,10 +48,12 @@ class Keeper:
 
     def say(
         self, tx: Tx, incident: Incident, what: str, lines: Sequence[str], *, mention: Sequence[str] = (),
-        code: str = "", buttons: Sequence[Mapping[str, Any]] = (), lane: Lane = Lane.ANSWER,
+        code: str = "", buttons: Sequence[Mapping[str, Any]] = (), image: Mapping[str, str] | None = None,
+        lane: Lane = Lane.ANSWER,
     ) -> None:  # fmt: skip
         """A reply under the card, once for each ``what``; said anew, the reply is edited."""
-        content = {"lines": list(lines), "mention": list(mention), "code": code, "buttons": list(buttons)}
+        content: dict[str, Any] = {"lines": list(lines), "mention": list(mention), "code": code}
+        content |= {"buttons": list(buttons)} | ({"image": dict(image)} if image else {})
         post = Post(
             f"{incident.name}/{what}", lane, "note", str(incident.id), channel=incident.channel,
             thread_of=incident.name, content=content,

@@ -162,6 +162,7 @@ class Platform(Record):
     severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
     watcher: Watching = Watching()
     alertmanager: str = ""  # its address, where silences are made; empty: nowhere
+    prometheus: str = ""  # its address, where charts get their numbers; empty: nowhere
     digest: str = ""
 
     def channel(self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "") -> str:

@@ -60,6 +60,7 @@ class Refusal(Exception):
         super().__init__(f"{method}: {code}{f' ({detail})' if detail else ''}")
         self.method = method
         self.code = code
+        self.detail = detail
 
 
 class Away(Exception):

@@ -17,7 +17,7 @@ from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.lanes import Budgets, Job
 from chatops.slack.places import EVENT_TYPE, Places
 from chatops.slack.posts import Stored, Wanted
-from chatops.slack.views.blocks import Message
+from chatops.slack.views.blocks import Block, Message
 
 Renderer = Callable[[Tx, Post], Message | None]
 
@@ -27,6 +27,7 @@ _GONE = frozenset({"message_not_found", "cant_update_message"})
 _NOT_HERE = frozenset(
     {"user_not_in_channel", "channel_not_found", "is_archived", "not_in_channel", "messages_tab_disabled"}
 )
+PICTURE_TAKES, PICTURE_AGAIN = 30.0, 2.0  # seconds in which Slack gets an upload ready; between two tries
 NO_REPEAT = "it is not known whether this private answer arrived; it is not repeated"
 
 
@@ -102,6 +103,8 @@ class Delivery:
             try:
                 verdict, over = await self._step(job, stored, message)
             except Refusal as refusal:
+                if _lacks_picture(refusal) and not job.bare:
+                    return self._wait_for_picture(job)
                 log.error("%s cannot be shown in Slack: %s", job.id, refusal)
                 await self._give_up(stored, str(refusal))
                 return None
@@ -149,7 +152,7 @@ class Delivery:
             if now is None or latest is None or _says_nothing_new(now, latest):
                 return None, False
             stored, message = now, latest
-        content = {"text": message.text, "blocks": message.blocks}
+        content = {"text": message.text, "blocks": _blocks(job, message)}
         try:
             await self._caller.api("chat.update", job.id, channel=channel, ts=stored.ts, **content)
         except Limited as limited:
@@ -186,7 +189,7 @@ class Delivery:
         if now is None or message is None:
             await self._database.write(posts.not_posted, job.id)
             return None, False
-        content: dict[str, Any] = {"channel": channel, "text": message.text, "blocks": message.blocks}
+        content: dict[str, Any] = {"channel": channel, "text": message.text, "blocks": _blocks(job, message)}
         content |= {"unfurl_links": False, "unfurl_media": False, "metadata": _metadata(job.id, message)}
         if now.thread_ts:
             content["thread_ts"] = now.thread_ts
@@ -305,6 +308,15 @@ class Delivery:
         log.info("%s: %s, so the answer goes another way", job.id, refusal)
         return None, False
 
+    def _wait_for_picture(self, job: Job) -> Later:
+        """Slack takes a while until an upload can be shown; a message that waited long enough goes out without."""
+        now = self._clock.now()
+        job.picture_since = job.picture_since or now
+        job.bare = now - job.picture_since >= PICTURE_TAKES
+        if job.bare:
+            log.warning("%s is shown without its picture: Slack does not have it ready", job.id)
+        return Later(now if job.bare else now + PICTURE_AGAIN)
+
     def _held(self, method: str, channel: str) -> Later | None:
         """A Retry-After puts off this job alone: what else is in its queue may use another method."""
         until = self._budgets.held(method, channel)
@@ -340,6 +352,15 @@ class Delivery:
         if len(self._shown) > 2000:
             self._shown = {name: one for name, one in self._shown.items() if one[1] + self._calm > now}
         self._shown[post_id] = (moment, now)
+
+
+def _lacks_picture(refusal: Refusal) -> bool:
+    """Slack's words for a file that it does not have, or is still looking into after its upload."""
+    return refusal.code == "invalid_blocks" and "invalid slack file" in refusal.detail
+
+
+def _blocks(job: Job, message: Message) -> list[Block]:
+    return [block for block in message.blocks if "slack_file" not in block] if job.bare else message.blocks
 
 
 def _says_nothing_new(stored: Stored, message: Message | None) -> bool:

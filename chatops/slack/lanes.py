@@ -186,6 +186,8 @@ class Job:
     calm: bool = False  # put off only because it was updated a moment ago
     busy: bool = False
     joined: bool = False  # its channel was joined for it
+    picture_since: float = 0.0  # since when Slack does not have its picture ready
+    bare: bool = False  # it goes out without its picture
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -270,6 +271,35 @@ async def test_file_is_uploaded_and_shared_in_a_thread(acme: Acme, client: Async
     async with acme.dana.api.session.get(file["url"]) as answer:
         assert await answer.text() == "- 1.4.1\n+ 1.4.2\n"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_picture_is_shown_by_a_block_once_it_is_ready_and_nobody_sees_it_before(
+    acme: Acme, client: AsyncWebClient
+) -> None:
+    acme.slack.state.files_take = 0.2
+
+    async def kept(name: str) -> str:
+        answer = await client.files_upload_v2(filename=name, content=b"\x89PNG", title=name)
+        return str(answer["files"][0]["id"])
+
+    file, notes = await kept("chart.png"), await kept("notes.txt")
+    blocks = [{"type": "image", "slack_file": {"id": file}, "alt_text": "12.4, alerts above 1"}]
+    early = client.chat_postMessage(channel=REQUESTS, text="a chart", blocks=blocks)
+    assert await error_of(early) == "invalid_blocks"
+    async with asyncio.timeout(5):
+        while not acme.slack.state.shows({"id": file}):
+            await asyncio.sleep(0.01)
+    await client.chat_postMessage(channel=REQUESTS, text="a chart", blocks=blocks)
+    seen = await acme.dana.sees("platform-requests", "12.4, alerts above 1")
+    async with acme.dana.api.session.get(f"{acme.slack.url}/sandbox/files/{file}/picture") as answer:
+        assert (await answer.read(), answer.content_type) == (b"\x89PNG", "image/png")
+    assert seen.message["blocks"][0]["slack_file"] == {"id": file}
+    for wrong in (notes, "F000000404", "nothing"):
+        shown = [{"type": "image", "slack_file": {"id": wrong}, "alt_text": "x"}]
+        refused = client.chat_postMessage(channel=REQUESTS, text="a chart", blocks=shown)
+        assert await error_of(refused) == "invalid_blocks"
+    url = next(one for one in acme.slack.state.files.values() if one["id"] == file)
+    assert acme.slack.state.shows({"url": f"{acme.slack.url}/sandbox/files/{url['id']}/chart.png"})
 
 
 async def test_people_are_found_with_what_approvals_need_to_know(acme: Acme, client: AsyncWebClient) -> None:

@@ -17,7 +17,7 @@ from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Lane, Post, Tx
 from chatops.sandbox.slack import LocalSlack, SlackApp, load_workspace
 from chatops.slack.messenger import Messenger
-from chatops.slack.views.blocks import Message, section
+from chatops.slack.views.blocks import Message, image, section
 from tests.support.clock import MovableClock
 
 ACME = Path(__file__).parents[2] / "examples" / "acme" / "slack.yml"
@@ -87,6 +87,7 @@ class Desk:
     client: AsyncWebClient
     options: Json
     says: dict[str, tuple[str, str]] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)  # the file that a post shows, by post id
     calls: list[tuple[str, str, str, float]] = field(default_factory=list)
     flying: int = 0
     on_call: Callable[[str, str, str], None] = lambda when, method, subject: None
@@ -144,7 +145,8 @@ class Desk:
         if post.id not in self.says:
             return None
         text, moment = self.says[post.id]
-        return Message(text, [section(text)], moment)
+        shown = [image(self.pictures[post.id], text)] if post.id in self.pictures else []
+        return Message(text, [section(text), *shown], moment)
 
     @staticmethod
     def _broken(tx: Tx, post: Post) -> Message | None:

@@ -9,6 +9,7 @@ import pytest
 
 from chatops.kernel.ports import Lane
 from chatops.sandbox.slack import Channel
+from chatops.slack.files import SlackPictures
 from tests.messenger.desk import BOT, DEPLOYS, REQUESTS, SHOP, Desk, desk
 
 FAULTS: list[dict[str, Any]] = [
@@ -285,3 +286,45 @@ async def test_a_page_goes_before_the_notices_of_a_storm(at: Desk) -> None:
     assert after.index("page") <= 1
     assert after.index("approval") <= 2
     assert len(at.messages()) == 32
+
+
+async def picture(at: Desk) -> str:
+    """A picture that was given to Slack."""
+    return await SlackPictures(at.client).keep("INC-101.png", "a chart", b"\x89PNG")
+
+
+async def test_a_picture_that_slack_is_still_looking_into_is_waited_for(at: Desk) -> None:
+    at.slack.state.files_take = 5.0
+    await at.show("INC-101/evidence/chart", "12.4 at last")
+    await at.quiet()
+    at.pictures["INC-101/evidence/chart"] = await picture(at)
+    await at.show("INC-101/evidence/chart", "12.4 at last")
+    await at.show("INC-101/evidence/pods", "3 of 3 ready")
+    await at.until(lambda: len(at.messages()) == 2)
+    assert [len(one["blocks"]) for one in at.messages()] == [1, 1], "another reply does not wait for it"
+    await at.quiet()
+    assert [len(one["blocks"]) for one in at.messages()] == [2, 1]
+    tries = at.called("chat.update")
+    assert 2 <= len(tries) <= 4
+    assert tries[-1] - tries[0] >= 4.0
+
+
+@pytest.mark.parametrize("stands", [True, False])
+async def test_a_picture_that_slack_never_gets_ready_costs_only_the_picture(at: Desk, stands: bool) -> None:
+    at.slack.state.files_take = 10_000.0
+    if stands:
+        await at.show("INC-101/evidence/chart", "asked")
+        await at.quiet()
+    at.pictures["INC-101/evidence/chart"] = await picture(at)
+    await at.show("INC-101/evidence/chart", "12.4 at last")
+    await at.quiet()
+    assert at.texts() == ["12.4 at last"]
+    assert [len(one["blocks"]) for one in at.messages()] == [1]
+    assert len(at.called("chat.update" if stands else "chat.postMessage", "INC-101/evidence/chart")) <= 18
+
+
+async def test_a_file_that_is_not_there_is_no_reason_to_say_nothing(at: Desk) -> None:
+    at.pictures["INC-101/evidence/chart"] = "F0NOTHERE1"
+    await at.show("INC-101/evidence/chart", "12.4 at last")
+    await at.quiet()
+    assert at.texts() == ["12.4 at last"]

@@ -140,7 +140,8 @@ class House(Acme):
             while True:
                 await self.assistant.engine.idle()
                 left = await self.rows("SELECT count(*) AS n FROM posts WHERE wanted > sent AND error = ''")
-                if not left[0]["n"] and not self.assistant.engine.tasks and not self.assistant.evidence.tasks:
+                looking = self.assistant.evidence.tasks or self.assistant.charts.tasks
+                if not left[0]["n"] and not self.assistant.engine.tasks and not looking:
                     return
                 await asyncio.sleep(0.02)
 

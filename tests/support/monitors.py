@@ -42,8 +42,13 @@ receivers:
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, rules: str, alerts_to: str) -> AsyncIterator[str]:
-    """A Prometheus that evaluates ``rules`` each second and scrapes itself; its address."""
+async def prometheus(folder: Path, rules: str, alerts_to: str, history: str = "") -> AsyncIterator[str]:
+    """A Prometheus that evaluates ``rules`` each second and scrapes itself; its address.
+
+    ``history`` is what it knows from before it was started (OpenMetrics with times).
+    """
+    if history:
+        await _backfill(folder, history)
     port, config = free_port(), folder / "prometheus.yml"
     (folder / "rules.yml").write_text(rules)
     config.write_text(f"""
@@ -58,6 +63,16 @@ alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alerts_to.removepre
     )  # fmt: skip
     async with _running("prometheus", *arguments, ready=f"http://127.0.0.1:{port}/-/ready"):
         yield f"http://127.0.0.1:{port}"
+
+
+async def _backfill(folder: Path, history: str) -> None:
+    (folder / "history.txt").write_text(history)
+    process = await asyncio.create_subprocess_exec(
+        shutil.which("promtool") or pytest.skip("needs Debian's promtool on the PATH: apt-get install prometheus"),
+        "tsdb", "create-blocks-from", "openmetrics", folder / "history.txt", folder / "prometheus",
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert await process.wait() == 0
 
 
 @asynccontextmanager

@@ -166,10 +166,14 @@ def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer)
     mention=st.lists(person_ids, max_size=60),
     code=nasty,
     made=buttons,
+    alt=st.none() | nasty,
 )
-@example(lines="", mention=[], code="a log with half a character: \ud800", made=())
-def test_slack_takes_every_note(lines: Any, mention: list[str], code: str, made: tuple[Button, ...]) -> None:
+@example(lines="", mention=[], code="a log with half a character: \ud800", made=(), alt=None)
+def test_slack_takes_every_note(
+    lines: Any, mention: list[str], code: str, made: tuple[Button, ...], alt: str | None
+) -> None:
     content = {"lines": lines, "mention": mention, "code": code, "buttons": [asdict(one) for one in made]}
+    content |= {"image": {"file": "F0123456789", "alt": alt}} if alt is not None else {}
     assert problems(note(content)) == []
 
 

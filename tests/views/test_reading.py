@@ -321,6 +321,12 @@ def test_a_note_rings_says_and_shows_the_log() -> None:
     assert read(shown) == ["@Lee pod a fails", "look", "", "panic: no 'route'", "<nil>", ""]
 
 
+def test_a_note_shows_a_picture_and_what_is_on_it() -> None:
+    shown = note({"lines": ["*Chart:* 12.4 at last"], "image": {"file": "F0123456789", "alt": "ErrorRate: 12.4"}})
+    assert read(shown) == ["Chart: 12.4 at last", "ErrorRate: 12.4"]
+    assert shown.text == "*Chart:* 12.4 at last"
+
+
 def test_a_table_is_aligned_and_buttons_stand_for_lines() -> None:
     shown = answer(
         Answer(

@@ -58,14 +58,14 @@ def watching(root: Fields) -> Watching:
     return Watching(enabled=fields.flag("enabled", True), pages=fields.flag("pages", False))
 
 
-def alertmanager(root: Fields) -> str:
-    """``alertmanager:``: the address at which silences are made."""
-    node = root.get("alertmanager")
+def monitor(root: Fields, name: str, port: int) -> str:
+    """``alertmanager:`` or ``prometheus:``: the address at which it is called."""
+    node = root.get(name)
     if node is None:
         return ""
-    fields = Fields(node, "alertmanager", root.problems)
+    fields = Fields(node, name, root.problems)
     fields.only("url")
-    return fields.text("url", pattern=URL, like="an address like http://alertmanager:9093", required=True)
+    return fields.text("url", pattern=URL, like=f"an address like http://{name}:{port}", required=True)
 
 
 def _layer(fields: Fields) -> Layer:

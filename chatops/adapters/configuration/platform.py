@@ -28,6 +28,7 @@ KEYS = (
     "escalations",
     "watcher",
     "alertmanager",
+    "prometheus",
     "actions",
 )
 LATER = (
@@ -36,7 +37,6 @@ LATER = (
     "severities",
     "maintenance",
     "automations",
-    "prometheus",
     "smtp",
     "pagerduty",
     "github",
@@ -67,8 +67,9 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     operators = catalog.sources(root, "operators", known, ("group:NAME", "user:NAME"))
     if not root.has("operators") and OPERATORS in platform.groups:
         operators = (f"group:{OPERATORS}",)
-    outside = {"watcher": oncall.watching(root), "alertmanager": oncall.alertmanager(root)}
-    platform = platform.model_copy(update={"allowed": catalog.allowed(root), **outside})
+    monitors = {name: oncall.monitor(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
+    outside = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
+    platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})
     found = policies(root, known, vocabulary(actions, named, declare(named)))

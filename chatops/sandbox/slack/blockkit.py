@@ -21,6 +21,7 @@ VIEW_BYTES = 250_000
 
 ID = Str(255)
 URL = Str(3000, pattern=r"[a-z][a-z0-9+.-]*:\S+")
+SLACK_FILE = Obj({}, {"id": Str(64, pattern=r"F[A-Z0-9]{8,}"), "url": URL}, any_of=("id", "url"))
 ACTION: dict[str, Rule] = {"action_id": ID}
 FOCUS: dict[str, Rule] = {"focus_on_load": Bool()}
 
@@ -74,7 +75,7 @@ ELEMENTS: dict[str, Obj] = {
         },
     ),
     "overflow": Obj({"options": List(OVERFLOW_OPTION, 5)}, {**ACTION, **CONFIRMED}),
-    "image": Obj({"alt_text": Str(2000)}, {"image_url": URL, "slack_file": Anything()}, ("image_url", "slack_file")),
+    "image": Obj({"alt_text": Str(2000)}, {"image_url": URL, "slack_file": SLACK_FILE}, ("image_url", "slack_file")),
     "static_select": Obj({}, {**SELECT, **STATIC, "initial_option": OPTION}, any_of=("options", "option_groups")),
     "external_select": Obj({}, {**SELECT, "initial_option": OPTION, "min_query_length": Int(0)}),
     "users_select": Obj({}, {**SELECT, "initial_user": Str(64)}),
@@ -186,7 +187,7 @@ BLOCKS: dict[str, Obj] = {
     "actions": Obj({"elements": List(Typed(_IN_ACTIONS), 25, unique=("action_id",))}, BLOCK_ID),
     "image": Obj(
         {"alt_text": Str(2000)},
-        {**BLOCK_ID, "image_url": URL, "slack_file": Anything(), "title": plain(2000)},
+        {**BLOCK_ID, "image_url": URL, "slack_file": SLACK_FILE, "title": plain(2000)},
         any_of=("image_url", "slack_file"),
     ),
     "input": Obj(

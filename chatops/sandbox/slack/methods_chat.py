@@ -17,7 +17,13 @@ _CONTENT = ("text", "blocks", "attachments", "metadata")
 
 
 def _content(call: Call) -> Json:
-    return {name: call.args[name] for name in _CONTENT if call.args.get(name) is not None}
+    """What a message is made of, checked; its image blocks show files that are there, and that are ready."""
+    content = checked_content({name: call.args[name] for name in _CONTENT if call.args.get(name) is not None})
+    for place, block in enumerate(content.get("blocks") or ()):
+        if block["type"] == "image" and "slack_file" in block and not call.on.state.shows(block["slack_file"]):
+            said = f"invalid slack file [json-pointer:/blocks/{place}/slack_file]"
+            raise SlackError("invalid_blocks", [f"[ERROR] {said}"], errors=[said])
+    return content
 
 
 def _target(call: Call) -> Conversation:
@@ -41,7 +47,7 @@ def _target(call: Call) -> Conversation:
 
 def post_message(call: Call) -> Json:
     where = _target(call)
-    content = checked_content(_content(call))
+    content = _content(call)
     if where.is_archived:
         raise SlackError("is_archived")
     call.on.limits.post(where.id)
@@ -56,7 +62,7 @@ def post_ephemeral(call: Call) -> Json:
     user = call.text("user")
     if user not in where.members:
         raise SlackError("user_not_in_channel")
-    content = checked_content(_content(call))
+    content = _content(call)
     if call.args.get("thread_ts"):
         content["thread_ts"] = call.text("thread_ts")
     message = call.on.posting.ephemeral(where, user, call.me, content)
@@ -68,7 +74,7 @@ def update(call: Call) -> Json:
     message = call.on.posting.message(where, call.text("ts"))
     if message.get("user") != call.me:
         raise SlackError("cant_update_message")
-    content = checked_content(_content(call))
+    content = _content(call)
     # What is not given stays, blocks too: only an empty list takes them away (chat.update, "blocks").
     changed = call.on.posting.update(where, message["ts"], content)
     shown = public(changed, with_metadata=True)

@@ -173,7 +173,7 @@ def complete_upload(call: Call) -> Json:
             content["thread_ts"] = call.text("thread_ts")
         call.on.posting.post(where, call.me, content | {"subtype": "file_share", "upload": True})
     for file in files:
-        file["shared"] = True
+        file |= {"shared": True, "ready_at": state.clock.now() + state.files_take}
     return {"files": [file_shown(call, file) for file in files]}
 
 
@@ -181,7 +181,7 @@ def file_shown(call: Call, file: Json) -> Json:
     """The file object of messages and answers; `preview` for what is text."""
     state = call.on.state
     url = f"{state.url}/sandbox/files/{file['id']}/{file['name']}"
-    shown = {name: value for name, value in file.items() if name not in ("upload", "shared")}
+    shown = {name: value for name, value in file.items() if name not in ("upload", "shared", "ready_at")}
     shown |= {"url": url, "url_private": url, "url_private_download": url, "permalink": url, "is_external": False}
     content = state.contents.get(file["id"], b"")
     if file["mimetype"].startswith("text/") or file["filetype"] in ("json", "yaml", "yml", "diff", "log"):

@@ -61,6 +61,7 @@ class State:
         self.usergroups: dict[str, Usergroup] = {group.id: group for group in workspace.usergroups}
         self.files: dict[str, Json] = {}
         self.contents: dict[str, bytes] = {}
+        self.files_take = 0.0  # seconds after its upload in which a picture cannot yet be shown in a block
         self.url = ""
         for person in workspace.people:
             self.set_person(person)
@@ -83,6 +84,14 @@ class State:
         """A new message timestamp, later than every one before."""
         self._last_ts = max(int(self.clock.now() * 1_000_000), self._last_ts + 1)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def shows(self, slack_file: Json) -> bool:
+        """Whether a block may show this file: a picture that was uploaded, and long enough ago."""
+        by_url = (one for one in self.files.values() if one["id"] in str(slack_file.get("url")))
+        file = self.files.get(slack_file["id"]) if "id" in slack_file else next(by_url, None)
+        if file is None or file["filetype"] not in ("png", "jpg", "jpeg", "gif") or not file["shared"]:
+            return False
+        return bool(self.clock.now() >= file["ready_at"])
 
     # ---- people
 

@@ -50,6 +50,11 @@ def context(*texts: str) -> Block:
     return {"type": "context", "elements": elements or [{"type": "mrkdwn", "text": "…"}]}
 
 
+def image(file: str, alt: str) -> Block:
+    """A picture that was given to Slack before, by its file's id; ``alt`` says what is on it."""
+    return {"type": "image", "slack_file": {"id": file}, "alt_text": plain(alt, 2000) or "…"}
+
+
 def divider() -> Block:
     """A line."""
     return {"type": "divider"}

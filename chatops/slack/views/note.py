@@ -1,4 +1,4 @@
-"""A note: a few lines in a thread or channel, perhaps with somebody rung, a log, and buttons."""
+"""A note: a few lines in a thread or channel, perhaps with somebody rung, a picture, a log, and buttons."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatops.slack.mrkdwn import escape, mention, preformatted, said
-from chatops.slack.views.blocks import Message, actions, fallback, line_buttons, section, sections
+from chatops.slack.views.blocks import Message, actions, fallback, image, line_buttons, section, sections
 
 MENTIONED = 25
 
 
 def note(content: Mapping[str, Any]) -> Message:
-    """From ``lines`` (or ``text``), ``mention`` (user ids), ``code`` and ``buttons`` (label, line, form, style)."""
+    """From ``lines`` (or ``text``), ``mention`` (user ids), ``image`` (file, alt), ``code``, ``buttons``.
+
+    A button has ``label``, ``line``, ``form`` and ``style``.
+    """
     given = content.get("lines") or content.get("text") or ()
     lines = [given] if isinstance(given, str) else [str(line) for line in given]
     rung = " ".join(mention(str(one)) for one in list(content.get("mention") or ())[:MENTIONED])
@@ -20,6 +23,8 @@ def note(content: Mapping[str, Any]) -> Message:
     if rung:
         shown[:1] = [f"{rung} {shown[0]}" if shown else rung]
     blocks = sections(shown, limit=8000)
+    if shown_file := content.get("image"):
+        blocks.append(image(str(shown_file["file"]), str(shown_file["alt"])))
     code = str(content.get("code") or "")
     if code.strip():
         blocks.append(section(preformatted(code.splitlines())))

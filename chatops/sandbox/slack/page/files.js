@@ -68,7 +68,8 @@ export function filePreview(file) {
 
 /** An image, or its description where it cannot be loaded (this page loads nothing from the internet). */
 export function picture(element, className) {
-  const source = element.image_url || element.slack_file?.url || "";
+  const kept = element.slack_file?.id ? `/sandbox/files/${encodeURIComponent(element.slack_file.id)}/picture` : "";
+  const source = element.image_url || element.slack_file?.url || kept;
   const missing = () => h("span", { class: `${className} missing`, title: source, role: "img", "aria-label": element.alt_text }, icon("image", 16), className === "image" ? element.alt_text : null);
   if (!source.startsWith("data:image/") && new URL(source, location.href).origin !== location.origin) return missing();
   const image = h("img", { class: className, src: source, alt: element.alt_text || "", loading: "lazy" });

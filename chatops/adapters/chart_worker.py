@@ -1,0 +1,50 @@
+"""The process that draws one chart: the chart as a JSON line and Prometheus' answer on stdin, then stdout.
+
+On stdout comes a JSON line with ``words`` (the numbers, before anything is drawn) or a ``problem``; then the PNG, or a
+JSON line with the ``problem`` that kept it from being drawn. Started by ``chatops.adapters.painter``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+
+from chatops.kernel.chart import Chart, chosen, read, words
+
+MEMORY = 768 * 1024 * 1024  # bytes of address space; matplotlib takes 200 MiB of it
+SECONDS = 20  # of computing
+
+
+def main() -> None:
+    """Draws, or says why not."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(10)  # whoever is being paged goes first
+    chart = Chart(**json.loads(sys.stdin.buffer.readline()))
+    try:
+        series = read(sys.stdin.buffer.read())
+    except ValueError:
+        _say(problem="Prometheus' answer can't be read")
+        return
+    shown = chosen(series, chart)
+    _say(words=words(chart, shown))
+    if not shown:
+        return
+    try:
+        from chatops.adapters.drawing import picture
+    except ModuleNotFoundError:  # what lacks memory to be loaded is an ImportError as well
+        _say(problem="matplotlib is not installed (the extra `charts`)")
+        return
+    sys.stdout.buffer.write(picture(chart, shown, sum(1 for one in series if one.points) - len(shown)))
+
+
+def _say(**said: str) -> None:
+    sys.stdout.buffer.write(json.dumps(said).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Draws charts in a process of its own each: one that needs too much memory or time ends alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import chatops
+from chatops.kernel.chart import Chart, Drawn
+
+LIMIT = 40.0  # seconds for a chart by the clock, on a machine that is busy
+PNG = b"\x89PNG\r\n"
+WORKER = ("-P", "-m", "chatops.adapters.chart_worker")
+
+
+class ChartPainter:
+    """Starts a process for each chart, one at a time; ``close`` removes what matplotlib noted about fonts."""
+
+    def __init__(self, *, limit: float = LIMIT, worker: Sequence[str] = WORKER) -> None:
+        self._limit = limit
+        self._worker = worker
+        self._turn = asyncio.Lock()
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def close(self) -> None:
+        """Nothing is drawn any more."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    async def draw(self, chart: Chart, answer: bytes) -> Drawn:
+        """The numbers in words and the picture, as far as both could be had; never raises for what goes wrong there."""
+        async with self._turn:
+            try:
+                process = await self._started()
+            except OSError as error:
+                return Drawn(problem=f"no process to draw in: {error.strerror}")
+            try:
+                async with asyncio.timeout(self._limit):
+                    written, _ = await process.communicate(json.dumps(asdict(chart)).encode() + b"\n" + answer)
+            except TimeoutError:
+                return Drawn(problem=f"drawing took longer than {self._limit:g} s")
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await asyncio.shield(process.wait())
+        return _read(written, process.returncode or 0)
+
+    async def _started(self) -> Process:
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="chatops-charts-")
+        # Only what Python needs: the parent's environment holds tokens. One thread: each reserves address space.
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZDIR") if name in os.environ}
+        roots = [str(Path(chatops.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+        chosen = {"MPLCONFIGDIR": self._folder.name, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        return await asyncio.create_subprocess_exec(
+            sys.executable, *self._worker, stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+            env={**kept, **chosen, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
+        )  # fmt: skip
+
+
+def _read(written: bytes, code: int) -> Drawn:
+    said, _, rest = written.partition(b"\n")
+    died = "" if code == 0 else "the process that draws died, perhaps for lack of memory or time"
+    if not said:
+        return Drawn(problem=died or "the process that draws said nothing")
+    first = json.loads(said)
+    words, problem = str(first.get("words", "")), str(first.get("problem", "")) or died
+    if rest.startswith(PNG) and not problem:
+        return Drawn(words, rest)
+    if rest.startswith(b"{") and not problem:
+        problem = str(json.loads(rest)["problem"])
+    return Drawn(words, problem=problem)

@@ -1,0 +1,154 @@
+"""The picture shows Prometheus' numbers, and drawing it harms nobody whatever happens there."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from chatops.adapters.drawing import MOST_TICKS, bounds, figure, picture
+from chatops.adapters.painter import ChartPainter
+from chatops.kernel.chart import Chart, Series
+from tests.kernel.test_chart import answer
+
+END = 1_795_000_000.0
+CHART = Chart("ErrorRate · checkout", "errors", END - 3600, END, 15.0, END - 30, ">", 1.0, "Europe/Berlin")
+
+
+def lines(chart: Chart, *shown: Series) -> dict[str, list[tuple[float, float]]]:
+    [axes] = figure(chart, shown, 0).axes
+    return {
+        str(line.get_gid()): list(zip(_floats(line.get_xdata()), _floats(line.get_ydata()), strict=True))
+        for line in axes.get_lines()
+    }
+
+
+def _floats(given: Any) -> list[float]:
+    return [float(one) for one in given]
+
+
+def steady(*values: float, **labels: str) -> Series:
+    return Series(labels, tuple((END - 15.0 * (len(values) - 1 - place), value) for place, value in enumerate(values)))
+
+
+def test_the_lines_are_the_numbers_with_gaps_where_there_are_none() -> None:
+    one = Series({}, ((END - 90, 1.0), (END - 75, 2.5), (END - 15, 7.0)))
+    drawn = lines(CHART, one)
+    assert [point for point in drawn["series 0"] if not math.isnan(point[1])] == list(one.points)
+    assert [math.isnan(value) for _, value in drawn["series 0"]] == [False, False, True, False, True]
+    assert drawn["alone 0"] == [(END - 15, 7.0)], "a point without neighbours is a dot"
+    assert [value for _, value in drawn["limit"]] == [1.0, 1.0]
+    assert [at for at, _ in drawn["fired"]] == [END - 30, END - 30]
+
+
+def test_without_a_threshold_there_is_no_line_for_it() -> None:
+    whole = Chart("A", "a > 1 and b", END - 3600, END, 15.0, END)
+    assert set(lines(whole, steady(1.0, 2.0))) == {"series 0", "fired"}
+
+
+def test_several_have_a_legend_that_also_counts_those_not_shown() -> None:
+    shown = [steady(1.0, 2.0, pod=f"_p{place}$") for place in range(3)]
+    [legend] = figure(CHART, shown, 7).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["p0$", "p1$", "p2$ (and 7 more)"]
+
+
+def test_the_time_is_that_of_the_zone() -> None:
+    [axes] = figure(CHART, [steady(1.0, 2.0)], 0).axes
+    said = [text.get_text() for text in axes.get_xticklabels()]
+    assert said == ["11:10", "11:20", "11:30", "11:40", "11:50", "12:00"]
+    assert {"fired 12:06", "Wed 18 Nov · Europe/Berlin", "alerts above 1"} <= {one.get_text() for one in axes.texts}
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # an empty box stands for it
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=5), st.floats(-1e300, 1e300), st.text(max_size=200),
+    st.sampled_from(["UTC", "Asia/Kolkata", "Australia/Lord_Howe"]),
+)  # fmt: skip
+def test_any_numbers_and_any_words_make_a_picture(values: list[float], limit: float, text: str, zone: str) -> None:
+    chart = Chart(text, text, END - 3600, END, 15.0, END, ">", limit, zone)
+    drawn = picture(chart, [steady(*values, pod=text), steady(limit)], 3)
+    shown = Image.open(io.BytesIO(drawn))
+    assert (shown.format, shown.size) == ("PNG", (1200, 675))
+    shown.load()
+
+
+@given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300))
+def test_the_scale_holds_everything(one: float, other: float) -> None:
+    low, high = bounds(min(one, other), max(one, other))
+    assert low <= min(one, other)
+    assert high >= max(one, other)
+    assert low < high
+
+
+@pytest.mark.parametrize("long", [60.0, 900.0, 3600.0, 7200.0, 86400.0, 30 * 86400.0])
+def test_a_phone_shows_few_times(long: float) -> None:
+    [axes] = figure(Chart("A", "a", END - long, END, long / 240, END), [steady(1.0, 2.0)], 0).axes
+    assert len(axes.get_xticks()) <= max(MOST_TICKS, long // 86400)
+
+
+async def drawn(given_answer: bytes, **options: Any) -> tuple[str, bool, str]:
+    painter = ChartPainter(**options)
+    found = await painter.draw(CHART, given_answer)
+    painter.close()
+    return found.words, found.picture.startswith(b"\x89PNG"), found.problem
+
+
+GOOD = answer(({"pod": "a"}, [[END - 15, "0.5"], [END, "12.4"]]))
+WORDS = "12.4 at last (alerts above 1), 0.5 to 12.4 in 0 min"
+
+
+async def test_a_process_of_its_own_draws_and_says_the_numbers() -> None:
+    assert await drawn(GOOD) == (WORDS, True, "")
+
+
+@pytest.mark.parametrize("given_answer", [answer(), answer(({}, [[END, "NaN"], [END, "+Inf"]]))])
+async def test_without_numbers_nothing_is_drawn(given_answer: bytes) -> None:
+    assert await drawn(given_answer) == ("", False, "")
+
+
+async def test_an_answer_that_cannot_be_read_is_said_to_be() -> None:
+    assert await drawn(GOOD[:-20]) == ("", False, "Prometheus' answer can't be read")
+
+
+async def test_a_bad_zone_or_any_defect_there_ends_there() -> None:
+    painter = ChartPainter()
+    found = await painter.draw(Chart("A", "a", 0, 1, 1, 1, zone="Nowhere/At_all"), GOOD)
+    painter.close()
+    assert (found.picture, found.problem) == (b"", "the process that draws died, perhaps for lack of memory or time")
+
+
+def worker(first: str) -> dict[str, Any]:
+    """The real process, in which something happens before it begins to draw."""
+    code = f"import sys, resource\nfrom chatops.adapters import chart_worker\n{first}\nchart_worker.main()"
+    return {"worker": ("-P", "-c", code)}
+
+
+async def test_without_matplotlib_the_numbers_are_said() -> None:
+    missing = worker("sys.modules['matplotlib'] = None")
+    assert await drawn(GOOD, **missing) == (WORDS, False, "matplotlib is not installed (the extra `charts`)")
+
+
+async def test_one_that_runs_out_of_memory_ends_alone_and_its_numbers_are_kept() -> None:
+    little = worker("chart_worker.MEMORY = 60 * 1024 * 1024")
+    said, picture_there, problem = await drawn(GOOD, **little)
+    assert (said, picture_there) == (WORDS, False)
+    assert problem == "the process that draws died, perhaps for lack of memory or time"
+
+
+async def test_one_that_takes_too_long_is_ended() -> None:
+    slow = worker("import time\nchart_worker.words = lambda *_: time.sleep(600)")
+    async with asyncio.timeout(30):
+        assert await drawn(GOOD, limit=0.5, **slow) == ("", False, "drawing took longer than 0.5 s")
+
+
+async def test_a_process_without_a_token_in_its_environment_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-not-for-the-painter")
+    seen = worker("import os\nassert not any('SLACK' in name for name in os.environ)")
+    assert (await drawn(GOOD, **seen))[1]
