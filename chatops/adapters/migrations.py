@@ -10,9 +10,7 @@ literally (``… WHERE ended_at = 0 AND …``).
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
+from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
-import sqlite_utils
-
 from chatops.adapters.migrations import migrate
+from chatops.adapters.sqliteutils import Database
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Row, Tx
 
@@ -110,7 +109,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -16000")  # kilobytes: the inner pages of a week's audit trail
         connection.execute("PRAGMA temp_store = MEMORY")  # or what a savepoint would bring back goes through a file
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a storm's WAL is given back to the disk
-        migrate(sqlite_utils.Database(connection, execute_plugins=False))
+        migrate(Database(connection, execute_plugins=False))
     except BaseException:
         connection.close()
         raise
