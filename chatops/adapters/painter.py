@@ -66,9 +66,9 @@ class ChartPainter:
 
 
 def _read(written: bytes, code: int) -> Drawn:
-    said, _, rest = written.partition(b"\n")
+    said, whole, rest = written.partition(b"\n")
     died = "" if code == 0 else "the process that draws died, perhaps for lack of memory or time"
-    if not said:
+    if not whole:
         return Drawn(problem=died or "the process that draws said nothing")
     first = json.loads(said)
     words, problem = str(first.get("words", "")), str(first.get("problem", "")) or died
@@ -76,4 +76,4 @@ def _read(written: bytes, code: int) -> Drawn:
         return Drawn(words, rest)
     if rest.startswith(b"{") and not problem:
         problem = str(json.loads(rest)["problem"])
-    return Drawn(words, problem=problem)
+    return Drawn(words, problem=problem or ("the process that draws left none" if words else ""))

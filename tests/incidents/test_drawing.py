@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -124,6 +126,12 @@ async def test_a_bad_zone_or_any_defect_there_ends_there() -> None:
     assert (found.picture, found.problem) == (b"", "the process that draws died, perhaps for lack of memory or time")
 
 
+def test_the_assistant_itself_loads_none_of_it() -> None:
+    loaded = "import sys, chatops.cli, chatops.main; print({'matplotlib', 'numpy', 'PIL'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
+
+
 def worker(first: str) -> dict[str, Any]:
     """The real process, in which something happens before it begins to draw."""
     code = f"import sys, resource\nfrom chatops.adapters import chart_worker\n{first}\nchart_worker.main()"
@@ -140,6 +148,13 @@ async def test_one_that_runs_out_of_memory_ends_alone_and_its_numbers_are_kept()
     said, picture_there, problem = await drawn(GOOD, **little)
     assert (said, picture_there) == (WORDS, False)
     assert problem == "the process that draws died, perhaps for lack of memory or time"
+
+
+@pytest.mark.parametrize("first", ["", "print('{\"words\": ', end='')", "print('{\"words\": \"7\"}'); print('GIF89a')"])
+async def test_one_that_ends_early_leaves_no_half_a_picture(first: str) -> None:
+    said, picture_there, problem = await drawn(GOOD, **worker(f"{first}\nsys.exit(0)"))
+    assert (said in ("", "7"), picture_there) == (True, False)
+    assert problem in ("the process that draws said nothing", "the process that draws left none")
 
 
 async def test_one_that_takes_too_long_is_ended() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.async_api import APIResponse, Page, Route, WebSocket, WebSocketRoute, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -345,6 +347,21 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(open_page: Op
     await page.get_by_role("button", name="Back to the list").click()
     await page.get_by_role("link", name="deploys").click()
     await expect(page.get_by_label("Message #deploys")).to_be_in_viewport()
+
+
+async def test_a_picture_that_was_given_to_slack_is_shown_with_its_words(
+    open_page: Open, client: AsyncWebClient
+) -> None:
+    written = io.BytesIO()
+    Image.new("RGB", (1200, 675), "white").save(written, format="png")
+    file = (await client.files_upload_v2(filename="INC-101.png", content=written.getvalue()))["files"][0]["id"]
+    blocks = [{"type": "image", "slack_file": {"id": file}, "alt_text": "ErrorRate: 12.4, alerts above 1"}]
+    await client.chat_postMessage(channel=REQUESTS, text="a chart", blocks=blocks)
+    page = await open_page("dana", "platform-requests", width=390, height=844)
+    picture = page.get_by_role("img", name="ErrorRate: 12.4, alerts above 1")
+    await expect(picture).to_be_visible()
+    await expect(picture).to_have_js_property("naturalWidth", 1200)
+    assert (await picture.bounding_box() or {"width": 0})["width"] > 250
 
 
 async def test_every_control_has_a_name(open_page: Open, platform: Standin) -> None:
