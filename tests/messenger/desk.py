@@ -16,6 +16,7 @@ from chatops.adapters.sqlite import SQLite
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Lane, Post, Tx
 from chatops.sandbox.slack import LocalSlack, SlackApp, load_workspace
+from chatops.sandbox.slack.faults import Fault
 from chatops.slack.messenger import Messenger
 from chatops.slack.views.blocks import Message, image, section
 from tests.support.clock import MovableClock
@@ -219,9 +220,9 @@ class Desk:
         assert found is not None
         return dict(found)
 
-    def fault(self, kind: str, **given: Any) -> None:
+    def fault(self, kind: str, **given: Any) -> Fault:
         """Misfortune for the calls to come."""
-        self.slack.faults.add({"kind": kind, **given})
+        return self.slack.faults.add({"kind": kind, **given})
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,11 @@ async def test_a_database_that_is_away_is_waited_out(at: Desk) -> None:
 
 
 async def test_a_hanging_call_does_not_delay_another_channel_or_a_page(at: Desk) -> None:
-    at.fault("timeout", method="chat.postMessage", channel="deploys", times=1)
+    fault = at.fault("timeout", method="chat.postMessage", channel="deploys", times=1)
     await at.show("notice", channel=DEPLOYS, lane=Lane.NOTICE)
+    async with asyncio.timeout(20):
+        while not fault.hits:  # a page that was there in time would overtake it
+            await asyncio.sleep(0)
     await at.show("R-1", "waiting")
     await at.show("page", channel=DEPLOYS, lane=Lane.PAGE)
     await at.until(lambda: at.texts(DEPLOYS) == ["page"] and at.texts() == ["waiting"])
