@@ -113,7 +113,10 @@ def partial_facts(
 def _valid(action: Action, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, info in action.inputs.model_fields.items():
         value = values.get(name, info.default)
-        if value is PydanticUndefined or value is None or (value == "" and info.is_required()):
+        if value is PydanticUndefined or (value in (None, "") and info.is_required()):
+            continue
+        if value in (None, ""):  # left empty: it will be what it is without
+            yield name, info.get_default(call_default_factory=True)
             continue
         with suppress(ValidationError):  # half typed: the same as not given yet
             kind: Any = Annotated[info.annotation, info]

@@ -56,6 +56,18 @@ async def test_without_an_environment_the_rules_say_what_they_depend_on(cel):
     )
 
 
+@pytest.mark.parametrize("revision", [{}, {"revision": ""}, {"revision": None}])
+async def test_an_optional_input_that_is_left_empty_is_known(revision, cel):
+    given = partial_facts(
+        ACME, ACTIONS["rollback"], {"service": "checkout", "environment": "production", **revision}, DANA,
+        NOVEMBER.timestamp(), {"name": "INC-101", "severity": "sev1", "mine": True},
+    )  # fmt: skip
+    assert await explain(ACME, given, cel.evaluate_all, short=True) == (
+        "Allowed, without approval.",
+        "who has the incident goes back at once: allowed.",
+    )
+
+
 @pytest.mark.parametrize("values", [{}, {"replicas": ""}, {"replicas": "many"}, {"replicas": -3}])
 async def test_a_rule_about_an_input_that_is_not_given_or_not_valid_yet_depends_on_it(values, cel):
     platform = ACME.model_copy(

@@ -37,7 +37,7 @@ async def test_who_acknowledged_the_page_goes_back_at_once(broken: House) -> Non
     card = await broken.olu.sees(INCIDENTS, "OLU HAS IT", "Roll back goes to 1.4.1")
     await card.click("Roll back")
     form = await broken.olu.modal(title="Roll back")
-    await form.becomes("who has the incident goes back at once")
+    await form.becomes("Now: 1.4.2 healthy", "who has the incident goes back at once: allowed.")
     assert await form.submit() == {}
     change = await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
     assert await broken.image("checkout", "shop") == "1.4.1"
