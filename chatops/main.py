@@ -44,6 +44,7 @@ from chatops.incidents.judging import Judge
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.overrides import Overrides
 from chatops.incidents.paging import Paging
+from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
 from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
@@ -226,10 +227,11 @@ class Assistant:
     def _build_incidents(self) -> None:
         database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
         keeper = Keeper(self.messenger, configuration, clock)
-        self.alerts = Intake(database, keeper, Judge(configuration), clock)
+        judge = Judge(configuration, Rules(self.evaluator.evaluate_all, clock))
+        self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
         self.planner.overrides = overrides
-        self.paging = Paging(database, keeper, directory, Duty(configuration, clock, overrides), clock)
+        self.paging = Paging(database, keeper, directory, Duty(configuration, clock, overrides), judge, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
         painter = ChartPainter()
         self._stack.callback(painter.close)
@@ -259,6 +261,7 @@ class Assistant:
         self._stack.push_async_callback(self.engine.close)
         self._stack.push_async_callback(self.front.close)
         self._background(self.paging.run(), "paging")
+        self._background(self.paging.reconsider(), "quiet incidents")
         self._stack.push_async_callback(self.evidence.close)
         self._stack.push_async_callback(self.charts.close)
         await self.messenger.audit_cards()
@@ -349,6 +352,7 @@ class Assistant:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])
         self.front.picking.index()
         self.front.background.spawn(attend(self.client, channels_of(platform)))
+        self.front.background.spawn(self.paging.reconsider())
 
     async def _refused(self, problems: Sequence[Problem]) -> None:
         """The last good configuration stays; the platform team is told."""

@@ -45,6 +45,9 @@ class Metrics:
         self.incidents = Gauge(
             "chatops_incidents_open", "Incidents that are not resolved, by state", ["state"], registry=self.registry
         )
+        self.alerts_ignored = Counter(
+            "chatops_alerts_ignored", "Alerts that a rule of the configuration ignores", registry=self.registry
+        )
         self.overdue = Gauge(
             "chatops_paging_overdue", "Steps of an escalation that are more than a minute late", registry=self.registry
         )

@@ -82,11 +82,12 @@ class Desk:
 
     async def concerning(self, person: Person, service: str, environment: str) -> Mapping[str, Any]:
         """``kernel.action.Incidents.concerning``."""
-        found = await self.database.read(store.newest_of, f"{environment}/{service}") if service else None
-        if found is None or found.ended:
+        found = await self.database.read(store.open_at, service, environment) if service else []
+        mine = [one for one in found if one.holder and one.holder.id == person.id and was_paged(one, person)]
+        if not found:
             return NO_INCIDENT
-        mine = found.holder is not None and found.holder.id == person.id and was_paged(found, person)
-        return {"name": found.name, "severity": found.severity, "mine": mine}
+        shown = (mine or found)[0]
+        return {"name": shown.name, "severity": shown.severity, "mine": bool(mine)}
 
     async def timeline(self, person: Person, number: int) -> Answer:
         """Everything that happened, oldest first."""
@@ -219,7 +220,7 @@ class Desk:
         if not incident.escalation:
             raise Refused(f"There is nobody to escalate {incident.name} to: no escalation serves its team.")
         now = self.clock.now()
-        changes: dict[str, Any] = {"due_at": now, "pages": True}
+        changes: dict[str, Any] = {"due_at": now, "pages": True, "quiet": "", "quiet_until": 0.0}
         changes |= {} if incident.paging_since else {"paging_since": now}
         after = lifecycle.move(incident, Event.ESCALATED, now, **changes)
         self.keeper.put(tx, incident, after, Event.ESCALATED, who=_who(person))

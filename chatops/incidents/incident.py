@@ -74,6 +74,8 @@ class Incident(Record):
     source: str = ""  # the first sender; or "person"
     summary: Summary = Summary()
     quiet: str = ""  # why it makes no noise: silenced, maintenance; empty: it does
+    quiet_until: float = 0.0  # when that is looked at anew; 0: when its alerts change
+    resolves: bool = False  # by itself, when all of its alerts are resolved
     opened_at: float = 0.0
     opened_by: str = AUTOMATION
     updated_at: float = 0.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatops.incidents.grouping import Place, default_key, place
+from chatops.incidents.rules import Ruled, Rules
 from chatops.incidents.symptoms import SOURCE
-from chatops.kernel.alert import Alert
+from chatops.kernel.alert import PERSON, Alert
 from chatops.kernel.catalog import Platform
 from chatops.kernel.escalation import Severity, freeze, severity_of
 from chatops.kernel.ports import Configuration
@@ -29,31 +30,48 @@ class Judged:
     unresolved: float
     escalation: dict[str, Any]
     channel: str
-    quiet: str = ""
+    quiet: str = ""  # why it makes no noise: silenced, maintenance; empty: it does
+    quiet_until: float = 0.0  # 0: until its sender says so
     ignored: bool = False
     resolves: bool = False  # by itself, when its alerts are resolved
+    failed: tuple[str, ...] = ()  # which rules could not be evaluated, and why
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges alerts by the configuration that holds now."""
+    """Judges alerts by the configuration that holds now, and its rules."""
 
     configuration: Configuration
+    rules: Rules
 
     async def all(self, alerts: Sequence[Alert]) -> list[Judged]:
         """Every alert of a delivery, in order."""
         platform = self.configuration.platform
-        return [_judged(alert, platform) for alert in alerts]
+        told = [(alert, place(alert, platform)) for alert in alerts]
+        ruled = await self.rules.ask(told, platform)
+        return [_judged(alert, at, said, platform) for (alert, at), said in zip(told, ruled, strict=True)]
 
 
-def _judged(alert: Alert, platform: Platform) -> Judged:
-    at = place(alert, platform)
-    severity = severity_of(alert.severity, platform.severities)
+def quiet_of(judged: Sequence[Judged]) -> tuple[str, float]:
+    """Why what fires is quiet, and when that is to be looked at anew (0: never); empty: it makes noise."""
+    firing = [one for one in judged if one.alert.status == "firing"]
+    if not firing or not all(one.quiet for one in firing):
+        return "", 0.0
+    return firing[0].quiet, min((one.quiet_until for one in firing if one.quiet_until), default=0.0)
+
+
+def _judged(alert: Alert, at: Place, said: Ruled, platform: Platform) -> Judged:
+    if alert.source == PERSON:  # people mean what they say: it is neither ignored nor quiet, and as bad as they say
+        said = replace(said, ignore=False, quiet="", quiet_until=0.0, severity="")
+    severity = platform.severities.get(said.severity) or severity_of(alert.severity, platform.severities)
     return Judged(
-        alert=alert, place=at, key=default_key(alert, at), severity=severity.name, rank=_rank(severity, platform),
+        alert=alert, place=at, key=said.key or default_key(alert, at),
+        severity=severity.name, rank=_rank(severity, platform),
         pages=severity.pages and (alert.source != SOURCE or platform.watcher.pages), unresolved=severity.unresolved,
-        escalation=escalation_of(at.team, platform), channel=platform.channel("incidents", at.environment, at.service),
-        quiet="silenced" if alert.silenced else "",
+        escalation=escalation_of(at.team, platform),
+        channel=said.channel or platform.channel("incidents", at.environment, at.service, at.team),
+        quiet="silenced" if alert.silenced else said.quiet, quiet_until=0.0 if alert.silenced else said.quiet_until,
+        ignored=said.ignore, resolves=said.resolve == "automatic", failed=said.failed,
     )  # fmt: skip
 
 

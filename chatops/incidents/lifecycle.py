@@ -28,6 +28,8 @@ class Event(StrEnum):
     TAKEN_UP_AGAIN = "taken_up_again"  # acknowledged, and not resolved in time
     SEVERITY_CHANGED = "severity_changed"
     SILENCED = "silenced"  # its monitor is quiet for a while
+    STAYS_QUIET = "stays_quiet"  # for another reason, or for longer
+    GOT_LOUD = "got_loud"  # it was quiet, and makes noise now
     LOOKED_INTO = "looked_into"  # evidence was gathered
     RESOLVED = "resolved"
 
@@ -45,6 +47,8 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.OPEN, E.ESCALATED): S.OPEN,
     (S.OPEN, E.SEVERITY_CHANGED): S.OPEN,
     (S.OPEN, E.SILENCED): S.OPEN,
+    (S.OPEN, E.STAYS_QUIET): S.OPEN,
+    (S.OPEN, E.GOT_LOUD): S.OPEN,
     (S.OPEN, E.LOOKED_INTO): S.OPEN,
     (S.OPEN, E.RESOLVED): S.RESOLVED,
     (S.ACKNOWLEDGED, E.ALERTED): S.ACKNOWLEDGED,
@@ -113,6 +117,17 @@ def silenced(incident: Incident, until: float, now: float) -> Incident:
     return move(incident, E.SILENCED, now, **later)
 
 
+def stay_quiet(incident: Incident, why: str, until: float, now: float) -> Incident:
+    """It makes no noise yet; ``until``: when that is looked at anew (0: when its alerts change)."""
+    return move(incident, E.STAYS_QUIET, now, quiet=why, quiet_until=until, due_at=until)
+
+
+def get_loud(incident: Incident, now: float) -> Incident:
+    """Why it was quiet is over: somebody is paged."""
+    loud = {"quiet": "", "quiet_until": 0.0}
+    return move(incident, E.GOT_LOUD, now, **loud, **paging_anew(incident.model_copy(update=loud), now))
+
+
 def take_up_again(incident: Incident, now: float) -> Incident:
     """It was acknowledged and is not resolved within the time that its severity allows."""
     return move(incident, E.TAKEN_UP_AGAIN, now, **paging_anew(incident, now))
@@ -131,7 +146,8 @@ def reopen(incident: Incident, now: float, **changes: Any) -> Incident:
 
 def paging_anew(incident: Incident, now: float) -> dict[str, Any]:
     """What changes when nobody has it: paging starts with the first step."""
-    due_at = now if incident.pages and incident.escalation and not incident.quiet else 0.0
+    due_at = now if incident.pages and incident.escalation else 0.0
+    due_at = incident.quiet_until if incident.quiet else due_at
     nobody = {"holder": None, "acknowledged_at": 0.0, "paged": ()}
     return {**nobody, "round": incident.round + 1, "paging_since": now, "step": 0, "due_at": due_at}
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from chatops.incidents import lifecycle, store
 from chatops.incidents.duty import Duty
 from chatops.incidents.incident import Incident, Paged, State
+from chatops.incidents.judging import Judge, quiet_of
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
 from chatops.kernel.errors import TooLate
@@ -35,6 +36,7 @@ class Paging:
     keeper: Keeper
     directory: Directory
     duty: Duty
+    judge: Judge
     clock: Clock
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -68,6 +70,12 @@ class Paging:
                     await self.database.write(self._page, person)
             return taken
 
+    async def reconsider(self) -> None:
+        """Another configuration may end what keeps incidents quiet, or make it last longer."""
+        async with self._looking:
+            for number in await self.database.read(store.quiet_ones):
+                await self._tried(number)
+
     # inside --------------------------------------------------------------------------------------------------------
 
     async def _tried(self, number: int) -> bool:
@@ -80,12 +88,37 @@ class Paging:
 
     async def _step(self, number: int) -> bool:
         incident = await self.database.read(store.load, number)
+        if incident.quiet and incident.state is State.OPEN:
+            return await self._listen(incident)
         targets, _ = self._targets(incident)
         found = [(target, person) for target in targets for person in await self._people(target, incident)]
         try:
             return await self.database.write(self._take_step, incident, found)
         except TooLate:
             return False  # somebody answered meanwhile
+
+    async def _listen(self, incident: Incident) -> bool:
+        """What is quiet gets loud when that is over and something still fires."""
+        alerts = await self.database.read(store.alerts_of, incident.id, MOST_JUDGED)
+        why, until = quiet_of(await self.judge.all([one for one in alerts if one.status == "firing"]))
+        if (why, until) == (incident.quiet, incident.quiet_until):
+            return False
+        try:
+            return await self.database.write(self._heard, incident, why, until)
+        except TooLate:
+            return False  # something changed meanwhile
+
+    def _heard(self, tx: Tx, seen: Incident, why: str, until: float) -> bool:
+        now, incident = self.clock.now(), store.load(tx, seen.id)
+        if incident.version != seen.version:
+            return False
+        if why:
+            after = lifecycle.stay_quiet(incident, why, until, now)
+            self.keeper.put(tx, incident, after, Event.STAYS_QUIET, data={"text": why})
+        else:
+            after = lifecycle.get_loud(incident, now)
+            self.keeper.put(tx, incident, after, Event.GOT_LOUD, data={"text": incident.quiet})
+        return True
 
     def _targets(self, incident: Incident) -> tuple[Sequence[str], float]:
         """Who is asked by the next step, and how long after the beginning of paging the one after it is due."""
@@ -173,4 +206,5 @@ def _steps(incident: Incident) -> int:
     return len(Plan.model_validate(incident.escalation).steps)
 
 
+MOST_JUDGED = 500  # alerts of one quiet incident that are judged anew, those that fire and the worst first
 MOST_NAMED = 12  # of the paged, on the incident; the timeline has all

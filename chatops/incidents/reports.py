@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from chatops.incidents.judging import escalation_of
-from chatops.kernel.alert import Alert
+from chatops.kernel.alert import PERSON, Alert
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused
 from chatops.kernel.escalation import severity_of
 from chatops.kernel.people import Person
 
-SOURCE = "person"
+SOURCE = PERSON
 LONGEST_TITLE = 75  # characters of what is about no service
 
 

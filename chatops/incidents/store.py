@@ -37,6 +37,11 @@ SELECT id, body FROM incidents WHERE open_key IS NOT NULL AND team = :team ORDER
 DUE = """
 SELECT id FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 AND due_at <= :now ORDER BY due_at LIMIT 200
 """
+# Whether it is quiet is in its body; those that page and those that are quiet are few.
+WAITING = "SELECT id, body FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 ORDER BY due_at"
+OPEN_AT = """
+SELECT id, body FROM incidents WHERE service = :service AND environment = :environment ORDER BY id DESC LIMIT 20
+"""
 OVERDUE = """
 SELECT id, due_at FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 AND due_at <= :before ORDER BY due_at, id
 LIMIT 200
@@ -136,6 +141,18 @@ def open_ones(tx: Tx, *, holder: str = "", team: str = "", limit: int = 30) -> l
     else:
         rows = tx.all(OPEN, limit=limit)
     return [_read(row) for row in rows]
+
+
+def open_at(tx: Tx, service: str, environment: str) -> list[Incident]:
+    """The open incidents of a service in an environment, among the newest there; the newest first."""
+    found = [_read(row) for row in tx.all(OPEN_AT, service=service, environment=environment)]
+    return [one for one in found if not one.ended]
+
+
+def quiet_ones(tx: Tx) -> list[int]:
+    """Open incidents that are quiet until some time."""
+    found = [_read(row) for row in tx.all(WAITING)]
+    return [one.id for one in found if one.quiet and one.holder is None]
 
 
 def due(tx: Tx, now: float) -> list[int]:

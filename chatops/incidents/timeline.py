@@ -23,6 +23,8 @@ _SAID: Mapping[str, str] = {
     "held_on": "{who} is still on it",
     "taken_up_again": "Not resolved in time: paging begins anew",
     "severity_changed": "{who} changed the severity from {from} to {to}",
+    "stays_quiet": "Stays quiet: {text}",
+    "got_loud": "Makes noise now, no longer quiet: {text}",
     "silenced": "{who} silenced {text} until {until} UTC",
     "resolved": "Resolved by {who}{why}",
     "noted": "{who}: {text}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["firing", "resolved"]
+PERSON = "person"  # the source of what people tell in their own words
 
 
 class Unreadable(ValueError):
@@ -22,7 +23,7 @@ class Alert:
     sender says that it is muted, so it makes no noise and leaves a trace.
     """
 
-    source: str  # alertmanager, grafana, pagerduty, alert (our own JSON), cluster
+    source: str  # alertmanager, grafana, pagerduty, alert (our own JSON), cluster, person
     fingerprint: str
     status: Status
     name: str

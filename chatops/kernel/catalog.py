@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from chatops.kernel.alerting import AlertRule, Maintenance
 from chatops.kernel.escalation import SEVERITIES, Escalation, Severity
 from chatops.kernel.people import Identity, Person, Standing
 from chatops.kernel.record import Record as Record
@@ -160,15 +161,22 @@ class Platform(Record):
     rotas: dict[str, Rota] = Field(default_factory=dict)
     escalations: dict[str, Escalation] = Field(default_factory=dict)
     severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
+    alerts: tuple[AlertRule, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     watcher: Watching = Watching()
     alertmanager: str = ""  # its address, where silences are made; empty: nowhere
     prometheus: str = ""  # its address, where charts get their numbers; empty: nowhere
     digest: str = ""
 
-    def channel(self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "") -> str:
-        """The channel name for a purpose: the service's own, its team's, the environment's, else the platform's."""
+    def channel(
+        self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "", owner: str = ""
+    ) -> str:
+        """The channel name for a purpose: the service's own, its team's, the environment's, else the platform's.
+
+        ``owner`` is the team of what belongs to no service.
+        """
         found = self.services.get(service)
-        team = self.teams.get(found.team) if found else None
+        team = self.teams.get(found.team if found else owner)
         environment = self.environments.get(env)
         candidates = (found, team, environment)
         for holder in candidates:

@@ -14,7 +14,7 @@ import pytest
 
 from chatops.adapters.configuration.folder import check, load
 from chatops.cli import cli
-from chatops.kernel.cel import vocabulary
+from chatops.kernel.cel import of_alerts, vocabulary
 from chatops.kernel.cel.types import FUNCTIONS, METHODS
 from chatops.kernel.labels import EXPIRES_AT, REQUEST, REQUESTER, TEAM
 from commands import registry
@@ -108,10 +108,11 @@ def test_configuration_examples_can_be_loaded(page: Path, tmp_path: Path) -> Non
     acme = (ACME / "platform.yml").read_text()
     for block in blocks(page, "yaml"):
         text = block.text
-        if not text.startswith("version:"):  # one section, in the place of Acme's
+        if not text.startswith("version:"):  # one section, in the place of Acme's where it has that
             key = text.partition(":")[0]
             text, replaced = re.subn(rf"^{key}:\n.*?(?=^# )", lambda _: block.text, acme, flags=re.M | re.S)  # noqa: B023
-            assert replaced == 1, key
+            assert replaced == 1 or f"\n{key}:" not in acme, key
+            text += "" if replaced else block.text
         (tmp_path / "platform.yml").write_text(text)
         assert load(tmp_path, registry.load()).platform.policies
 
@@ -137,6 +138,13 @@ def test_the_variables_of_expressions_are_those_that_are_checked() -> None:
     for name, kind in variables.items():
         if kind.fields:
             assert re.findall(r"[a-z]+", re.sub(r"\([^)]*\)", "", said[name])) == list(kind.fields), name
+
+
+def test_the_variables_of_rules_about_alerts_are_those_that_are_checked() -> None:
+    variables = of_alerts().variables
+    said = {row[0]: row[1] for row in table(CONFIGURATION, "about an alert", "fields")}
+    assert set(said) == set(variables)
+    assert re.findall(r"[a-z]+", re.sub(r"\([^)]*\)", "", said["alert"])) == list(variables["alert"].fields)
 
 
 def test_the_functions_of_expressions_are_those_there_are() -> None:

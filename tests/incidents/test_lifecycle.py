@@ -7,6 +7,7 @@ from chatops.incidents.lifecycle import (
     TABLE,
     Event,
     acknowledge,
+    get_loud,
     give_back,
     hand_over,
     hold_on,
@@ -15,6 +16,7 @@ from chatops.incidents.lifecycle import (
     resolve,
     silenced,
     stands,
+    stay_quiet,
     take_over,
     take_up_again,
     was_paged,
@@ -121,3 +123,12 @@ def test_the_paged_are_known_by_account_or_by_mail() -> None:
     assert was_paged(paged, OLU)
     assert not was_paged(paged, DANA)
     assert not was_paged(incident(paged=(Paged(id="U0X", name="X", step=0, at=1),)), Person(id="U0Y"))
+
+
+def test_what_is_quiet_is_looked_at_when_its_window_ends_and_pages_once_it_gets_loud() -> None:
+    quiet = stay_quiet(incident(due_at=NOW), "maintenance: upgrade", NOW + 60, NOW)
+    assert (quiet.quiet, quiet.quiet_until, quiet.due_at) == ("maintenance: upgrade", NOW + 60, NOW + 60)
+    held = acknowledge(quiet, OLU, NOW)
+    assert give_back(held, OLU, NOW).due_at == NOW + 60, "it is still quiet"
+    loud = get_loud(quiet, NOW + 60)
+    assert (loud.quiet, loud.quiet_until, loud.due_at, loud.step) == ("", 0.0, NOW + 60, 0)

@@ -92,3 +92,12 @@ def test_a_full_digest_fits_into_one_message(text: str) -> None:
     texts = [block["text"]["text"] for block in message.blocks]
     assert sum(map(len, texts)) < CHARACTERS
     assert all(one.name in "".join(texts) for one in many)
+
+
+def test_what_is_quiet_says_why() -> None:
+    held = {"state": State.ACKNOWLEDGED, "holder": Holder(id="U0OLU", name="Olu"), "quiet": "maintenance: <!here>"}
+    quiet = OPEN.model_copy(update=held)
+    assert "🔕 It makes no noise: maintenance: <!here>" in shown(quiet)
+    assert "maintenance: &lt;!here&gt;" in str(incident_card(quiet, NOW).blocks)
+    over = quiet.model_copy(update={"state": State.RESOLVED, "resolved_at": NOW})
+    assert "It makes no noise" not in shown(over)

@@ -30,11 +30,7 @@ def rota(name: str, fields: Fields) -> Rota:
     """One rota: who is on call when; of one layer, or of ``layers``."""
     layered = fields.has("layers")
     fields.only("timezone", *(("layers",) if layered else _TURNS))
-    zone = fields.text("timezone", required=True, like="like Europe/Berlin")
-    if zone and not _is_zone(zone):
-        there = suggestion(zone, available_timezones())
-        fields.wrong(fields.line("timezone"), f"has timezone {zone!r}: there is no such zone{there}")
-        zone = ""
+    in_zone = zone(fields)
     if not layered:
         layers = [_layer(fields)]
     else:
@@ -45,7 +41,17 @@ def rota(name: str, fields: Fields) -> Rota:
             layers.append(_layer(inner))
         if not layers:
             fields.wrong(fields.line("layers"), "has no layers: give it one")
-    return Rota(name=name, timezone=zone or "UTC", layers=tuple(layers) or (Layer(people=_NOBODY),))
+    return Rota(name=name, timezone=in_zone, layers=tuple(layers) or (Layer(people=_NOBODY),))
+
+
+def zone(fields: Fields) -> str:
+    """``timezone:``, which has to be there; UTC when it is wrong."""
+    name = fields.text("timezone", required=True, like="like Europe/Berlin")
+    if not name or _is_zone(name):
+        return name or "UTC"
+    there = suggestion(name, available_timezones())
+    fields.wrong(fields.line("timezone"), f"has timezone {name!r}: there is no such zone{there}")
+    return "UTC"
 
 
 def watching(root: Fields) -> Watching:

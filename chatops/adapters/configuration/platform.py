@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chatops.adapters.configuration import catalog, oncall
+from chatops.adapters.configuration import alerts, catalog, oncall
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.policies import policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
-from chatops.kernel.cel import vocabulary
+from chatops.kernel.cel import of_alerts, vocabulary
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.quorum import unsatisfiable
 
@@ -28,14 +28,15 @@ KEYS = (
     "escalations",
     "watcher",
     "alertmanager",
+    "alerts",
+    "maintenance",
+    "severities",
     "prometheus",
     "actions",
 )
 LATER = (
     "freezes",
     "routes",
-    "severities",
-    "maintenance",
     "automations",
     "smtp",
     "pagerduty",
@@ -69,12 +70,15 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
         operators = (f"group:{OPERATORS}",)
     monitors = {name: oncall.monitor(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
+    outside["severities"] = alerts.severities(root)
     platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})
     found = policies(root, known, vocabulary(actions, named, declare(named)))
     rules = tuple(rule for rule, _ in found.values())
-    platform = platform.model_copy(update={"operators": operators, "policies": rules})
+    words = of_alerts(named)
+    about = {"alerts": alerts.rules(root, platform, words), "maintenance": alerts.maintenance(root, words)}
+    platform = platform.model_copy(update={"operators": operators, "policies": rules, **about})
     _environments(root, platform.environments)
     _owners(root, platform)
     _workloads(root, platform)

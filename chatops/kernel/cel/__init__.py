@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chatops.kernel.cel.check import CelMistake, check, given, possible, spoken_of
+from chatops.kernel.cel.check import CelMistake, check, given, possible
 from chatops.kernel.cel.leaf import LeafError, Part, has_cel, parts
-from chatops.kernel.cel.speech import Speech, catalog_variables, vocabulary
+from chatops.kernel.cel.narrow import paths_of, spoken_of
+from chatops.kernel.cel.speech import Speech, catalog_variables, of_alerts, vocabulary
 from chatops.kernel.cel.types import (
     BOOL,
     DOUBLE,
@@ -51,7 +52,9 @@ __all__ = [
     "has_cel",
     "list_of",
     "map_of",
+    "of_alerts",
     "parts",
+    "paths_of",
     "possible",
     "record",
     "spoken_of",

@@ -10,7 +10,7 @@ from typing import Any
 from chatops.kernel.catalog import closest
 from chatops.kernel.cel import types as t
 from chatops.kernel.cel.literals import literal_problem
-from chatops.kernel.cel.narrow import MACROS, path, present, references, truth
+from chatops.kernel.cel.narrow import MACROS, path, present, truth
 from chatops.kernel.cel.relations import NUMBERS, ORDERED, SUMS, accepts, comparable, fits, joined
 from chatops.kernel.cel.syntax import (
     Binary,
@@ -42,14 +42,17 @@ class CelMistake:
         return f"{self.message}: did you mean {self.suggestion}?" if self.suggestion else self.message
 
 
-def check(expression: str, vocabulary: Vocabulary, result: Type | None = t.BOOL) -> tuple[CelMistake, ...]:
-    """Every mistake of an expression, in its order; ``result``: what it must give (None: anything)."""
+def check(
+    expression: str, vocabulary: Vocabulary, result: Type | None = t.BOOL, after: str = ""
+) -> tuple[CelMistake, ...]:
+    """Every mistake, in order; ``result``: what it must give (None: anything); ``after``: a condition that holds."""
     try:
         tree = parse(expression)
     except CelSyntaxError as error:
         return (CelMistake(error.at, error.message, error.suggestion),)
     checker = _Checker(expression, vocabulary)
-    gives = checker.type(tree, _Scope(vocabulary.variables, frozenset(vocabulary.actions)))
+    scope = _Scope(vocabulary.variables, frozenset(vocabulary.actions))
+    gives = checker.type(tree, checker._narrowed(scope, parse(after), True) if after else scope)
     if result is not None and not fits(gives, result) and not checker.mistakes:
         checker.wrong(tree, f"the expression gives {gives}, where {result} is needed")
     unique = {(m.offset, m.message): m for m in checker.mistakes}
@@ -65,11 +68,6 @@ def given(expression: str, vocabulary: Vocabulary) -> Type:
 def possible(expression: str, known: Mapping[str, Any]) -> bool | None:
     """Whether an expression holds when some paths (``service.team``) are known; None: it depends on the others."""
     return truth(parse(expression), known)
-
-
-def spoken_of(expression: str) -> frozenset[str]:
-    """The variables, with the first field where one is named, that an expression speaks of: ``inputs.replicas``."""
-    return references(parse(expression))
 
 
 @dataclass(frozen=True, slots=True)

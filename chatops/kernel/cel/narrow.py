@@ -17,6 +17,7 @@ from chatops.kernel.cel.syntax import (
     Select,
     Ternary,
     Unary,
+    parse,
 )
 
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
@@ -31,15 +32,19 @@ UNKNOWN: Final = _Unknown()
 
 def path(node: Node) -> str:
     """The dotted path of a variable's field, ``""`` for anything else; ``a["b"]`` is ``a.b``."""
+    return ".".join(_steps(node))
+
+
+def _steps(node: Node) -> tuple[str, ...]:
     if isinstance(node, Name):
-        return node.name
+        return (node.name,)
     if isinstance(node, Select):
-        of = path(node.of)
-        return f"{of}.{node.name}" if of else ""
+        of = _steps(node.of)
+        return (*of, node.name) if of else ()
     if isinstance(node, Index) and isinstance(node.key, Literal) and node.key.kind == "string":
-        of = path(node.of)
-        return f"{of}.{node.key.value}" if of else ""
-    return ""
+        of = _steps(node.of)
+        return (*of, str(node.key.value)) if of else ()
+    return ()
 
 
 def tested(node: Node) -> str:
@@ -125,18 +130,26 @@ def present(node: Node, holds: bool) -> frozenset[str]:
     return frozenset({asked}) if asked and holds else frozenset()
 
 
-def references(node: Node, bound: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The variables an expression speaks of, with the first field where one is named: ``inputs.replicas``, ``now``."""
-    if isinstance(node, Name):
-        return frozenset() if node.name in bound else frozenset({node.name})
-    if isinstance(node, Select | Index) and isinstance(node.of, Name) and (whole := path(node)):
-        return frozenset() if node.of.name in bound else frozenset({whole})
+def spoken_of(expression: str) -> frozenset[str]:
+    """The variables, with the first field where one is named, that an expression speaks of: ``inputs.replicas``."""
+    return frozenset(".".join(path[:2]) for path in paths_of(expression))
+
+
+def paths_of(expression: str) -> frozenset[tuple[str, ...]]:
+    """The same with every field that is named: ``("alert", "labels", "region")``."""
+    return paths(parse(expression))
+
+
+def paths(node: Node, bound: frozenset[str] = frozenset()) -> frozenset[tuple[str, ...]]:
+    """The variables an expression speaks of, with all fields that are named: ``("alert", "labels", "region")``."""
+    if steps := _steps(node):
+        return frozenset() if steps[0] in bound else frozenset({steps})
     if isinstance(node, Call) and node.target is not None and node.name in MACROS and isinstance(node.args[0], Name):
         inner = bound | {node.args[0].name}
-        parts = [references(node.target, bound), *(references(arg, inner) for arg in node.args[1:])]
+        parts = [paths(node.target, bound), *(paths(arg, inner) for arg in node.args[1:])]
     else:
-        parts = [references(part, bound) for part in _parts(node)]
-    return frozenset[str]().union(*parts)
+        parts = [paths(part, bound) for part in _parts(node)]
+    return frozenset[tuple[str, ...]]().union(*parts)
 
 
 def _parts(node: Node) -> tuple[Node, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -99,6 +99,27 @@ def vocabulary(
             "incident": record(name=STRING, severity=names.severities, mine=BOOL),
         },
         actions=every,
+    )
+
+
+def of_alerts(platform: Platform | None = None) -> Vocabulary:
+    """The vocabulary of rules about alerts, and of windows of maintenance."""
+    names = _Names.of(platform)
+    around = names.around()
+    texts = map_of(STRING, always=())
+    # Of an alert about no service the labels are empty, whatever all services have
+    labels = replace(names.labels, always=frozenset[str]())
+    return Vocabulary(
+        {
+            "alert": record(
+                source=STRING, name=STRING, severity=STRING, summary=STRING, labels=texts, annotations=texts
+            ),
+            "severity": names.severities,
+            "env": around["env"],
+            "service": replace(around["service"], fields={**around["service"].fields, "labels": labels}),
+            "team": names.teams,
+            "now": TIMESTAMP,
+        }
     )
 
 

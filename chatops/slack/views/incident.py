@@ -104,6 +104,8 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
         firing = f"{summary.firing} of {summary.total}" if summary.firing != summary.total else f"{summary.total}"
         word = "alert" if summary.total == 1 else "alerts"
         yield f"{firing} {word}: {enumerated(escape(name, 60) for name in summary.names)}{more}"
+    if incident.quiet and not incident.ended:
+        yield f"🔕 It makes no noise: {escape(incident.quiet, 120)}"
     if incident.flapping:
         yield f"⚠ It comes and goes: {summary.changes} changes so far"
     if incident.reopened:
