@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ class Ask:
     validation: str = "Warn"
     force: bool | None = None
     warnings: list[str] = field(default_factory=list)
+    may_create: Callable[[], None] = lambda: None  # raises ApiError 403: an apply of what is not there creates it
 
 
 class Api:
@@ -209,6 +211,7 @@ class Api:
         wanted["metadata"] = {key: value for key, value in wanted["metadata"].items() if key != "resourceVersion"}
         merged = managers.apply(resource.type, live, wanted, who, force=bool(ask.force), ignored=ignored(resource, sub))
         if live is None:
+            ask.may_create()
             return self._store_new(resource, namespace, copy(merged), ask, None), True
         if merged is live:
             return live, False

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -114,9 +114,7 @@ class Front:
         if not target.plural:
             self.access.check(user, Wish("get", path=target.path))
             return self._discovery(target)
-        wish = Wish(verb, target.group, target.plural, target.sub, target.namespace, target.name)
-        if target.plural == "namespaces" and not target.group and not target.namespace:
-            wish = Wish(verb, "", "namespaces", target.sub, target.name, target.name)
+        wish = _wish(verb, target)
         dry = "All" in request.query.getall("dryRun", [])
         manager = request.query.get("fieldManager") or request.headers.get("User-Agent", "unknown").split("/")[0]
         entry.update(resource=wish.full_resource, name=target.name, namespace=target.namespace, dryRun=dry)
@@ -174,6 +172,7 @@ class Front:
         if verb == "get" and target.sub == "log":
             return await answer_log(self.api, request, namespace, target.name)
         ask = self._ask(request, verb, manager, dry)
+        ask = replace(ask, may_create=lambda: self.access.check(user, _wish("create", target)))
         return await self._write(request, target, resource, namespace, verb, ask)
 
     def _ask(self, request: web.Request, verb: str, manager: str, dry: bool) -> Ask:
@@ -266,6 +265,13 @@ def _asked_for(request: web.Request, found: Obj) -> Obj:
 
 def _metadata_of(found: Obj) -> Obj:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": found["metadata"]}
+
+
+def _wish(verb: str, target: Target) -> Wish:
+    """What a request does, in RBAC's terms; a namespace belongs to itself."""
+    if target.plural == "namespaces" and not target.group and not target.namespace:
+        return Wish(verb, "", "namespaces", target.sub, target.name, target.name)
+    return Wish(verb, target.group, target.plural, target.sub, target.namespace, target.name)
 
 
 def _verb(request: web.Request, target: Target) -> str:
