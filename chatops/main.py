@@ -25,15 +25,17 @@ from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
 from chatops.adapters.metrics import Metrics
+from chatops.adapters.pagerduty import PagerDutyApi
 from chatops.adapters.painter import ChartPainter
 from chatops.adapters.prometheus import Prometheus
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
 from chatops.http.hooks import Hooks, Tokens
+from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
-from chatops.incidents import digests
+from chatops.incidents import digests, pagerduty_store
 from chatops.incidents.auditor import Auditor
 from chatops.incidents.charts import Charts
 from chatops.incidents.desk import Desk
@@ -43,6 +45,8 @@ from chatops.incidents.intake import Intake
 from chatops.incidents.judging import Judge
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.overrides import Overrides
+from chatops.incidents.pagerduty import Mirror
+from chatops.incidents.pagerduty_changes import Changes
 from chatops.incidents.paging import Paging
 from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
@@ -103,6 +107,7 @@ class Settings:
     listen: str = LISTEN
     kubeconfig: str | Mapping[str, Any] = ""
     hook_tokens: Tokens = field(default_factory=Tokens)
+    pagerduty_token: str = field(default="", repr=False)  # of PagerDuty's REST API; empty: it is told nothing
     heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
     public_url: str = ""  # where people's browsers reach us; empty: where we listen
 
@@ -127,6 +132,7 @@ class Settings:
             listen=environ.get("CHATOPS_LISTEN", LISTEN),
             kubeconfig=environ.get("KUBECONFIG", ""),
             hook_tokens=Tokens.from_environment(environ),
+            pagerduty_token=environ.get("CHATOPS_PAGERDUTY_TOKEN", "").strip(),
             heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
             public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )
@@ -229,6 +235,7 @@ class Assistant:
         keeper = Keeper(self.messenger, configuration, clock)
         judge = Judge(configuration, Rules(self.evaluator.evaluate_all, clock))
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
+        self._build_pagerduty(keeper)
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
         self.planner.overrides = overrides
         self.paging = Paging(database, keeper, directory, Duty(configuration, clock, overrides), judge, clock)
@@ -245,6 +252,16 @@ class Assistant:
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session),
         )  # fmt: skip
+
+    def _build_pagerduty(self, keeper: Keeper) -> None:
+        configuration, token = self.configuration, self.settings.pagerduty_token
+        api = PagerDutyApi(lambda: configuration.platform.pagerduty.url, token, lambda: self.client.session)
+        self.pagerduty_changes = Changes(self.database, keeper, configuration, api, self.clock)
+        self.pagerduty = Mirror(
+            self.database, keeper, self.alerts, self.alerts.judge, self.directory, configuration, api, self.clock,
+            bool(token), self.pagerduty_changes.wake,
+        )  # fmt: skip
+        keeper.heard = self.pagerduty.heard
 
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)
@@ -264,13 +281,14 @@ class Assistant:
         self._background(self.paging.reconsider(), "quiet incidents")
         self._stack.push_async_callback(self.evidence.close)
         self._stack.push_async_callback(self.charts.close)
+        self._stack.push_async_callback(self.pagerduty_changes.close)
         await self.messenger.audit_cards()
         readiness = Readiness(self.database)
         readiness.came_up("database")
         self.http = await self._stack.enter_async_context(
             HttpServer(
                 settings.listen, self.front.app, settings.signing_secret, self.metrics, readiness.missing,
-                pages=PageHandlers(self.pages), hooks=Hooks(settings.hook_tokens, self.alerts.take, self.alerts.unread),
+                pages=PageHandlers(self.pages), hooks=self._hooks(),
                 count=Gauges(self.database, self.metrics, self.clock).count,
             )
         )  # fmt: skip
@@ -289,6 +307,9 @@ class Assistant:
             scheduler.add_job(heart.beat, "interval", seconds=BEAT_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.auditor.look, "interval", seconds=AUDIT_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.watcher.look, "interval", seconds=WATCH_EVERY, max_instances=1, coalesce=True)
+        if settings.pagerduty_token:
+            look = self.pagerduty_changes.look
+            scheduler.add_job(look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
         scheduler.start()
@@ -296,6 +317,11 @@ class Assistant:
         self._stack.callback(scheduler.shutdown, wait=False)
         self._background(self._meet_slack(readiness), "meet Slack")
         self._background(self._look_at_credentials(), "cluster credentials")
+
+    def _hooks(self) -> Hooks:
+        tokens, unread = self.settings.hook_tokens, self.alerts.unread
+        signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
+        return Hooks(tokens, self.alerts.take, unread, (signed.route(),))
 
     async def _look_at_credentials(self) -> None:
         """Says at once what would otherwise be found out by the first who asks."""
@@ -343,7 +369,7 @@ class Assistant:
 
     async def forget(self) -> None:
         """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
-        for prune in (intake.prune, posts.prune, forget_pages, drafts.prune):
+        for prune in (intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune):
             for _ in range(MOST_PRUNINGS):
                 if not await self.database.write(prune, self.clock.now()):
                     break

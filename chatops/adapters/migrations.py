@@ -402,6 +402,35 @@ def m016_overrides(db: Database) -> None:
     db.execute("CREATE INDEX overrides_of_rota ON overrides (rota, ends_at) WHERE removed_at = 0")
 
 
+@migrations()
+def m017_pagerduty(db: Database) -> None:
+    """Incidents that PagerDuty has as well: where they stand there, which events came, what it is to be told."""
+    db.execute(
+        """CREATE TABLE pagerduty_incidents (
+            id TEXT PRIMARY KEY,
+            status TEXT NOT NULL,
+            changed_at REAL NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE TABLE pagerduty_events (id TEXT PRIMARY KEY, taken_at REAL NOT NULL) STRICT")
+    db.execute("CREATE INDEX pagerduty_events_taken ON pagerduty_events (taken_at)")
+    db.execute(
+        """CREATE TABLE pagerduty_changes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            pagerduty_id TEXT NOT NULL,
+            incident_id INTEGER NOT NULL,
+            what TEXT NOT NULL,
+            note TEXT NOT NULL DEFAULT '',
+            email TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0,
+            due_at REAL NOT NULL,
+            ended TEXT NOT NULL DEFAULT ''
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX pagerduty_changes_due ON pagerduty_changes (due_at) WHERE ended = ''")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

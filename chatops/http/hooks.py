@@ -19,6 +19,7 @@ from chatops.kernel.alert import Delivery, Unreadable
 
 log = logging.getLogger(__name__)
 
+SIGNED = ("pagerduty",)  # senders with a door of their own, which sign what they send
 TOKEN = "CHATOPS_HOOK_TOKEN"  # noqa: S105 - the name of the variable
 IN_A_THREAD = 100_000  # bytes from which a body is read beside the event loop
 MOST_KEPT = 20_000  # characters of what could not be read
@@ -37,7 +38,7 @@ class Tokens:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Tokens:
         """``CHATOPS_HOOK_TOKEN`` and ``CHATOPS_HOOK_TOKEN_SOURCE``; two with a comma between while rotating."""
-        own = {source: _split(environ.get(f"{TOKEN}_{source.upper()}", "")) for source in READERS}
+        own = {source: _split(environ.get(f"{TOKEN}_{source.upper()}", "")) for source in (*READERS, *SIGNED)}
         return cls(_split(environ.get(TOKEN, "")), {source: found for source, found in own.items() if found})
 
     def allowed(self, source: str) -> tuple[str, ...]:
@@ -56,10 +57,11 @@ class Hooks:
     tokens: Tokens
     take: Take
     unread: Unread
+    more: tuple[web.RouteDef, ...] = ()  # doors of senders that sign
 
     def routes(self) -> list[web.RouteDef]:
         """One for each sender."""
-        return [web.post(f"/hooks/{source}", self._door(source)) for source in READERS]
+        return [*(web.post(f"/hooks/{source}", self._door(source)) for source in READERS), *self.more]
 
     def _door(self, source: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:

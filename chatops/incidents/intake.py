@@ -49,6 +49,14 @@ class Intake:
         for some in _batches(groups):
             await self.database.write(self._take, some)
 
+    def put(self, tx: Tx, judged: Sequence[Judged]) -> None:
+        """Puts alerts that were judged into their incidents, in the caller's transaction."""
+        for one in judged:
+            if one.ignored:
+                self._ignore(tx, one.alert.source, [one])
+            else:
+                self._group(tx, one.key, [one])
+
     async def unread(self, source: str, raw: str, why: str) -> None:
         """Shows what could not be read; the sender will not send it again, and somebody may have to know."""
         await self.database.write(self._unread, source, raw, why)

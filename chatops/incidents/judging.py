@@ -8,6 +8,7 @@ from typing import Any
 
 from chatops.incidents.grouping import Place, default_key, place
 from chatops.incidents.rules import Ruled, Rules
+from chatops.incidents.sources.pagerduty import SOURCE as PAGERDUTY
 from chatops.incidents.symptoms import SOURCE
 from chatops.kernel.alert import PERSON, Alert
 from chatops.kernel.catalog import Platform
@@ -67,12 +68,22 @@ def _judged(alert: Alert, at: Place, said: Ruled, platform: Platform) -> Judged:
     return Judged(
         alert=alert, place=at, key=said.key or default_key(alert, at),
         severity=severity.name, rank=_rank(severity, platform),
-        pages=severity.pages and (alert.source != SOURCE or platform.watcher.pages), unresolved=severity.unresolved,
+        pages=severity.pages and _may_page(alert, platform), unresolved=severity.unresolved,
         escalation=escalation_of(at.team, platform),
         channel=said.channel or platform.channel("incidents", at.environment, at.service, at.team),
         quiet="silenced" if alert.silenced else said.quiet, quiet_until=0.0 if alert.silenced else said.quiet_until,
-        ignored=said.ignore, resolves=said.resolve == "automatic", failed=said.failed,
+        ignored=said.ignore, resolves=_resolves(alert, said), failed=said.failed,
     )  # fmt: skip
+
+
+def _may_page(alert: Alert, platform: Platform) -> bool:
+    """What the watcher finds pages nobody unless it is told to, nor what PagerDuty pages people for itself."""
+    return {SOURCE: platform.watcher.pages, PAGERDUTY: platform.pagerduty.pages}.get(alert.source, True)
+
+
+def _resolves(alert: Alert, said: Ruled) -> bool:
+    """What is resolved in PagerDuty is resolved here, unless a rule says otherwise."""
+    return said.resolve == "automatic" or (alert.source == PAGERDUTY and not said.resolve)
 
 
 def _rank(severity: Severity, platform: Platform) -> int:

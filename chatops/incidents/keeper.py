@@ -15,12 +15,16 @@ from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
 
 @dataclass(slots=True)
 class Keeper:
-    """Writes incidents; ``wake`` is told, after the commit, of each one of which something is due or new."""
+    """Writes incidents; ``wake`` is told, after the commit, of each one of which something is due or new.
+
+    ``heard`` is told of every line of the timeline (who, what, data), in the transaction that writes it.
+    """
 
     outbox: Outbox
     configuration: Configuration
     clock: Clock
     wake: Callable[[int], None] = field(default=lambda number: None)
+    heard: Callable[[Tx, Incident, str, str, Mapping[str, Any]], None] = field(default=lambda *_: None)
 
     def opened(self, tx: Tx, incident: Incident, *, who: str, data: Mapping[str, Any]) -> None:
         """Shows the card of an incident that was just stored."""
@@ -45,6 +49,7 @@ class Keeper:
             tx, chain=incident.name, who=who, what=what, data=data, at=self.clock.now(),
             configuration=self.configuration.platform.digest,
         )  # fmt: skip
+        self.heard(tx, incident, who, what, data)
 
     def say(
         self, tx: Tx, incident: Incident, what: str, lines: Sequence[str], *, mention: Sequence[str] = (),
@@ -52,7 +57,11 @@ class Keeper:
         lane: Lane = Lane.ANSWER,
     ) -> None:  # fmt: skip
         """A reply under the card, once for each ``what``; said anew, the reply is edited."""
-        content: dict[str, Any] = {"lines": list(lines), "mention": list(mention), "code": code}
+        content: dict[str, Any] = {
+            "lines": list(lines),
+            "mention": [one for one in mention if ":" not in one],
+            "code": code,
+        }
         content |= {"buttons": list(buttons)} | ({"image": dict(image)} if image else {})
         post = Post(
             f"{incident.name}/{what}", lane, "note", str(incident.id), channel=incident.channel,

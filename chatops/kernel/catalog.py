@@ -147,6 +147,22 @@ class Watching(Record):
     pages: bool = False
 
 
+class PagerDutyService(Record):
+    """What a service of PagerDuty is here."""
+
+    service: str
+    environment: str = ""
+
+
+class PagerDuty(Record):
+    """How PagerDuty is spoken to, and what its services are here (by their id or name there)."""
+
+    url: str = "https://api.pagerduty.com"
+    sender: str = ""  # the e-mail in whose name it is told what somebody did whom it does not know
+    pages: bool = False  # whether its incidents page people here as well
+    services: dict[str, PagerDutyService] = Field(default_factory=dict)
+
+
 class Platform(Record):
     """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
 
@@ -166,6 +182,7 @@ class Platform(Record):
     watcher: Watching = Watching()
     alertmanager: str = ""  # its address, where silences are made; empty: nowhere
     prometheus: str = ""  # its address, where charts get their numbers; empty: nowhere
+    pagerduty: PagerDuty = PagerDuty()
     digest: str = ""
 
     def channel(

@@ -8,6 +8,7 @@ from typing import Any
 from chatops.adapters.configuration import alerts, catalog, oncall
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
+from chatops.adapters.configuration.pagerduty import pagerduty
 from chatops.adapters.configuration.policies import policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
@@ -32,6 +33,7 @@ KEYS = (
     "maintenance",
     "severities",
     "prometheus",
+    "pagerduty",
     "actions",
 )
 LATER = (
@@ -39,7 +41,6 @@ LATER = (
     "routes",
     "automations",
     "smtp",
-    "pagerduty",
     "github",
     "retention",
     "docs",
@@ -71,6 +72,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     monitors = {name: oncall.monitor(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
     outside["severities"] = alerts.severities(root)
+    outside |= {"pagerduty": pagerduty(root, platform)}
     platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})

@@ -113,7 +113,9 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
     yield " · ".join(_people(incident, now))
     if incident.state is State.ACKNOWLEDGED and incident.holder:
         again = f" · pages again {when(incident.due_at, now)}" if incident.due_at else ""
-        yield f"{mention(incident.holder.id)} has it since {when(incident.acknowledged_at, now)}{again}"
+        who = incident.holder
+        said = escape(who.name, 60) if ":" in who.id else mention(who.id)  # known to PagerDuty alone: no account here
+        yield f"{said} has it since {when(incident.acknowledged_at, now)}{again}"
         if incident.back_to:
             healthy = f" (healthy {lasted(incident.back_healthy)})" if incident.back_healthy >= MOMENTS else ""
             yield f"Roll back goes to {escape(incident.back_to, 60)}{healthy}"
