@@ -45,7 +45,8 @@ def demo(listen: str, pace: float) -> None:
 @CONFIG
 def run(config: Path) -> None:
     """Runs the assistant; the environment says with which Slack, cluster and database (see the README)."""
-    from chatops.main import Assistant, Settings
+    from chatops.main import Assistant
+    from chatops.settings import Settings
 
     _log_to_stderr(logging.INFO)
 

@@ -16,9 +16,10 @@ from ruamel.yaml import YAML
 
 from chatops.http.hooks import Tokens
 from chatops.kernel.errors import PlatformError
-from chatops.main import Assistant, Settings
+from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.sandbox.slack import LocalSlack, Suggestion, load_workspace
+from chatops.settings import Settings
 
 TOKEN = "demo"  # noqa: S105 - opens the hooks of the demo alone, which listens on this machine alone
 ALERT = json.dumps(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import UTC
 from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -31,7 +29,7 @@ from chatops.adapters.prometheus import Prometheus
 from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
-from chatops.http.hooks import Hooks, Tokens
+from chatops.http.hooks import Hooks
 from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
@@ -69,9 +67,10 @@ from chatops.requests.reviews import ask as ask_review
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.requests.steps import Steps
+from chatops.settings import Settings
 from chatops.slack import drafts, front, intake, posts
 from chatops.slack.channels import attend, channels_of
-from chatops.slack.client import SLACK, SlackClient, session
+from chatops.slack.client import SlackClient, session
 from chatops.slack.directory import Home
 from chatops.slack.errors import trouble
 from chatops.slack.files import SlackPictures
@@ -85,57 +84,12 @@ from commands.declared import action_of
 
 log = logging.getLogger("chatops")
 
-LISTEN = "127.0.0.1:8080"
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the environment says; secrets are never shown."""
-
-    config: Path
-    database: str = "chatops.db"
-    bot_token: str = field(default="", repr=False)
-    app_token: str = field(default="", repr=False)  # given: Socket Mode
-    signing_secret: str = field(default="", repr=False)  # given: HTTP at POST /slack/events
-    slack_api_url: str = SLACK
-    listen: str = LISTEN
-    kubeconfig: str | Mapping[str, Any] = ""
-    hook_tokens: Tokens = field(default_factory=Tokens)
-    pagerduty_token: str = field(default="", repr=False)  # of PagerDuty's REST API; empty: it is told nothing
-    heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
-    public_url: str = ""  # where people's browsers reach us; empty: where we listen
-
-    @classmethod
-    def from_environment(cls, config: Path, environ: Mapping[str, str]) -> Settings:
-        """Reads the environment; raises ``PlatformError`` with all that is missing."""
-        missing = [] if environ.get("SLACK_BOT_TOKEN") else ["SLACK_BOT_TOKEN is not set (the bot token, xoxb-…)"]
-        if not environ.get("SLACK_APP_TOKEN") and not environ.get("SLACK_SIGNING_SECRET"):
-            missing.append("SLACK_APP_TOKEN (for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP) is needed")
-        database = environ.get("CHATOPS_DATABASE", "chatops.db")
-        if "://" in database:
-            missing.append("CHATOPS_DATABASE: this version keeps its state in SQLite; give the path of a file")
-        if missing:
-            raise PlatformError("\n".join(missing))
-        return cls(
-            config=config,
-            database=database,
-            bot_token=environ["SLACK_BOT_TOKEN"],
-            app_token=environ.get("SLACK_APP_TOKEN", ""),
-            signing_secret=environ.get("SLACK_SIGNING_SECRET", ""),
-            slack_api_url=environ.get("SLACK_API_URL", SLACK).rstrip("/") + "/",
-            listen=environ.get("CHATOPS_LISTEN", LISTEN),
-            kubeconfig=environ.get("KUBECONFIG", ""),
-            hook_tokens=Tokens.from_environment(environ),
-            pagerduty_token=environ.get("CHATOPS_PAGERDUTY_TOKEN", "").strip(),
-            heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
-            public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
-        )
 
 
 class Assistant:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from chatops.cli import cli
-from chatops.main import Settings
+from chatops.settings import Settings
 from commands import registry
 from tests.docs.pages import ROOT, blocks, prose, table
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from chatops.http.hooks import Tokens
-from chatops.main import Assistant, Settings
+from chatops.main import Assistant
+from chatops.settings import Settings
 from tests.support.clock import ShiftedClock
 from tests.support.house import HOOK_TOKEN
 

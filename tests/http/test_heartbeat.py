@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from chatops.adapters.heartbeat import Heartbeat
-from chatops.main import Settings
+from chatops.settings import Settings
 from tests.support.house import ACME
 
 

@@ -40,7 +40,7 @@ async def test_from_the_list_over_the_page_to_the_cause(house: House) -> None:
 async def test_logs_asked_for_in_public_are_answered_to_who_asked_alone(house: House) -> None:
     await house.attending()
     await house.dana.types("@platform logs checkout production", channel=REQUESTS)
-    await house.dana.sees(REQUESTS, "Logs of checkout in production", "listening")
+    await house.dana.sees(REQUESTS, "Logs of checkout in production", "INFO ")
     await house.lee.never_sees(REQUESTS, "Logs of checkout")
 
 

@@ -74,7 +74,7 @@ async def test_a_lead_who_approved_before_a_freeze_is_asked_again_after_the_glas
         house.clock.advance(3600)
         await card.click("Approve")
         await card.becomes("DENIED")
-        own = await house.olu.sees(REQUESTS, "DENIED")
+        own = await house.olu.sees(REQUESTS, "Deploy checkout", "DENIED")
         await own.click("Break glass")
         form = await house.olu.modal()
         await form.fill(Reason="nobody can pay")

@@ -23,8 +23,9 @@ import yaml
 from chatops.http.hooks import Tokens
 from chatops.kernel import audit
 from chatops.kernel.ports import Tx
-from chatops.main import Assistant, Settings
+from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
+from chatops.settings import Settings
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
 from tests.support.people import Acme, acme_slack

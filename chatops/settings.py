@@ -1,0 +1,58 @@
+"""What the environment tells the assistant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chatops.http.hooks import Tokens
+from chatops.kernel.errors import PlatformError
+from chatops.slack.client import SLACK
+
+LISTEN = "127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; secrets are never shown."""
+
+    config: Path
+    database: str = "chatops.db"
+    bot_token: str = field(default="", repr=False)
+    app_token: str = field(default="", repr=False)  # given: Socket Mode
+    signing_secret: str = field(default="", repr=False)  # given: HTTP at POST /slack/events
+    slack_api_url: str = SLACK
+    listen: str = LISTEN
+    kubeconfig: str | Mapping[str, Any] = ""
+    hook_tokens: Tokens = field(default_factory=Tokens)
+    pagerduty_token: str = field(default="", repr=False)  # of PagerDuty's REST API; empty: it is told nothing
+    heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
+    public_url: str = ""  # where people's browsers reach us; empty: where we listen
+
+    @classmethod
+    def from_environment(cls, config: Path, environ: Mapping[str, str]) -> Settings:
+        """Reads the environment; raises ``PlatformError`` with all that is missing."""
+        missing = [] if environ.get("SLACK_BOT_TOKEN") else ["SLACK_BOT_TOKEN is not set (the bot token, xoxb-…)"]
+        if not environ.get("SLACK_APP_TOKEN") and not environ.get("SLACK_SIGNING_SECRET"):
+            missing.append("SLACK_APP_TOKEN (for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP) is needed")
+        database = environ.get("CHATOPS_DATABASE", "chatops.db")
+        if "://" in database:
+            missing.append("CHATOPS_DATABASE: this version keeps its state in SQLite; give the path of a file")
+        if missing:
+            raise PlatformError("\n".join(missing))
+        return cls(
+            config=config,
+            database=database,
+            bot_token=environ["SLACK_BOT_TOKEN"],
+            app_token=environ.get("SLACK_APP_TOKEN", ""),
+            signing_secret=environ.get("SLACK_SIGNING_SECRET", ""),
+            slack_api_url=environ.get("SLACK_API_URL", SLACK).rstrip("/") + "/",
+            listen=environ.get("CHATOPS_LISTEN", LISTEN),
+            kubeconfig=environ.get("KUBECONFIG", ""),
+            hook_tokens=Tokens.from_environment(environ),
+            pagerduty_token=environ.get("CHATOPS_PAGERDUTY_TOKEN", "").strip(),
+            heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
+            public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
+        )
