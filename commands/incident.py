@@ -106,6 +106,7 @@ async def _more(inputs: Incident, ctx: Context) -> Answer:
     silence = (Button("Silence", f"silence {name}", form=True),) if ctx.platform.alertmanager else ()
     buttons = (
         *silence,
+        *((Button("End the silence", f"unsilence {name}"),) if silence else ()),
         Button("Give it back", f"incident release {name}"),
         Button("Hand over", f"incident handover {name}", form=True),
         Button("Change severity", f"incident severity {name}", form=True),

@@ -47,7 +47,14 @@ _MODULES = (
     secret_list, secret_confirm, requests, mine, extend, remove, review, why, help, pause, resume, oncall, incidents,
     page, silence,
 )  # fmt: skip
-BUILT_IN = (*(module.RECORD for module in _MODULES), oncall.OVERRIDE, oncall.RESTORE, oncall.TEST, *incident.RECORDS)
+BUILT_IN = (
+    *(module.RECORD for module in _MODULES),
+    silence.END,
+    oncall.OVERRIDE,
+    oncall.RESTORE,
+    oncall.TEST,
+    *incident.RECORDS,
+)
 
 
 def load(

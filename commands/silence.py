@@ -1,6 +1,7 @@
 """Keep the monitor of an incident quiet for a while: a real silence in Alertmanager.
 
 /platform silence INC-318 2h because the vendor works on it
+/platform unsilence INC-318
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Context, InputKind, Inputs, Reason
 from commands.declared.inputs import seconds
-from commands.incident import IncidentName, number_of
+from commands.incident import Incident, IncidentName, number_of
 
 LONGEST = 30 * 86400.0  # seconds; what is silent for longer is forgotten
 
@@ -38,6 +39,11 @@ async def answer(inputs: Silence, ctx: Context) -> Answer:
     return await ctx.desk.silence(ctx.requester, number, length, inputs.reason)
 
 
+async def end(inputs: Incident, ctx: Context) -> Answer:
+    """That it makes noise again."""
+    return await ctx.desk.unsilence(ctx.requester, number_of(inputs.incident))
+
+
 RECORD = Action(
     name="silence",
     title="Silence",
@@ -47,4 +53,14 @@ RECORD = Action(
     summary="Keep the monitor of an incident's alerts quiet for a while",
     positionals=("incident", "length"),
     answer=answer,
+)
+END = Action(
+    name="unsilence",
+    title="End the silence",
+    risk="read",
+    inputs=Incident,
+    usage="unsilence INCIDENT",
+    summary="End a silence before its time",
+    positionals=("incident",),
+    answer=end,
 )

@@ -5,9 +5,11 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -15,7 +17,8 @@ from chatops.kernel.errors import Refused
 
 TIMEOUT = 5.0  # seconds a try
 TRIES = 2  # a second silence that says the same does no harm
-LONGEST_ANSWER = 4096  # bytes that are read of a refusal
+LONGEST_ANSWER = 4096  # bytes
+OVER = "already expired"  # what Alertmanager says, with a 500, of a silence that is over
 
 
 class Alertmanager:
@@ -32,27 +35,43 @@ class Alertmanager:
         self, matchers: Sequence[Mapping[str, Any]], start: float, end: float, by: str, comment: str
     ) -> str:
         """Makes a silence (times: epoch seconds) and gives the address of its page; raises ``Refused``."""
-        base, session = self._url().rstrip("/"), self._session()
-        if not base or session is None:
-            raise Refused("No Alertmanager is configured.", hint="`alertmanager: {url: …}` in platform.yml says where.")
         body = {
             "matchers": [*matchers], "startsAt": _rfc3339(start), "endsAt": _rfc3339(end), "createdBy": by,
             "comment": comment,
         }  # fmt: skip
+        answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
+        try:
+            return f"{self._url().rstrip('/')}/#/silences/{json.loads(answer)['silenceID']}"
+        except (ValueError, KeyError, TypeError) as wrong:
+            raise Refused("Alertmanager's answer can't be read; look there whether it is silenced.") from wrong
+
+    async def end(self, address: str) -> None:
+        """Ends the silence that ``silence`` gave this address; one that is over or gone is none any more.
+
+        Raises ``Refused``.
+        """
+        number = address.rpartition("/")[2]
+        await self._call("DELETE", f"/api/v2/silence/{quote(number, safe='')}", None, "the silence goes on")
+
+    async def _call(self, method: str, path: str, body: Any, otherwise: str) -> str:
+        base, session = self._url().rstrip("/"), self._session()
+        if not base or session is None:
+            raise Refused("No Alertmanager is configured.", hint="`alertmanager: {url: …}` in platform.yml says where.")
         said = ""
         for _ in range(TRIES):
             try:
-                async with session.post(f"{base}/api/v2/silences", json=body, timeout=self._timeout) as answer:
-                    if answer.status == 200:
-                        found = await answer.json()
-                        return f"{base}/#/silences/{found['silenceID']}"
+                async with session.request(
+                    method, base + path, json=body, timeout=self._timeout, allow_redirects=False
+                ) as answer:
+                    text = (await answer.content.read(LONGEST_ANSWER)).decode(errors="replace").strip()
+                    if answer.status == 200 or (method == "DELETE" and (answer.status == 404 or OVER in text)):
+                        return text
                     said = f"answered {answer.status}"
                     if answer.status < 500:
-                        why = (await answer.content.read(LONGEST_ANSWER)).decode(errors="replace").strip()
-                        raise Refused(f"Alertmanager refuses the silence: {why[:300]}")
-            except (TimeoutError, aiohttp.ClientError, OSError, ValueError, KeyError) as away:
+                        raise Refused(f"Alertmanager refuses it, so {otherwise}: {text[:300]}")
+            except (TimeoutError, aiohttp.ClientError, OSError) as away:
                 said = f"does not answer ({type(away).__name__})"
-        raise Refused(f"Alertmanager {said}; nothing is silenced.", hint="Try again in a moment, or silence it there.")
+        raise Refused(f"Alertmanager {said}; {otherwise}.", hint="Try again in a moment, or do it there.")
 
 
 def _rfc3339(at: float) -> str:

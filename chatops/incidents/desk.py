@@ -65,6 +65,13 @@ class Desk:
         said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
         return await self.database.write(self._silenced, person, number, now + length, said, link)
 
+    async def unsilence(self, person: Person, number: int) -> Answer:
+        """Ends the silences that were made from an incident; raises ``Refused``."""
+        incident = await self.database.read(self._to_unsilence, person, number)
+        for address in incident.silences:
+            await self.silencer.end(address)
+        return await self.database.write(self._unsilenced, person, number, incident.silences)
+
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open`` (all), ``mine``, or of a team."""
         holder, team = (person.id, "") if whose == "mine" else ("", "" if whose == "open" else whose)
@@ -147,12 +154,32 @@ class Desk:
         end = f"{datetime.fromtimestamp(until, UTC):%d %b %H:%M}"
         said = f"{person.name} silenced {text} until {end} UTC."
         if not incident.ended:
-            after = lifecycle.silenced(incident, until, self.clock.now())
+            after = lifecycle.silenced(incident, link, until, self.clock.now())
             incident = self.keeper.put(
                 tx, incident, after, Event.SILENCED, who=_who(person), data={"text": text, "until": end, "link": link}
             )
-        self.keeper.say(tx, incident, f"silenced/{incident.version}", [said, f"It can be ended there: {link}"])
+        self.keeper.say(
+            tx,
+            incident,
+            f"silenced/{incident.version}",
+            [said, f"`/platform unsilence {incident.name}` ends it: {link}"],
+        )
         return _answer(incident, f"It is silenced until {end} UTC: {text}.")
+
+    def _to_unsilence(self, tx: Tx, person: Person, number: int) -> Incident:
+        incident = store.load(tx, number)
+        self._check_has_or_may(incident, person)
+        if not incident.silences:
+            raise TooLate(f"No silence of {incident.name} goes on that was made here.")
+        return incident
+
+    def _unsilenced(self, tx: Tx, person: Person, number: int, ended: tuple[str, ...]) -> Answer:
+        incident = store.load(tx, number)
+        if incident.silences == ended:  # else somebody was as quick, or silenced it anew
+            after = lifecycle.silence_ended(incident, self.clock.now())
+            incident = self.keeper.put(tx, incident, after, Event.SILENCE_ENDED, who=_who(person))
+            self.keeper.say(tx, incident, f"silenced/{incident.version}", [f"{person.name} ended the silence."])
+        return _answer(incident, "The silence is over: its alerts make noise again.")
 
     async def _person(self, name: str) -> Person:
         found = await self.directory.members(f"user:{name}")

@@ -73,6 +73,8 @@ class Incident(Record):
     version: int = 0  # compare-and-swap
     source: str = ""  # the first sender; or "person"
     summary: Summary = Summary()
+    silences: tuple[str, ...] = ()  # addresses of those that were made from here and not ended from here
+    silenced_until: float = 0.0
     quiet: str = ""  # why it makes no noise: silenced, maintenance; empty: it does
     quiet_until: float = 0.0  # when that is looked at anew; 0: when its alerts change
     resolves: bool = False  # by itself, when all of its alerts are resolved

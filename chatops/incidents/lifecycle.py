@@ -28,6 +28,7 @@ class Event(StrEnum):
     TAKEN_UP_AGAIN = "taken_up_again"  # acknowledged, and not resolved in time
     SEVERITY_CHANGED = "severity_changed"
     SILENCED = "silenced"  # its monitor is quiet for a while
+    SILENCE_ENDED = "silence_ended"  # by a person, before its time
     STAYS_QUIET = "stays_quiet"  # for another reason, or for longer
     GOT_LOUD = "got_loud"  # it was quiet, and makes noise now
     LOOKED_INTO = "looked_into"  # evidence was gathered
@@ -47,6 +48,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.OPEN, E.ESCALATED): S.OPEN,
     (S.OPEN, E.SEVERITY_CHANGED): S.OPEN,
     (S.OPEN, E.SILENCED): S.OPEN,
+    (S.OPEN, E.SILENCE_ENDED): S.OPEN,
     (S.OPEN, E.STAYS_QUIET): S.OPEN,
     (S.OPEN, E.GOT_LOUD): S.OPEN,
     (S.OPEN, E.LOOKED_INTO): S.OPEN,
@@ -60,8 +62,10 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.ACKNOWLEDGED, E.TAKEN_UP_AGAIN): S.OPEN,
     (S.ACKNOWLEDGED, E.SEVERITY_CHANGED): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.SILENCED): S.ACKNOWLEDGED,
+    (S.ACKNOWLEDGED, E.SILENCE_ENDED): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.LOOKED_INTO): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.RESOLVED): S.RESOLVED,
+    (S.RESOLVED, E.SILENCE_ENDED): S.RESOLVED,
     (S.RESOLVED, E.ALERTED): S.RESOLVED,  # late words about what is over
     (S.RESOLVED, E.REOPENED): S.OPEN,
 }
@@ -111,10 +115,17 @@ def hold_on(incident: Incident, person: Person, now: float) -> Incident:
     return move(incident, E.HELD_ON, now, due_at=_again_at(incident, now))
 
 
-def silenced(incident: Incident, until: float, now: float) -> Incident:
+def silenced(incident: Incident, address: str, until: float, now: float) -> Incident:
     """Its monitor is quiet until then (epoch seconds): whoever has it is not paged again before."""
     later = {"due_at": max(incident.due_at, until)} if incident.holder is not None else {}
-    return move(incident, E.SILENCED, now, **later)
+    until = max(until, incident.silenced_until)
+    return move(incident, E.SILENCED, now, silences=(*incident.silences, address), silenced_until=until, **later)
+
+
+def silence_ended(incident: Incident, now: float) -> Incident:
+    """Its monitor speaks again: whoever has it is paged again when they would be had they acknowledged it now."""
+    again = {"due_at": min(incident.due_at, now + incident.unresolved)} if incident.state is S.ACKNOWLEDGED else {}
+    return move(incident, E.SILENCE_ENDED, now, silences=(), silenced_until=0.0, **again)
 
 
 def stay_quiet(incident: Incident, why: str, until: float, now: float) -> Incident:

@@ -24,6 +24,10 @@ class Silencer(Protocol):
         """
         ...
 
+    async def end(self, address: str) -> None:
+        """Ends the silence with this address; raises ``Refused`` as above."""
+        ...
+
 
 def matchers_of(alerts: Sequence[Alert]) -> list[Matcher]:
     """Matchers of Alertmanager's API for these alerts: their names, and the labels on which all agree.

@@ -26,6 +26,7 @@ _SAID: Mapping[str, str] = {
     "stays_quiet": "Stays quiet: {text}",
     "got_loud": "Makes noise now, no longer quiet: {text}",
     "silenced": "{who} silenced {text} until {until} UTC",
+    "silence_ended": "{who} ended the silence",
     "resolved": "Resolved by {who}{why}",
     "noted": "{who}: {text}",
     "reported": "{who} reported: {text}",

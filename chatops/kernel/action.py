@@ -344,6 +344,10 @@ class Incidents(Protocol):
         """Keeps the monitor of its alerts quiet for ``length`` seconds; raises ``TooLate`` or ``Refused``."""
         ...
 
+    async def unsilence(self, person: Person, number: int) -> Answer:
+        """Ends what ``silence`` made before its time; raises ``TooLate`` or ``Refused``."""
+        ...
+
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open``, ``mine``, or a team's."""
         ...

@@ -14,6 +14,7 @@ from chatops.incidents.lifecycle import (
     move,
     reopen,
     resolve,
+    silence_ended,
     silenced,
     stands,
     stay_quiet,
@@ -108,9 +109,15 @@ def test_what_comes_back_pages_again_unless_it_is_quiet() -> None:
 
 def test_whoever_silenced_it_is_not_paged_again_before_it_is_loud_again() -> None:
     held = incident(State.ACKNOWLEDGED, due_at=NOW + 60)
-    assert silenced(held, NOW + 7200, NOW).due_at == NOW + 7200
-    assert silenced(held, NOW + 30, NOW).due_at == NOW + 60
-    assert silenced(incident(due_at=NOW + 5), NOW + 7200, NOW).due_at == NOW + 5, "nobody has it: paging goes on"
+    assert silenced(held, "there", NOW + 7200, NOW).due_at == NOW + 7200
+    assert silenced(held, "there", NOW + 30, NOW).due_at == NOW + 60
+    assert silenced(incident(due_at=NOW + 5), "there", NOW + 7200, NOW).due_at == NOW + 5, (
+        "nobody has it: paging goes on"
+    )
+    quiet = silenced(held, "there", NOW + 7200, NOW)
+    assert (quiet.silences, quiet.silenced_until) == (("there",), NOW + 7200)
+    loud = silence_ended(quiet, NOW + 10)
+    assert (loud.silences, loud.silenced_until, loud.due_at) == ((), 0.0, NOW + 10 + held.unresolved)
 
 
 def test_handing_over_gives_it_to_somebody_else() -> None:

@@ -54,7 +54,7 @@ async def said(status: int, body: Any) -> tuple[str, int]:
 
 
 async def test_what_alertmanager_refuses_is_said_in_its_words_and_not_tried_again() -> None:
-    assert await said(400, "bad matcher") == ('Alertmanager refuses the silence: "bad matcher"', 1)
+    assert await said(400, "bad matcher") == ('Alertmanager refuses it, so nothing is silenced: "bad matcher"', 1)
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -63,7 +63,40 @@ async def test_one_that_fails_is_asked_twice_and_nothing_is_said_to_be_silent(st
 
 
 async def test_an_answer_without_a_silence_is_none() -> None:
-    assert await said(200, {"id": 3}) == ("Alertmanager does not answer (KeyError); nothing is silenced.", 2)
+    assert await said(200, {"id": 3}) == (
+        "Alertmanager's answer can't be read; look there whether it is silenced.", 1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "refusal", "asked"),
+    [
+        (200, "", "", 1),
+        (404, "silence 1f-2 not found", "", 1),
+        (500, "silence 1f-2 already expired", "", 1),
+        (500, "disk full", "Alertmanager answered 500; the silence goes on.", 2),
+        (403, "no", "Alertmanager refuses it, so the silence goes on: no", 1),
+    ],
+)
+async def test_a_silence_is_ended_and_one_that_is_over_needs_no_end(
+    status: int, body: str, refusal: str, asked: int
+) -> None:
+    given: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        given.append(request.match_info["id"])
+        return web.Response(text=body, status=status)
+
+    app = web.Application()
+    app.router.add_delete("/api/v2/silence/{id}", answer)
+    async with TestServer(app) as server, ClientSession() as session:
+        silencer = Alertmanager(lambda: str(server.make_url("/")), lambda: session, timeout=2)
+        try:
+            await silencer.end("http://alertmanager.acme.test/#/silences/1f-2")
+            message = ""
+        except Refused as no:
+            message = no.message
+    assert (message, given) == (refusal, ["1f-2"] * asked)
 
 
 async def test_one_that_hangs_is_given_up() -> None:

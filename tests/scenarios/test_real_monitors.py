@@ -52,6 +52,14 @@ async def test_a_rule_fires_the_card_appears_and_a_silence_made_in_slack_is_seen
                 "alertname": "ErrorRate", "environment": "production", "service": "checkout", "severity": "critical",
             }  # fmt: skip
             assert made["status"]["state"] == "active"
+            await card.becomes("Silenced until")
+            await (await house.olu.sees(INCIDENTS, "INC-101: more")).click("End the silence")
+            await card.thread("Olu ended the silence.")
+            await house.quiet()
+            assert "Silenced" not in card.text
+            assert [one["status"]["state"] for one in await silences(house, manager)] == ["expired"]
+            await house.olu.types("/platform unsilence INC-101")
+            await house.olu.sees("general", "No silence of INC-101 goes on that was made here.")
 
 
 async def test_what_no_alertmanager_sent_cannot_be_silenced_there() -> None:

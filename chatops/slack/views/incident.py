@@ -119,6 +119,8 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
         if incident.back_to:
             healthy = f" (healthy {lasted(incident.back_healthy)})" if incident.back_healthy >= MOMENTS else ""
             yield f"Roll back goes to {escape(incident.back_to, 60)}{healthy}"
+    if incident.silenced_until > now and not incident.ended:
+        yield f"🔕 Silenced until {when(incident.silenced_until, now)}"
     if incident.state is State.RESOLVED:
         by = escape(incident.resolved_by, 60) or "nobody in particular"
         yield f"✅ Resolved by {by} {when(incident.resolved_at, now)}"
