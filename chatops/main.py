@@ -23,6 +23,7 @@ from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
 from chatops.adapters.metrics import Metrics
+from chatops.adapters.page_hook import PageHook
 from chatops.adapters.pagerduty import PagerDutyApi
 from chatops.adapters.painter import ChartPainter
 from chatops.adapters.prometheus import Prometheus
@@ -36,6 +37,8 @@ from chatops.http.server import HttpServer
 from chatops.incidents import digests, pagerduty_store
 from chatops.incidents.auditor import Auditor
 from chatops.incidents.charts import Charts
+from chatops.incidents.couriers import Couriers
+from chatops.incidents.couriers import prune as forget_calls
 from chatops.incidents.desk import Desk
 from chatops.incidents.duty import Duty
 from chatops.incidents.evidence import Evidence
@@ -51,6 +54,7 @@ from chatops.incidents.watcher import Watcher
 from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
+from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock, Lane, Post, Tx
 from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
@@ -190,9 +194,11 @@ class Assistant:
         judge = Judge(configuration, Rules(self.evaluator.evaluate_all, clock))
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)
+        self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
         self.planner.overrides = overrides
-        self.paging = Paging(database, keeper, directory, Duty(configuration, clock, overrides), judge, clock)
+        duty = Duty(configuration, clock, overrides)
+        self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
         painter = ChartPainter()
         self._stack.callback(painter.close)
@@ -204,8 +210,17 @@ class Assistant:
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
         self.planner.incidents = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
-            Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session),
+            Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
         )  # fmt: skip
+
+    def _page_paths(self) -> dict[str, PagePath]:
+        settings = self.settings
+        paths: dict[str, PagePath] = {"mail": settings.mail} if settings.mail is not None else {}
+        if settings.page_hook_url:
+            paths["webhook"] = PageHook(
+                settings.page_hook_url, settings.page_hook_secret, lambda: self.client.session, self.clock
+            )
+        return paths
 
     def _build_pagerduty(self, keeper: Keeper) -> None:
         configuration, token = self.configuration, self.settings.pagerduty_token
@@ -236,6 +251,7 @@ class Assistant:
         self._stack.push_async_callback(self.evidence.close)
         self._stack.push_async_callback(self.charts.close)
         self._stack.push_async_callback(self.pagerduty_changes.close)
+        self._stack.push_async_callback(self.couriers.close)
         await self.messenger.audit_cards()
         readiness = Readiness(self.database)
         readiness.came_up("database")
@@ -259,6 +275,8 @@ class Assistant:
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
             scheduler.add_job(heart.beat, "interval", seconds=BEAT_EVERY, max_instances=1, coalesce=True)
+        if self.couriers.paths:
+            scheduler.add_job(self.couriers.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.auditor.look, "interval", seconds=AUDIT_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.watcher.look, "interval", seconds=WATCH_EVERY, max_instances=1, coalesce=True)
         if settings.pagerduty_token:
@@ -323,7 +341,7 @@ class Assistant:
 
     async def forget(self) -> None:
         """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
-        for prune in (intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune):
+        for prune in (intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls):
             for _ in range(MOST_PRUNINGS):
                 if not await self.database.write(prune, self.clock.now()):
                     break

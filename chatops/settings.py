@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chatops.adapters.mail import Mail
 from chatops.http.hooks import Tokens
 from chatops.kernel.errors import PlatformError
 from chatops.slack.client import SLACK
@@ -28,6 +29,9 @@ class Settings:
     kubeconfig: str | Mapping[str, Any] = ""
     hook_tokens: Tokens = field(default_factory=Tokens)
     pagerduty_token: str = field(default="", repr=False)  # of PagerDuty's REST API; empty: it is told nothing
+    mail: Mail | None = None  # pages by e-mail
+    page_hook_url: str = field(default="", repr=False)  # pages by a webhook; empty: none
+    page_hook_secret: str = field(default="", repr=False)
     heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
     public_url: str = ""  # where people's browsers reach us; empty: where we listen
 
@@ -40,6 +44,8 @@ class Settings:
         database = environ.get("CHATOPS_DATABASE", "chatops.db")
         if "://" in database:
             missing.append("CHATOPS_DATABASE: this version keeps its state in SQLite; give the path of a file")
+        if bool(environ.get("CHATOPS_PAGE_HOOK_URL")) != bool(environ.get("CHATOPS_PAGE_HOOK_SECRET")):
+            missing.append("CHATOPS_PAGE_HOOK_URL and CHATOPS_PAGE_HOOK_SECRET go together: set both or neither")
         if missing:
             raise PlatformError("\n".join(missing))
         return cls(
@@ -53,6 +59,9 @@ class Settings:
             kubeconfig=environ.get("KUBECONFIG", ""),
             hook_tokens=Tokens.from_environment(environ),
             pagerduty_token=environ.get("CHATOPS_PAGERDUTY_TOKEN", "").strip(),
+            mail=Mail.from_url(environ["CHATOPS_SMTP_URL"]) if environ.get("CHATOPS_SMTP_URL") else None,
+            page_hook_url=environ.get("CHATOPS_PAGE_HOOK_URL", "").strip(),
+            page_hook_secret=environ.get("CHATOPS_PAGE_HOOK_SECRET", "").strip(),
             heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
             public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )

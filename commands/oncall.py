@@ -131,9 +131,10 @@ async def restore(inputs: Restore, ctx: Context) -> Answer:
 
 async def test(inputs: Inputs, ctx: Context) -> Answer:
     """Sends a page to who asks."""
-    await ctx.desk.test_page(ctx.requester)
+    ways = await ctx.desk.test_page(ctx.requester)
+    beside = f", and by {' and '.join(ways)}; I tell you there what becomes of that" if ways else ""
     lines = (
-        "A page is on its way to you: a direct message of mine.",
+        f"A page is on its way to you: a direct message of mine{beside}.",
         "If your phone stays silent, look at its notifications for Slack, and at its schedule for the night.",
     )
     return Answer("On call", lines, private=True)

@@ -48,6 +48,9 @@ class Metrics:
         self.alerts_ignored = Counter(
             "chatops_alerts_ignored", "Alerts that a rule of the configuration ignores", registry=self.registry
         )
+        self.pages = Counter(
+            "chatops_pages", "Pages beside Slack by what came of them", ["path", "outcome"], registry=self.registry
+        )
         self.overdue = Gauge(
             "chatops_paging_overdue", "Steps of an escalation that are more than a minute late", registry=self.registry
         )
@@ -57,3 +60,7 @@ class Metrics:
         """One exchange with a cluster; its labels are the configuration's contexts, our verbs and HTTP statuses."""
         system = f"kubernetes/{context}" if context else "kubernetes"
         self.calls.labels(system, verb, result).observe(seconds)
+
+    def paged(self, path: str, outcome: str) -> None:
+        """A page beside Slack was ``sent``, ``refused``, ``given up`` or ``not needed``."""
+        self.pages.labels(path, outcome).inc()

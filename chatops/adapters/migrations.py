@@ -431,6 +431,26 @@ def m017_pagerduty(db: Database) -> None:
     db.execute("CREATE INDEX pagerduty_changes_due ON pagerduty_changes (due_at) WHERE ended = ''")
 
 
+@migrations()
+def m018_page_calls(db: Database) -> None:
+    """Pages that go another way than Slack: a row for each way."""
+    db.execute(
+        """CREATE TABLE page_calls (
+            page_id TEXT NOT NULL,
+            path TEXT NOT NULL,
+            name TEXT NOT NULL,
+            email TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0,
+            due_at REAL NOT NULL,
+            ended TEXT NOT NULL DEFAULT '',
+            ended_at REAL NOT NULL DEFAULT 0,
+            UNIQUE (page_id, path)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX page_calls_due ON page_calls (due_at) WHERE ended = ''")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from approvals.policy import NO_INCIDENT
 from chatops.incidents import lifecycle, store
+from chatops.incidents.couriers import TEST, Couriers
 from chatops.incidents.incident import Incident, State
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event, was_paged
@@ -36,6 +37,7 @@ class Desk:
     clock: Clock
     take: Callable[[Delivery], Awaitable[None]]
     silencer: Silencer
+    couriers: Couriers
 
     async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
         """Does ``verb`` (a key of ``_VERBS``); ``given``: text, severity, or ``to`` (a person).
@@ -109,23 +111,22 @@ class Desk:
             f"{incident.name}: {headline(incident)}", ("Times are UTC.",), code="\n".join(lines), private=True
         )
 
-    async def test_page(self, person: Person) -> None:
-        """Pages who asks, so that they know what a page looks and sounds like."""
-        await self.database.write(self._test_page, person)
+    async def test_page(self, person: Person) -> Sequence[str]:
+        """``kernel.action.Incidents.test_page``."""
+        return await self.database.write(self._test_page, person)
 
     # inside --------------------------------------------------------------------------------------------------------
 
-    def _test_page(self, tx: Tx, person: Person) -> None:
+    def _test_page(self, tx: Tx, person: Person) -> Sequence[str]:
         now = self.clock.now()
         lines = [
             "*You are paged.* This is the test that you asked for: nothing is broken.",
             "A real page looks like this, names the incident, and has the button Acknowledge.",
         ]
-        post = Post(
-            f"test-page/{person.id}/{round(now * 1000)}", Lane.PAGE, "note", person=person.id,
-            content={"lines": lines, "mention": [person.id]},
-        )  # fmt: skip
-        self.keeper.outbox.show(tx, post)
+        page = f"{TEST}{person.id}/{round(now * 1000)}"
+        content = {"lines": lines, "mention": [person.id]}
+        self.keeper.outbox.show(tx, Post(page, Lane.PAGE, "note", person=person.id, content=content))
+        return self.couriers.note(tx, page, person.name or person.id, person.email)
 
     def _reported(self, tx: Tx, person: Person, alert: Alert, given: Mapping[str, str]) -> Answer:
         incident = store.load(tx, store.incident_of(tx, alert))

@@ -82,5 +82,7 @@ class Keeper:
                 self.outbox.show(tx, digests.post(incident.digest, incident.channel))
             if news:
                 for page, person in store.pages_of(tx, incident.id):
+                    if "@" in person:  # reached by e-mail alone
+                        continue
                     self.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
         tx.after_commit(lambda: self.wake(incident.id))

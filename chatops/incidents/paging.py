@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chatops.incidents import lifecycle, store
+from chatops.incidents.couriers import Couriers
 from chatops.incidents.duty import Duty
 from chatops.incidents.incident import Incident, Paged, State
 from chatops.incidents.judging import Judge, quiet_of
@@ -37,6 +38,7 @@ class Paging:
     directory: Directory
     duty: Duty
     judge: Judge
+    couriers: Couriers
     clock: Clock
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -129,10 +131,23 @@ class Paging:
         kind, _, name = target.partition(":")
         if kind == "channel":
             return ()
-        if kind != "rota":
-            return [one for one in await self.directory.members(target, incident.team) if one.is_member]
-        person = await self.duty.person(name)
-        return await self.directory.members(f"user:{person}") if person else ()
+        person = await self.duty.person(name) if kind == "rota" else ""
+        if kind == "rota" and not person:
+            return ()
+        source = f"user:{person}" if person else target
+        found = [one for one in await self.directory.members(source, incident.team) if one.is_member]
+        return found or self._by_mail(source, incident)
+
+    def _by_mail(self, source: str, incident: Incident) -> Sequence[Person]:
+        """Whom the configuration names by e-mail, while Slack can't say who anybody is; they get no message there."""
+        if "mail" not in self.couriers.paths:
+            return ()
+        platform = self.keeper.configuration.platform
+        kind, _, name = source.partition(":")
+        group, team = platform.groups.get(name), platform.teams.get(incident.team)
+        names = {"user": (name,), "group": group.members if group else (), "team-leads": team.leads if team else ()}
+        emails = [one.casefold() for one in names.get(kind, ()) if "@" in one]
+        return [Person(id=one, name=one, email=one) for one in dict.fromkeys(emails)]
 
     def _take_step(self, tx: Tx, seen: Incident, found: Sequence[tuple[str, Person]]) -> bool:
         now, incident = self.clock.now(), store.load(tx, seen.id)
@@ -198,8 +213,14 @@ class Paging:
         """One message with everything that waits for a person."""
         now = self.clock.now()
         page = f"page/{person}/{round(now * 1000)}"
-        if store.take_pages(tx, person, page, now):
+        numbers = store.take_pages(tx, person, page, now)
+        if not numbers:
+            return
+        if "@" not in person:
             self.keeper.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
+        known = [one for number in numbers for one in store.load(tx, number).paged if one.id == person]
+        name, email = (known[-1].name, known[-1].email) if known else (person, "")
+        self.couriers.note(tx, page, name, email)
 
 
 def _steps(incident: Incident) -> int:

@@ -5,7 +5,7 @@ Something the platform can do, as one record. Form, line, help and validation co
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -363,7 +363,7 @@ class Incidents(Protocol):
         """Everything that happened in an incident, oldest first."""
         ...
 
-    async def test_page(self, person: Person) -> None:
+    async def test_page(self, person: Person) -> Sequence[str]:
         """Pages who asks, so that they know what a page looks and sounds like."""
         ...
 

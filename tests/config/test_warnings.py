@@ -50,3 +50,22 @@ def test_check_prints_it_and_is_content_all_the_same(tmp_path: Path) -> None:
 
 def test_acme_has_somebody_on_call_at_any_time() -> None:
     assert warnings(ACME, load(ACME, registry.load()).platform, NOW) == []
+
+
+def test_who_can_only_be_reached_in_slack_is_named_with_the_line(tmp_path: Path) -> None:
+    text = (ACME / "platform.yml").read_text()
+    for old, new in (
+        ("people: [olu@acme.test]", "people: [olu@acme.test, U0SAM]"),
+        ("leads: {members: [lee@acme.test], usergroup", "leads: {usergroup"),
+        ('{page: ["rota:shop-rota"], after: 0s}', '{page: ["rota:shop-rota", "user:U0DANA"], after: 0s}'),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (tmp_path / "platform.yml").write_text(text)
+    found = warnings(tmp_path, load(tmp_path, registry.load()).platform, NOW)
+    lines = text.splitlines()
+    assert [(lines[one.line - 1].strip(), one.message.partition(": ")[2].partition(":")[0]) for one in found] == [
+        ("shop-rota:", "rota shop-rota pages U0SAM, who can only be reached in Slack"),
+        ("default:", "escalation default pages U0DANA, who can only be reached in Slack"),
+        ("default:", "escalation default pages the group leads, which only Slack knows"),
+    ]

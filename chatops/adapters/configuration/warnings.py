@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,10 @@ SHOWN = 2  # gaps that are named
 
 
 def warnings(folder: Path, platform: Platform, now: float) -> list[Problem]:
-    """The hours of the next four weeks in which a rota has nobody on call; ``now`` in epoch seconds."""
+    """Hours of the next four weeks in which nobody is on call, and who can only be reached in Slack.
+
+    ``now`` in epoch seconds.
+    """
     found = []
     for name, rota in platform.rotas.items():
         empty = gaps(rota, now, now + AHEAD)
@@ -25,12 +29,35 @@ def warnings(folder: Path, platform: Platform, now: float) -> list[Problem]:
             zone = ZoneInfo(rota.timezone)
             named = "; ".join(shown(start, end, zone) for start, end in empty[:SHOWN])
             more = f"; and {len(empty) - SHOWN} times more in four weeks" if len(empty) > SHOWN else ""
-            found.append(Problem(MAIN, _line(folder, name), f"warning: rota {name} has nobody on call {named}{more}"))
+            said = f"warning: rota {name} has nobody on call {named}{more}"
+            found.append(Problem(MAIN, _line(folder, "rotas", name), said))
+        if nameless := [one for one in rota.people if "@" not in one]:
+            found.append(Problem(MAIN, _line(folder, "rotas", name), f"warning: rota {name} {_only(nameless)}"))
+    for name, escalation in platform.escalations.items():
+        for target in dict.fromkeys(target for step in escalation.steps for target in step.page):
+            if said := _unreached(target, platform):
+                found.append(Problem(MAIN, _line(folder, "escalations", name), f"warning: escalation {name} {said}"))
     return found
 
 
-def _line(folder: Path, rota: str) -> int:
-    """Where the rota begins."""
+def _unreached(target: str, platform: Platform) -> str:
+    """Whom a step pages that has no other address than Slack's."""
+    kind, _, name = target.partition(":")
+    if kind == "user" and "@" not in name:
+        return _only([name])
+    group = platform.groups.get(name) if kind == "group" else None
+    if group is None or any("@" in one for one in group.members):
+        return ""
+    return f"pages the group {name}, which only Slack knows: name its members by e-mail, for a page while Slack is away"
+
+
+def _only(people: Sequence[str]) -> str:
+    said = f"pages {', '.join(people)}, who can only be reached in Slack"
+    return f"{said}: name people by e-mail, for a page while Slack is away"
+
+
+def _line(folder: Path, section: str, name: str) -> int:
+    """Where an entry of a section begins."""
     document = read_yaml(read(folder)[MAIN], MAIN)
-    rotas = document.value.get("rotas") if isinstance(document.value, dict) else None
-    return rotas.key_lines.get(rota, 1) if rotas is not None else 1
+    found = document.value.get(section) if isinstance(document.value, dict) else None
+    return found.key_lines.get(name, 1) if found is not None else 1
