@@ -34,7 +34,7 @@ from chatops.http.hooks import Hooks
 from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
-from chatops.incidents import digests, pagerduty_store
+from chatops.incidents import digests, leading, pagerduty_store
 from chatops.incidents.auditor import Auditor
 from chatops.incidents.charts import Charts
 from chatops.incidents.couriers import Couriers
@@ -49,6 +49,7 @@ from chatops.incidents.overrides import Overrides
 from chatops.incidents.pagerduty import Mirror
 from chatops.incidents.pagerduty_changes import Changes
 from chatops.incidents.paging import Paging
+from chatops.incidents.rooms import Rooms
 from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
 from chatops.kernel import audit
@@ -82,6 +83,7 @@ from chatops.slack.homes import Homes
 from chatops.slack.messenger import Messenger
 from chatops.slack.permalinks import Permalinks
 from chatops.slack.rendering import renderers
+from chatops.slack.rooms import SlackRooms
 from chatops.slack.socket import Socket
 from commands import registry
 from commands.declared import action_of
@@ -205,12 +207,15 @@ class Assistant:
         prometheus = Prometheus(lambda: configuration.platform.prometheus, lambda: self.client.session)
         pictures = SlackPictures(self.client)
         self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
+        channels = SlackRooms(self.client, database, self.directory.home)
+        self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
         self.planner.incidents = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
+            leading.VERBS,
         )  # fmt: skip
 
     def _page_paths(self) -> dict[str, PagePath]:
@@ -236,6 +241,7 @@ class Assistant:
         self.paging.wake(number)
         self.evidence.wake(number)
         self.charts.wake(number)
+        self.rooms.wake(number)
 
     # starting ------------------------------------------------------------------------------------------------------
 
@@ -248,6 +254,7 @@ class Assistant:
         self._stack.push_async_callback(self.front.close)
         self._background(self.paging.run(), "paging")
         self._background(self.paging.reconsider(), "quiet incidents")
+        self._background(self.rooms.run(), "rooms")
         self._stack.push_async_callback(self.evidence.close)
         self._stack.push_async_callback(self.charts.close)
         self._stack.push_async_callback(self.pagerduty_changes.close)
@@ -272,6 +279,7 @@ class Assistant:
         scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self._refresh_digests, "interval", seconds=DIGESTS_EVERY, max_instances=1, coalesce=True)
         scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
+        scheduler.add_job(self.rooms.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
             scheduler.add_job(heart.beat, "interval", seconds=BEAT_EVERY, max_instances=1, coalesce=True)
@@ -318,6 +326,7 @@ class Assistant:
         await self.front.open()
         await self.evidence.start()
         await self.charts.start()
+        await self.rooms.start()
         # Ready now: the first request finds policy's process standing, and the start did not wait for it.
         self._background(self.evaluator.start(), "CEL evaluator")
         await attend(self.client, channels_of(self.configuration.platform))

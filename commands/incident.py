@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -64,6 +64,19 @@ class Severity(Incident):
     severity: str = Field(title="Severity", description="sev1, sev2, …", max_length=40)
 
 
+class Lead(Incident):
+    """Who leads the handling of which incident."""
+
+    to: Someone = Field(title="Lead")
+
+
+class Status(Incident):
+    """Where which incident stands, in a word and in words."""
+
+    status: Literal["investigating", "identified", "mitigated", "resolved"] = Field(title="Status")
+    reason: Reason = Field(default="", title="Text", description="What people may know of it.")
+
+
 def number_of(name: str) -> int:
     """318 of INC-318."""
     return int(name.upper().removeprefix("INC-"))
@@ -111,6 +124,9 @@ async def _more(inputs: Incident, ctx: Context) -> Answer:
         Button("Hand over", f"incident handover {name}", form=True),
         Button("Change severity", f"incident severity {name}", form=True),
         Button("Add a note", f"incident note {name}", form=True),
+        Button("Open a room", f"incident room {name}"),
+        Button("Name the lead", f"incident lead {name}", form=True),
+        Button("Tell the status", f"incident status {name}", form=True),
         Button("Timeline", f"incident timeline {name}"),
     )
     return Answer(f"{name}: more", ("What else can be done with it:",), buttons=buttons, private=True)
@@ -131,6 +147,11 @@ RECORDS = (
     _verb("still", "Still on it", "Keep it yours; the time until it pages again begins anew"),
     _verb("resolve", "Resolve", "Say that an incident is over", WithText, "[because TEXT]"),
     _verb("note", "Note", "Put a note onto the timeline", WithText, "because TEXT"),
+    _verb("room", "Open a room", "Make a channel for an incident: the card pinned, the right people in it"),
+    _verb("lead", "Lead", "Name who leads the handling of an incident", Lead, "PERSON"),
+    _verb("status", "Status", "Tell where an incident stands", Status, "STATUS [because TEXT]"),
+    _verb("close", "Close", "Resolve an incident if need be, and draft its postmortem"),
+    _verb("postmortem", "Postmortem", "Put the postmortem's draft where the incident was handled, if it is not there"),
     _verb("severity", "Severity", "Change how bad an incident is", Severity, "SEVERITY"),
     Action(
         name="incident.timeline", title="Timeline", risk="read", inputs=Incident, usage="incident timeline INCIDENT",

@@ -451,6 +451,21 @@ def m018_page_calls(db: Database) -> None:
     db.execute("CREATE INDEX page_calls_due ON page_calls (due_at) WHERE ended = ''")
 
 
+@migrations()
+def m019_rooms(db: Database) -> None:
+    """What is still to be done in Slack for an incident's room, and when people are reminded to tell the status."""
+    db.execute(
+        """CREATE TABLE rooms (
+            incident_id INTEGER PRIMARY KEY REFERENCES incidents (id) ON DELETE CASCADE,
+            work_at REAL NOT NULL DEFAULT 0,
+            remind_at REAL NOT NULL DEFAULT 0,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX rooms_work ON rooms (work_at) WHERE work_at > 0")
+    db.execute("CREATE INDEX rooms_remind ON rooms (remind_at) WHERE remind_at > 0")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

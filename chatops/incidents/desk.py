@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ class Desk:
     take: Callable[[Delivery], Awaitable[None]]
     silencer: Silencer
     couriers: Couriers
+    more: Mapping[str, Verb] = field(default_factory=dict)  # further verbs: ``chatops.incidents.leading.VERBS``
 
     async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
         """Does ``verb`` (a key of ``_VERBS``); ``given``: text, severity, or ``to`` (a person).
@@ -141,7 +142,7 @@ class Desk:
 
     def _to_silence(self, tx: Tx, person: Person, number: int) -> tuple[Incident, list[Alert]]:
         incident = store.load(tx, number)
-        self._check_has_or_may(incident, person)
+        self.check_has_or_may(incident, person)
         if incident.ended:
             raise TooLate(lifecycle.stands(incident))
         firing = [one for one in store.alerts_of(tx, number) if one.status == "firing" and one.source == SENDER]
@@ -169,7 +170,7 @@ class Desk:
 
     def _to_unsilence(self, tx: Tx, person: Person, number: int) -> Incident:
         incident = store.load(tx, number)
-        self._check_has_or_may(incident, person)
+        self.check_has_or_may(incident, person)
         if not incident.silences:
             raise TooLate(f"No silence of {incident.name} goes on that was made here.")
         return incident
@@ -192,7 +193,7 @@ class Desk:
         self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None
     ) -> Answer:
         incident = store.load(tx, number)
-        return _VERBS[verb](self, tx, incident, person, given, to)
+        return (self.more.get(verb) or _VERBS[verb])(self, tx, incident, person, given, to)
 
     def _acknowledge(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
@@ -234,7 +235,7 @@ class Desk:
     ) -> Answer:
         if to is None or not to.is_member:
             raise Refused("An incident is handed over to a member of the home workspace.")
-        self._check_has_or_may(incident, person)
+        self.check_has_or_may(incident, person)
         after = lifecycle.hand_over(incident, to, self.clock.now())
         self.keeper.put(tx, incident, after, Event.HANDED_OVER, who=_who(person), data={"to": to.name})
         self._tell(tx, after, [to.id], f"{person.name} hands {incident.name} over to you.")
@@ -264,7 +265,7 @@ class Desk:
     def _resolve(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
-        self._check_has_or_may(incident, person)
+        self.check_has_or_may(incident, person)
         after = lifecycle.resolve(incident, person.name or person.id, self.clock.now())
         self.keeper.put(tx, incident, after, Event.RESOLVED, who=_who(person), data={"text": given.get("text", "")})
         return _answer(after, f"{incident.name} is resolved.")
@@ -279,7 +280,7 @@ class Desk:
     def _severity(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
-        self._check_has_or_may(incident, person)
+        self.check_has_or_may(incident, person)
         wanted, known = given.get("severity", ""), self.configuration.platform.severities
         if wanted not in known:
             raise Refused(f"There is no severity called {wanted!r}; there are {', '.join(known)}.")
@@ -294,7 +295,7 @@ class Desk:
         self.keeper.put(tx, incident, after, Event.SEVERITY_CHANGED, who=_who(person), data=data)
         return _answer(after, f"{incident.name} is {wanted} now.")
 
-    def _check_has_or_may(self, incident: Incident, person: Person) -> None:
+    def check_has_or_may(self, incident: Incident, person: Person) -> None:
         if incident.holder is None or incident.holder.id != person.id:
             self._check_may_take(incident, person)
 

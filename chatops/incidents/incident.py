@@ -104,6 +104,13 @@ class Incident(Record):
     looked_round: int = 0  # the round of paging in which evidence was gathered last
     charted_round: int = 0  # the round of paging for which the chart was made last
     channel: str = ""  # where its card stands
+    room: str = ""  # the channel made for it: its id
+    lead: Holder | None = None  # who leads its handling, where that is not who has it
+    status: str = ""  # what was last told: investigating, identified, mitigated, resolved
+    status_text: str = ""
+    status_at: float = 0.0
+    mitigated_at: float = 0.0
+    closed_at: float = 0.0
     digest: str = ""  # the message that names it in a storm
 
     @property

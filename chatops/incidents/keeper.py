@@ -69,6 +69,19 @@ class Keeper:
         )  # fmt: skip
         self.outbox.show(tx, post)
 
+    def in_room(
+        self, tx: Tx, incident: Incident, what: str, lines: Sequence[str], *, mention: Sequence[str] = (),
+        buttons: Sequence[Mapping[str, Any]] = (),
+    ) -> None:  # fmt: skip
+        """A message in the incident's room, once for each ``what``; under the card where there is no room."""
+        if not incident.room:
+            self.say(tx, incident, what, lines, mention=mention, buttons=buttons)
+            return
+        content = {"lines": list(lines), "mention": list(mention), "buttons": list(buttons)}
+        name = f"{room_card(incident)}/{what}"
+        post = Post(name, Lane.ANSWER, "note", str(incident.id), channel=incident.room, content=content)
+        self.outbox.show(tx, post)
+
     def show(self, tx: Tx, incident: Incident) -> None:
         """Shows the card again, as it must read now."""
         self._show(tx, incident)
@@ -85,4 +98,13 @@ class Keeper:
                     if "@" in person:  # reached by e-mail alone
                         continue
                     self.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
+        if incident.room:
+            self.outbox.show(
+                tx, Post(room_card(incident), Lane.ANSWER, "incident", str(incident.id), channel=incident.room)
+            )
         tx.after_commit(lambda: self.wake(incident.id))
+
+
+def room_card(incident: Incident) -> str:
+    """The id of the card that stands in its room."""
+    return f"{incident.name}/room"

@@ -33,6 +33,10 @@ class Event(StrEnum):
     GOT_LOUD = "got_loud"  # it was quiet, and makes noise now
     LOOKED_INTO = "looked_into"  # evidence was gathered
     RESOLVED = "resolved"
+    ROOM_OPENED = "room_opened"  # a channel was made for it
+    LED = "led"  # somebody leads its handling
+    STATUS_SET = "status_set"  # people were told where it stands
+    CLOSED = "closed"  # over, and to be looked back on
 
 
 S, E = State, Event
@@ -68,6 +72,14 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.RESOLVED, E.SILENCE_ENDED): S.RESOLVED,
     (S.RESOLVED, E.ALERTED): S.RESOLVED,  # late words about what is over
     (S.RESOLVED, E.REOPENED): S.OPEN,
+    (S.OPEN, E.ROOM_OPENED): S.OPEN,
+    (S.ACKNOWLEDGED, E.ROOM_OPENED): S.ACKNOWLEDGED,
+    (S.RESOLVED, E.ROOM_OPENED): S.RESOLVED,  # it was over before Slack had made the channel
+    (S.OPEN, E.LED): S.OPEN,
+    (S.ACKNOWLEDGED, E.LED): S.ACKNOWLEDGED,
+    (S.OPEN, E.STATUS_SET): S.OPEN,
+    (S.ACKNOWLEDGED, E.STATUS_SET): S.ACKNOWLEDGED,
+    (S.RESOLVED, E.CLOSED): S.RESOLVED,
 }
 
 
@@ -152,6 +164,7 @@ def resolve(incident: Incident, who: str, now: float) -> Incident:
 def reopen(incident: Incident, now: float, **changes: Any) -> Incident:
     """Its alerts came back."""
     again = {"reopened": incident.reopened + 1, "resolved_at": 0.0, "resolved_by": "", "calm": False}
+    again |= {"closed_at": 0.0, "mitigated_at": 0.0, "status": "", "status_text": "", "status_at": 0.0}
     return move(incident, E.REOPENED, now, **{**paging_anew(incident, now), **again, **changes})
 
 

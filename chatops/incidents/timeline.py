@@ -33,6 +33,14 @@ _SAID: Mapping[str, str] = {
     "noted": "{who}: {text}",
     "reported": "{who} reported: {text}",
     "looked_into": "Evidence: {text}",
+    "room_asked": "{who} asked for a room",
+    "room_opened": "The room #{room} is open",
+    "room_refused": "Slack refused: {text}",
+    "led": "{to} leads, said by {who}",
+    "status_set": "{who} told: {status}{why}",
+    "update_due": "An update is due",
+    "closed": "{who} closed it",
+    "postmortem": "The postmortem draft {file} is in Slack",
 }
 
 

@@ -81,12 +81,17 @@ class Severity(Record):
     words: tuple[str, ...] = ()
     unresolved: float = 3600.0  # seconds after which an acknowledged incident pages again
     pages: bool = True
+    updates: float = (
+        0.0  # seconds between two public updates, once it is led in a room or by a status; 0: none is asked
+    )
 
 
 SEVERITIES: Mapping[str, Severity] = {
     one.name: one
     for one in (
-        Severity(name="sev1", words=("critical", "page", "p1", "fatal", "emergency"), unresolved=1800.0),
+        Severity(
+            name="sev1", words=("critical", "page", "p1", "fatal", "emergency"), unresolved=1800.0, updates=1800.0
+        ),
         Severity(name="sev2", words=("error", "high", "p2", "major"), unresolved=3600.0),
         Severity(name="sev3", words=("warning", "p3", "minor"), unresolved=4 * 3600.0, pages=False),
         Severity(name="sev4", words=("info", "p4", "p5", "none"), unresolved=24 * 3600.0, pages=False),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from approvals import store
 from approvals.request import Request
 from chatops.incidents import store as incidents
+from chatops.incidents.keeper import room_card
 from chatops.kernel.ports import Clock, Post, Tx
 from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
@@ -40,7 +41,11 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
 
     def of_incident(tx: Tx, post: Post) -> Message | None:
         incident = incidents.find(tx, int(post.subject))
-        return incident_card(incident, clock.now()) if incident is not None else None
+        if incident is None:
+            return None
+        if post.id != room_card(incident):
+            return incident_card(incident, clock.now())
+        return incident_card(incident, clock.now(), permalinks.of(tx, [incident.name]).get(incident.name, ""))
 
     return {
         "request": of_request(lambda request, post: card(request, clock.now())),

@@ -149,6 +149,7 @@ answers = st.builds(
     table=st.lists(st.lists(nasty, max_size=12).map(tuple), max_size=80).map(tuple),
     buttons=buttons,
     context=nasty,
+    code=nasty,
 )
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from chatops.kernel.action import Answer, Button, RequestList
 from chatops.slack.mrkdwn import bold, escape, one_line, preformatted, said
-from chatops.slack.views.blocks import Message, actions, context, fallback, line_buttons, section, sections
+from chatops.slack.views.blocks import Block, Message, actions, context, fallback, line_buttons, section, sections
 from chatops.slack.views.rows import request_row
 
 CELL = 40  # characters; a phone shows about as many on a line
 COLUMNS = 8
 ROWS = 60
-TABLE = 6000  # characters
+# Characters of each part: Slack takes 13,000 over all blocks, of which the buttons may need 2,000.
+LINES, LISTS, TABLE, CONTEXT, LEAST = 4500, 4000, 6000, 1000, 500
 
 
 def answer(given: Answer, now: float = 0.0) -> Message:
@@ -21,19 +22,24 @@ def answer(given: Answer, now: float = 0.0) -> Message:
     lines = [said(line, 2000) for line in given.lines]
     heading = bold(escape(given.title, 200)) if given.title.strip() else ""
     rows = list(_rows(given.table))
-    blocks = sections([heading, *lines] if heading else lines, limit=5000)
+    blocks = sections([heading, *lines] if heading else lines, limit=LINES)
     requests = [list(_list(one, now)) for one in given.lists]
-    blocks += [block for listed in requests for block in sections(listed, limit=4000)]
-    blocks += [section(preformatted(part)) for part in _parts(rows)]
     code = given.code.splitlines()
-    blocks += [section(preformatted(code))] if given.code.strip() else []
+    coded = [section(preformatted(code))] if given.code.strip() else []
+    room = LINES + LISTS - _size([*blocks, *coded])
+    for place, listed in enumerate(requests):
+        shown = sections(listed, limit=max(LEAST, min(LISTS, room) // (len(requests) - place)))
+        blocks, room = blocks + shown, room - _size(shown)
+    table_of = max(LEAST, min(TABLE, room + LEAST))
+    blocks += [section(preformatted(part)) for part in _parts(rows, table_of)]
+    blocks += coded
     blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in given.buttons))
     if given.context:
-        blocks.append(context(said(given.context, 2000)))
+        blocks.append(context(said(given.context, CONTEXT)))
     table = [escape(row, 500) for row in rows]
     listed = [line for one in requests for line in one]
     text = fallback(
-        [heading, *lines, *listed, *table, *(escape(line, 300) for line in code[-10:]), said(given.context, 2000)]
+        [heading, *lines, *listed, *table, *(escape(line, 300) for line in code[-10:]), said(given.context, CONTEXT)]
     )
     return Message(text, blocks or [section("There is nothing to say.")])
 
@@ -77,13 +83,17 @@ def _cell(text: str) -> str:
     return line if len(line) <= CELL else line[: CELL - 1] + "…"
 
 
-def _parts(rows: Sequence[str]) -> Iterator[list[str]]:
+def _size(blocks: Sequence[Block]) -> int:
+    return sum(len(one["text"]["text"]) for one in blocks)
+
+
+def _parts(rows: Sequence[str], most: int) -> Iterator[list[str]]:
     """Rows in blocks that fit a section each, counted as they are after escaping."""
     part: list[str] = []
     used = total = 0
     for number, row in enumerate(rows):
         size = len(row.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")) + 1
-        if total + size > TABLE:
+        if total + size > most:
             yield [*part, f"… and {len(rows) - number} more rows"]
             return
         if used + size > 2700:

@@ -25,12 +25,14 @@ MOST_ON_A_PAGE = 8  # incidents with a button each; more are counted
 Line = tuple[str, str, bool, str]  # label, line, form, style
 
 
-def incident_card(incident: Incident, now: float) -> Message:
-    """The card as it must read now."""
+def incident_card(incident: Incident, now: float, first: str | None = None) -> Message:
+    """The card as it must read now; ``first``: the address of the first one, for the one in its room."""
     lines = list(_body(incident, now))
     blocks = [header(title(incident)), section("\n".join(lines))]
     blocks += actions(_buttons(incident))
     small = f"{incident.name} · evidence in thread"
+    if first is not None:
+        small = f"{incident.name} · evidence in the thread of {link(first, 'its first card')}"
     blocks.append(context(small))
     return Message(fallback([escape(title(incident)), *lines, small]), blocks, moment=moment(incident))
 
@@ -77,7 +79,9 @@ def title(incident: Incident) -> str:
 def moment(incident: Incident) -> str:
     """What must be seen at once; numbers and counts are mere progress."""
     holder = incident.holder.id if incident.holder else ""
-    return f"{incident.state}/{holder}/{incident.severity}/{incident.round}/{incident.calm}/{len(incident.paged)}"
+    told = f"{incident.status_at}/{incident.lead.id if incident.lead else ''}"
+    state = f"{incident.state}/{holder}/{incident.severity}/{incident.round}/{incident.calm}"
+    return f"{state}/{len(incident.paged)}/{told}"
 
 
 def _who(incident: Incident) -> str:
@@ -121,11 +125,23 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
             yield f"Roll back goes to {escape(incident.back_to, 60)}{healthy}"
     if incident.silenced_until > now and not incident.ended:
         yield f"🔕 Silenced until {when(incident.silenced_until, now)}"
+    yield from _handling(incident, now)
     if incident.state is State.RESOLVED:
         by = escape(incident.resolved_by, 60) or "nobody in particular"
         yield f"✅ Resolved by {by} {when(incident.resolved_at, now)}"
     elif incident.calm:
         yield bold("All alerts are resolved.") + " Resolve it, when you agree."
+
+
+def _handling(incident: Incident, now: float) -> Iterator[str]:
+    """Where it stands, who leads, and the room."""
+    if incident.status:
+        text = f": {escape(incident.status_text, 300)}" if incident.status_text else ""
+        yield f"Status: {bold(incident.status)}{text} · {when(incident.status_at, now)}"
+    told = [f"Lead: {mention(incident.lead.id)}"] if incident.lead else []
+    told += [f"Room: <#{incident.room}>"] if incident.room else []
+    if told:
+        yield " · ".join(told)
 
 
 def _people(incident: Incident, now: float) -> Iterator[str]:
@@ -160,6 +176,8 @@ def _buttons(incident: Incident) -> list[Block]:
         lines.insert(0, ("Roll back", back, True, "danger"))
     if incident.state is State.ACKNOWLEDGED:
         lines += [("Still on it", f"incident still {name}", False, ""), ("More", f"incident more {name}", False, "")]
+    if incident.state is State.RESOLVED and incident.room and not incident.closed_at:
+        lines.append(("Close", f"incident close {name}", False, ""))
     buttons = line_buttons(lines)
     runbook = incident.summary.runbook
     if incident.state is State.OPEN and link(runbook, "x") != "x":

@@ -1,0 +1,137 @@
+"""Leading an incident: its room, who leads, what is told, closing it and the draft of its postmortem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chatops.incidents import lifecycle, room
+from chatops.incidents.desk import Desk, Verb, headline
+from chatops.incidents.incident import Holder, Incident
+from chatops.incidents.lifecycle import Event
+from chatops.kernel.action import Answer
+from chatops.kernel.errors import Refused, TooLate
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Tx
+
+OVER = ("mitigated", "resolved")  # nobody waits for updates any more
+Given = Mapping[str, str]
+
+
+def _room(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
+    desk.check_has_or_may(incident, person)
+    found, now = room.find(tx, incident.id), desk.clock.now()
+    if found.channel:
+        raise TooLate(f"{incident.name} has its room already: #{found.name}.")
+    if found.name and found.work_at:
+        raise TooLate(f"The room #{found.name} was asked for already; it comes as soon as Slack has made it.")
+    if incident.ended:
+        raise TooLate(lifecycle.stands(incident))
+    name = room.name_of(incident)
+    wanted = {"name": name, "asked_by": person.id, "work_at": now, "tries": 0}
+    room.put(tx, incident.id, wanted | _next_update(desk, incident, incident.status))
+    desk.keeper.note(tx, incident, _who(person), "room_asked", {"room": name})
+    tx.after_commit(lambda: desk.keeper.wake(incident.id))
+    return _answer(
+        incident, f"The room #{name} is being made; you are invited to it, and so is whoever has or leads it."
+    )
+
+
+def _lead(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
+    if to is None or not to.is_member:
+        raise Refused("An incident is led by a member of the home workspace.")
+    desk.check_has_or_may(incident, person)
+    if incident.lead is not None and incident.lead.id == to.id:
+        raise TooLate(f"{to.name} leads {incident.name} already.")
+    lead = Holder(id=to.id, name=to.name or to.id, email=to.email)
+    after = lifecycle.move(incident, Event.LED, desk.clock.now(), lead=lead)
+    desk.keeper.put(tx, incident, after, Event.LED, who=_who(person), data={"to": lead.name})
+    desk.keeper.in_room(tx, after, f"lead/{after.version}", [f"You lead {incident.name} now."], mention=[to.id])
+    return _answer(after, f"{lead.name} leads {incident.name} now, and knows.")
+
+
+def _status(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
+    desk.check_has_or_may(incident, person)
+    now, status, text = desk.clock.now(), given.get("status", ""), given.get("text", "").strip()
+    changes: dict[str, Any] = {"status": status, "status_text": text, "status_at": now}
+    if status in OVER:
+        changes["mitigated_at"] = incident.mitigated_at or now
+    after = lifecycle.move(incident, Event.STATUS_SET, now, **changes)
+    desk.keeper.put(tx, incident, after, Event.STATUS_SET, who=_who(person), data={"status": status, "text": text})
+    room.put(tx, incident.id, _next_update(desk, after, status))
+    told = f"*{status}*{f': {text}' if text else ''} ({person.name})"
+    desk.keeper.in_room(tx, after, f"status/{after.version}", [told])
+    if status == "resolved":
+        over = lifecycle.resolve(after, person.name or person.id, now)
+        after = desk.keeper.put(tx, after, over, Event.RESOLVED, who=_who(person), data={"text": text})
+    return _answer(after, f"{incident.name} is {status}; it stands on its card.")
+
+
+def _close(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
+    desk.check_has_or_may(incident, person)
+    if incident.closed_at:
+        raise TooLate(f"{incident.name} is closed already.")
+    now = desk.clock.now()
+    if not incident.ended:
+        over = lifecycle.resolve(incident, person.name or person.id, now)
+        incident = desk.keeper.put(tx, incident, over, Event.RESOLVED, who=_who(person), data={"text": ""})
+    after = lifecycle.move(incident, Event.CLOSED, now, closed_at=now, resolved_at=incident.resolved_at)
+    desk.keeper.put(tx, incident, after, Event.CLOSED, who=_who(person))
+    closings = room.find(tx, incident.id).closings + 1
+    _draft(desk, tx, after, closings)
+    return _answer(after, f"{incident.name} is closed; the draft of its postmortem comes into {_where(after)}.")
+
+
+def _postmortem(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
+    desk.check_has_or_may(incident, person)
+    if not incident.closed_at:
+        raise Refused(
+            f"{incident.name} is not closed; the draft is made when it is.",
+            hint=f"Close it: `/platform incident close {incident.name}`.",
+        )
+    found = room.find(tx, incident.id)
+    if found.drafts >= found.closings:
+        raise TooLate(f"The draft {_file(incident, found.closings)} is in {_where(incident)} already.")
+    if found.draft and found.work_at:
+        raise TooLate(f"The draft {found.draft} is on its way.")
+    _draft(desk, tx, incident, found.closings)
+    return _answer(incident, f"The draft of its postmortem comes into {_where(incident)}.")
+
+
+VERBS: Mapping[str, Verb] = {
+    "room": _room,
+    "lead": _lead,
+    "status": _status,
+    "close": _close,
+    "postmortem": _postmortem,
+}
+
+
+def _draft(desk: Desk, tx: Tx, incident: Incident, closings: int) -> None:
+    changes = {"draft": _file(incident, closings), "closings": closings, "tries": 0, "remind_at": 0.0}
+    room.put(tx, incident.id, changes | {"work_at": desk.clock.now()})
+    tx.after_commit(lambda: desk.keeper.wake(incident.id))
+
+
+def _file(incident: Incident, closings: int) -> str:
+    again = f"-{closings}" if closings > 1 else ""
+    return f"{incident.name.lower()}-postmortem{again}.md"
+
+
+def _next_update(desk: Desk, incident: Incident, status: str) -> dict[str, float]:
+    """When the next update is due: as often as the severity asks for, until it is mitigated."""
+    severity = desk.configuration.platform.severities.get(incident.severity)
+    every = severity.updates if severity and status not in OVER and not incident.ended else 0.0
+    return {"remind_at": desk.clock.now() + every if every else 0.0}
+
+
+def _where(incident: Incident) -> str:
+    return "its room" if incident.room else "the thread of its card"
+
+
+def _who(person: Person) -> str:
+    return person.email or person.id
+
+
+def _answer(incident: Incident, said: str) -> Answer:
+    return Answer(f"{incident.name} · {headline(incident)}", (said,), private=True)

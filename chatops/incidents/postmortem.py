@@ -1,0 +1,129 @@
+"""The draft of a postmortem: what the records know of an incident as Markdown, and room for what only people know."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from chatops.incidents.incident import AUTOMATION, Incident
+from chatops.incidents.timeline import sentences
+from chatops.kernel.alert import Alert
+from chatops.kernel.masking import mask
+from chatops.kernel.ports import Row
+
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
+_HAD = {"acknowledged": "had it", "taken_over": "had it", "resolved": "resolved it", "closed": "closed it"}
+
+
+def draft(incident: Incident, alerts: Sequence[Alert], rows: Sequence[Row]) -> str:
+    """The whole file; times are UTC."""
+    parts = (
+        _head(incident), _times(incident, rows), _impact(incident, alerts), _people(incident, rows),
+        _changes(incident), _timeline(rows), _open("Causes"), _open("What went well, what did not"), _open("Actions"),
+    )  # fmt: skip
+    text = "\n\n".join("\n".join(part) for part in parts)
+    return f"{mask(text)[0]}\n"
+
+
+def plain(text: str) -> str:
+    """A person's or a monitor's words as one line that means nothing to Markdown."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _head(incident: Incident) -> Iterator[str]:
+    what = plain(incident.service or incident.title or "something")
+    where = f" in {plain(incident.environment)}" if incident.environment else ""
+    yield f"# {incident.name}: {what}{where}"
+    yield ""
+    said = incident.status_text or incident.summary.text or incident.title
+    yield f"**{incident.severity.upper()}** · a draft: complete it, and correct it where the records are wrong."
+    if said:
+        yield ""
+        yield plain(said)
+
+
+def _times(incident: Incident, rows: Iterable[Row]) -> Iterator[str]:
+    answered = next((float(row["at"]) for row in rows if row["what"] in ("acknowledged", "taken_over")), 0.0)
+    began = incident.summary.since or incident.opened_at
+    yield "## Times"
+    yield ""
+    yield "| | UTC | after it began |"
+    yield "|---|---|---|"
+    for word, at in (
+        ("Began", began), ("Detected", incident.opened_at), ("Acknowledged", answered),
+        ("Mitigated", incident.mitigated_at), ("Resolved", incident.resolved_at),
+    ):  # fmt: skip
+        yield f"| {word} | {_at(at) if at else 'not recorded'} | {_lasted(at - began) if at else ''} |"
+    if incident.reopened:
+        yield ""
+        yield f"It came back {incident.reopened} times; the times are those of its last end."
+
+
+def _impact(incident: Incident, alerts: Sequence[Alert]) -> Iterator[str]:
+    yield "## Impact"
+    yield ""
+    if incident.summary.numbers:
+        yield f"Measured: {plain(incident.summary.numbers)}"
+        yield ""
+    for one in alerts:
+        text = plain(one.summary or one.description or "")
+        yield f"- {plain(one.name)}{f': {text}' if text else ''}"
+    if not alerts:
+        yield "No alert told of it."
+    yield ""
+    yield "Who noticed it, and how much: …"
+    if incident.charted_round:
+        yield ""
+        yield f"A chart of what the worst alert measures is in the thread of {incident.name}'s first card."
+
+
+def _people(incident: Incident, rows: Iterable[Row]) -> Iterator[str]:
+    roles: dict[str, dict[str, None]] = {}
+    if incident.lead:
+        roles.setdefault(incident.lead.email or incident.lead.name, {})["led it"] = None
+    for row in rows:
+        data = json.loads(row["data"])
+        if row["what"] == "paged" and data.get("people"):
+            roles.setdefault(str(data["people"]), {})["paged"] = None
+        elif row["who"] != AUTOMATION:
+            roles.setdefault(str(row["who"]), {})[_HAD.get(row["what"], "took part")] = None
+    yield "## People"
+    yield ""
+    for person, did in roles.items():
+        words = [one for one in did if one != "took part"] or list(did)
+        yield f"- {plain(person)}: {', '.join(words)}"
+    if not roles:
+        yield "Nobody took part."
+
+
+def _changes(incident: Incident) -> Iterator[str]:
+    yield "## What was deployed"
+    yield ""
+    when = f" at {_at(incident.deployed_at)}" if incident.deployed_at else ""
+    undone = "; it was rolled back" if incident.undone else ""
+    yield f"{plain(incident.deployed)}{when}{undone}" if incident.deployed else "Nothing that the records know of."
+
+
+def _timeline(rows: Iterable[Row]) -> Iterator[str]:
+    yield "## Timeline"
+    yield ""
+    for at, text in sentences(rows):
+        yield f"- {_at(at)} {plain(text)}"
+
+
+def _open(heading: str) -> Iterator[str]:
+    yield f"## {heading}"
+    yield ""
+    yield "…"
+
+
+def _at(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _lasted(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{rest} s"
