@@ -136,18 +136,13 @@ class Paging:
             return ()
         source = f"user:{person}" if person else target
         found = [one for one in await self.directory.members(source, incident.team) if one.is_member]
-        return found or self._by_mail(source, incident)
+        return [*found, *self._by_mail(source, incident)]
 
     def _by_mail(self, source: str, incident: Incident) -> Sequence[Person]:
-        """Whom the configuration names by e-mail, while Slack can't say who anybody is; they get no message there."""
+        """Whom the configuration names by e-mail, while Slack can't say who they are; they get no message there."""
         if "mail" not in self.couriers.paths:
             return ()
-        platform = self.keeper.configuration.platform
-        kind, _, name = source.partition(":")
-        group, team = platform.groups.get(name), platform.teams.get(incident.team)
-        names = {"user": (name,), "group": group.members if group else (), "team-leads": team.leads if team else ()}
-        emails = [one.casefold() for one in names.get(kind, ()) if "@" in one]
-        return [Person(id=one, name=one, email=one) for one in dict.fromkeys(emails)]
+        return [Person(id=one, name=one, email=one) for one in self.directory.unsaid(source, incident.team)]
 
     def _take_step(self, tx: Tx, seen: Incident, found: Sequence[tuple[str, Person]]) -> bool:
         now, incident = self.clock.now(), store.load(tx, seen.id)

@@ -126,6 +126,10 @@ class Directory(Protocol):
         """
         ...
 
+    def unsaid(self, source: str, team: str = "") -> tuple[str, ...]:
+        """The e-mails of a source of which nobody could say, when ``members`` was asked, whose they are."""
+        ...
+
 
 class ClusterReader(Protocol):
     """Reads one environment's cluster; a planner gets only this, so it cannot write.

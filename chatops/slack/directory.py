@@ -145,7 +145,20 @@ class SlackDirectory:
                 found[person.id] = person
         return tuple(sorted(found.values(), key=lambda one: one.name))
 
+    def unsaid(self, source: str, team: str = "") -> tuple[str, ...]:
+        """Those that Slack could not be asked about; not those of which it said that nobody has them."""
+        names, _ = sources(self.configuration.platform, source, team)
+        return tuple(name.casefold() for name in dict.fromkeys(names) if "@" in name and not self._said(name))
+
     # ---- inside
+
+    def _said(self, email: str) -> bool:
+        """Whether Slack said within the hour who has this e-mail, or that nobody has."""
+        now, (user_id, at) = self.clock.now(), self._emails.get(email.casefold(), ("", 0.0))
+        if not user_id and now - at < SHOWN:
+            return True
+        told = [one.account for one in self._told.values() if now - one.at < SHOWN]
+        return any(one.id == user_id or one.email.casefold() == email.casefold() for one in told)
 
     async def _named(self, name: str) -> Person | None:
         user_id = await self._id_of(name)

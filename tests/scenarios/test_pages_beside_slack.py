@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -39,8 +40,8 @@ async def mails() -> AsyncIterator[MailServer]:
 
 
 @asynccontextmanager
-async def with_mail(mails: MailServer, **slack: object) -> AsyncIterator[House]:
-    async with acme_house(slack=slack) as house:
+async def with_mail(mails: MailServer, **changes: Any) -> AsyncIterator[House]:
+    async with acme_house(**changes) as house:
         await house.stop()
         house.settings = replace(house.settings, mail=replace(Mail.from_url(mails.url), timeout=1.0))
         await house.start()
@@ -101,6 +102,19 @@ async def test_while_slack_cannot_be_reached_the_mail_comes_all_the_same(mails: 
         card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", within=20)
         await (await house.olu.sees(INCIDENTS, "NOBODY HAS IT")).click("Acknowledge")
         await card.becomes("OLU HAS IT")
+
+
+async def test_whom_slack_does_not_know_costs_no_time_and_gets_no_mail(mails: MailServer) -> None:
+    def gone(platform: dict[str, Any]) -> None:
+        platform["rotas"]["shop-rota"]["people"] = ["sam.who.left@acme.test"]
+
+    async with with_mail(mails, platform=gone) as house:
+        await alarm(house)
+        mail = await mails.arrived()
+        assert mail["To"] == "lee@acme.test", "the next step is taken at once"
+        await house.lee.sees("@platform", "You are paged.")
+        await house.until(lambda: not house.assistant.couriers.tasks)
+        assert len(mails.mails) == 1
 
 
 @pytest.mark.parametrize(("mood", "why"), [("busy", "answered 451"), ("cut", "could not be reached")])

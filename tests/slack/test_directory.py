@@ -247,6 +247,23 @@ async def test_members_are_the_active_people_a_source_stands_for(place: Place) -
     assert [one.name for one in await place.directory.members("group:leads")] == ["Dana"]
 
 
+async def test_whom_slack_could_not_be_asked_about_is_told_apart_from_whom_it_does_not_know(place: Place) -> None:
+    sources = ("user:olu@acme.test", "user:x@y.test", "user:U0DANA")
+
+    async def unsaid() -> list[tuple[str, ...]]:
+        for source in sources:
+            await place.directory.members(source)
+        return [place.directory.unsaid(source) for source in sources]
+
+    assert await unsaid() == [(), (), ()]
+    await place.clock.advance(SHOWN + 1)
+    place.slack.errors = {"users.info": "internal_error", "users.lookupByEmail": "internal_error"}
+    assert await unsaid() == [("olu@acme.test",), ("x@y.test",), ()]
+    place.slack.errors = {}
+    place.slack.people["U0OLU"]["deleted"] = True
+    assert await unsaid() == [(), (), ()], "Slack says that nobody works there any more"
+
+
 async def test_a_card_does_not_ask_slack_anew_for_each_of_its_approvers(place: Place) -> None:
     await place.directory.members("group:leads")
     calls = len(place.slack.calls)
