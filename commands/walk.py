@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from chatops.kernel.catalog import Service
@@ -17,6 +18,7 @@ from commands.watching import is_telling, parts_of
 from commands.workload import image_in, with_image
 
 T = TypeVar("T")
+Asking = Callable[[], Awaitable[T]]  # begun only when it is awaited: what is cancelled before leaves nothing behind
 Thing = Mapping[str, Any]
 MOST_PODS = 3  # whose events and logs are read; the others of a Deployment fail the same way
 LOG_LINES = 8
@@ -99,17 +101,17 @@ class _Look:
     facts: Facts
     unseen: list[str] = field(default_factory=list)
 
-    async def at(self, what: str, asked: Coroutine[Any, Any, T], instead: T) -> T:
+    async def at(self, what: str, asked: Asking[T], instead: T) -> T:
         """What ``asked`` answers."""
         return next(iter(await self.at_all(what, {what: asked})), instead)
 
-    async def at_all(self, what: str, asked: Mapping[str, Coroutine[Any, Any, T]]) -> list[T]:
+    async def at_all(self, what: str, asked: Mapping[str, Asking[T]]) -> list[T]:
         """What these answer, asked at once and named in words; ``what`` names them all, where all of several fail."""
         failed: dict[str, str] = {}
 
-        async def one(name: str, answer: Coroutine[Any, Any, T]) -> list[T]:
+        async def one(name: str, answer: Asking[T]) -> list[T]:
             try:
-                return [await answer]
+                return [await answer()]
             except (ClusterError, Unavailable) as no:
                 failed[name] = no.message
                 return []
@@ -125,14 +127,14 @@ async def _further(cluster: ClusterReader, facts: Facts) -> Facts:
     """What is further away; of what is healthy the autoscaler alone, which may be at its end."""
     look = _Look(cluster, facts)
     if facts.rollout.state == "healthy":
-        scaler = await look.at("Autoscalers", _scaler(cluster, facts), None)
+        scaler = await look.at("Autoscalers", partial(_scaler, cluster, facts), None)
         return replace(facts, scaler=scaler, unseen=tuple(look.unseen))
     nothing: list[dict[str, Any]] = []
     scaler, events, quotas, nodes, claims, log = await asyncio.gather(
-        look.at("Autoscalers", _scaler(cluster, facts), None),
+        look.at("Autoscalers", partial(_scaler, cluster, facts), None),
         _warnings(look),
-        look.at("Quotas", cluster.find("v1", "ResourceQuota", facts.namespace), nothing),
-        look.at("Nodes", cluster.find("v1", "Node", ""), nothing),
+        look.at("Quotas", partial(cluster.find, "v1", "ResourceQuota", facts.namespace), nothing),
+        look.at("Nodes", partial(cluster.find, "v1", "Node", ""), nothing),
         _claims(look),
         _log(look),
     )
@@ -155,7 +157,7 @@ async def _claims(look: _Look) -> list[tuple[str, Thing | None, str]]:
     """The claims that the template's volumes name, each with the last that was warned of about it."""
     volumes = look.facts.live["spec"]["template"]["spec"].get("volumes") or []
     names = [str(one["persistentVolumeClaim"]["claimName"]) for one in volumes if one.get("persistentVolumeClaim")]
-    asked = {f"Volume claim {name}": _claim(look, name) for name in dict.fromkeys(names)}
+    asked = {f"Volume claim {name}": partial(_claim, look, name) for name in dict.fromkeys(names)}
     return await look.at_all("Volume claims", asked)
 
 
@@ -166,7 +168,7 @@ async def _claim(look: _Look, name: str) -> tuple[str, Thing | None, str]:
     if live is None or phase_of(live) == "Bound":
         return name, live, ""
     nothing: list[dict[str, Any]] = []
-    events = await look.at(f"Events of {ref}", look.cluster.events(namespace, ref.kind, name), nothing)
+    events = await look.at(f"Events of {ref}", partial(look.cluster.events, namespace, ref.kind, name), nothing)
     told = [str(one.get("message", "")) for one in events if one.get("type") == "Warning"]
     return name, live, told[-1] if told else ""
 
@@ -176,7 +178,9 @@ async def _warnings(look: _Look) -> list[Thing]:
     about = [("Pod", str(pod["metadata"]["name"])) for pod in facts.unready[:MOST_PODS]]
     about += [("ReplicaSet", str(facts.newest["metadata"]["name"]))] if facts.newest else []
     about.append(("Deployment", facts.rollout.ref.name))
-    asked = {f"Events of {kind}/{name}": look.cluster.events(facts.namespace, kind, name) for kind, name in about}
+    asked = {
+        f"Events of {kind}/{name}": partial(look.cluster.events, facts.namespace, kind, name) for kind, name in about
+    }
     found = await look.at_all("Events", asked)
     return [event for events in found for event in reversed(events) if is_telling(event)]
 
@@ -184,7 +188,7 @@ async def _warnings(look: _Look) -> list[Thing]:
 async def _log(look: _Look) -> str:
     """The end of the first log that says anything; all are asked at once, for a node that is gone takes its time."""
     pods = {str(pod["metadata"]["name"]): pod for pod in look.facts.unready[:MOST_PODS]}
-    asked = {f"The log of {name}": _last_words(look, name, pod) for name, pod in pods.items()}
+    asked = {f"The log of {name}": partial(_last_words, look, name, pod) for name, pod in pods.items()}
     return next(filter(None, await look.at_all("The log", asked)), "")
 
 
