@@ -95,7 +95,8 @@ class Rooms:
                 await self.database.write(self._give_up, number, no)
             except Exception:
                 log.exception("the room of INC-%d failed; it is tried again", number)
-                await self.database.write(self._put_off, number, Unavailable("a failure of ours, see the log"))
+                ours = Unavailable("Something of ours went wrong with its room; the log tells what.")
+                await self.database.write(self._put_off, number, ours)
 
     async def _work(self, incident: Incident, found: Room) -> None:
         if found.name and not found.channel and not found.draft:  # closed before it had a room: it needs none

@@ -28,7 +28,8 @@ maintenance:
     timezone: Europe/Berlin
   - {name: summer, when: "true", from: "2026-06-25 22:00", until: "2026-06-26 02:00", timezone: Europe/Berlin}
 severities:
-  sev2: {words: [warning, high], again_after: 45m}
+  sev1: {again_after: 30m}
+  sev2: {words: [warning, high], again_after: 45m, updates: 1h}
   sev5: {words: [chatter]}
 watcher:
 """
@@ -56,7 +57,8 @@ def test_what_a_severity_leaves_out_stays_and_a_word_belongs_to_one(tmp_path: Pa
     found = load(acme(tmp_path, ("\nwatcher:\n", SECTIONS)), ACTIONS).platform.severities
     assert list(found) == ["sev1", "sev2", "sev3", "sev4", "sev5"]
     assert found["sev1"] == SEVERITIES["sev1"]
-    assert (found["sev2"].pages, found["sev2"].unresolved) == (True, 2700.0)
+    assert found["sev1"].updates == 1800.0, "naming a severity does not end its reminders"
+    assert (found["sev2"].pages, found["sev2"].unresolved, found["sev2"].updates) == (True, 2700.0, 3600.0)
     assert (found["sev5"].pages, found["sev5"].unresolved) == (False, 86400.0)
     assert "warning" not in found["sev3"].words
     said = {word: severity_of(word, found).name for word in ("Warning", "minor", "chatter", "error", "critical")}

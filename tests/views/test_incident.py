@@ -67,6 +67,14 @@ def test_what_is_over_has_no_buttons() -> None:
     assert "[" not in shown(over)
 
 
+def test_a_status_that_was_told_before_the_end_is_not_shown_beside_it() -> None:
+    told = OPEN.model_copy(update={"status": "identified", "status_text": "it times out", "status_at": NOW})
+    assert "Status: identified: it times out" in shown(told)
+    over = told.model_copy(update={"state": State.RESOLVED, "resolved_at": NOW, "resolved_by": "Olu"})
+    assert "Status" not in shown(over)
+    assert "Status" in shown(over.model_copy(update={"status": "resolved"}))
+
+
 def test_what_monitors_send_rings_nobody_and_makes_no_links() -> None:
     evil = "<!channel> <@U0LEE> <https://evil.test|click> *x*"
     summary = OPEN.summary.model_copy(

@@ -94,7 +94,7 @@ def severities(root: Fields) -> dict[str, Severity]:
     given: dict[str, str] = {}  # by word: the severity that names it
     for name, node, line in root.entries("severities", "severities"):
         fields = Fields(node, f"severity {name}", root.problems, line)
-        fields.only("words", "pages", "again_after")
+        fields.only("words", "pages", "again_after", "updates")
         if not _SEVERITY.fullmatch(name):
             fields.wrong(line, "has no such name: it is sev1 (the worst) to sev9")
             continue
@@ -106,6 +106,7 @@ def severities(root: Fields) -> dict[str, Severity]:
         found[name] = Severity(
             name=name, words=tuple(words) if fields.has("words") else usual.words,
             pages=fields.flag("pages", usual.pages), unresolved=fields.duration("again_after", usual.unresolved),
+            updates=fields.duration("updates", usual.updates, zero=True),
         )  # fmt: skip
     every = {**SEVERITIES, **found}
     return {name: _without(every[name], given) for name in sorted(every)}

@@ -135,7 +135,7 @@ def _body(incident: Incident, now: float) -> Iterator[str]:
 
 def _handling(incident: Incident, now: float) -> Iterator[str]:
     """Where it stands, who leads, and the room."""
-    if incident.status:
+    if incident.status and (not incident.ended or incident.status == "resolved"):  # what was told before is over
         text = f": {escape(incident.status_text, 300)}" if incident.status_text else ""
         yield f"Status: {bold(incident.status)}{text} · {when(incident.status_at, now)}"
     told = [f"Lead: {mention(incident.lead.id)}"] if incident.lead else []
