@@ -129,6 +129,13 @@ class Request(Record):
         return f"R-{self.id}"
 
     @property
+    def planned(self) -> Plan:
+        """The plan of a request that runs; raises ``TypeError`` when it was never planned."""
+        if self.plan is None:
+            raise TypeError(f"{self.name} runs without a plan")
+        return self.plan
+
+    @property
     def glass_is_broken(self) -> bool:
         """Whether a denial was lifted; a reason given in case of one lifts nothing by itself."""
         return bool(self.broke_glass) and self.decision is not None and self.decision.lifted

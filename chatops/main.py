@@ -72,6 +72,7 @@ from chatops.requests.reviews import ask as ask_review
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.requests.steps import Steps
+from chatops.requests.taking import Taker
 from chatops.settings import Settings
 from chatops.slack import drafts, front, intake, posts
 from chatops.slack.channels import attend, channels_of
@@ -183,7 +184,7 @@ class Assistant:
         planner.questions = questions
         self.planner = planner
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
-        steps = Steps(database, register, planner, configuration, clock)
+        steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
         self.engine = Engine(database, register, planner, runner, steps, clock)
         register.wake = self.engine.wake
         self.register = register

@@ -1,7 +1,7 @@
 """What a step does to the cluster: write an object, wait for one, run a Job, remove an object.
 
 Each looks at the cluster first, so that a step which was cut off makes nothing twice. Nothing is stored here: the place
-of a run is kept by ``chatops.requests.steps``.
+of a run is kept by ``chatops.requests.taking``.
 """
 
 from __future__ import annotations

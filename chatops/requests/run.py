@@ -17,7 +17,7 @@ from approvals.request import Request
 from chatops.kernel.action import Action
 from chatops.kernel.diff import changes
 from chatops.kernel.errors import ClusterError, Conflict, PlatformError, Unavailable
-from chatops.kernel.plan import ObjectRef, Plan, Write
+from chatops.kernel.plan import ObjectRef, Write
 from chatops.kernel.ports import Clock, ClusterWriter, Database, Tx
 from chatops.kernel.rollout import Rollout
 from chatops.requests import pages
@@ -50,7 +50,7 @@ class Runner:
         if request.step == pages.STEP:
             await self.pages.wait(request)
             return
-        failed = await self._watch(request, _plan(request).watch)
+        failed = await self._watch(request, request.planned.watch)
         if failed is None:
             await self.database.write(self._healthy, request)
             return
@@ -62,7 +62,7 @@ class Runner:
         if request.step == "restoring":
             await self._restore(request)
             return
-        undone = tuple(write.ref for write in _plan(request).undo)
+        undone = tuple(write.ref for write in request.planned.undo)
         failed = await self._watch(request, undone)
         if failed is None:
             await self.database.write(self._undone, request)
@@ -74,7 +74,7 @@ class Runner:
     # writing -------------------------------------------------------------------------------------------------------
 
     async def _write(self, request: Request) -> None:
-        action, plan = self.actions[request.action], _plan(request)
+        action, plan = self.actions[request.action], request.planned
         if action.give is not None:
             await self.pages.ask(request)
             return
@@ -96,7 +96,7 @@ class Runner:
         if made.plan.changes:
             await self.database.write(self.register.stall, request)
         else:
-            await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
+            await self.database.write(self._written, request, await self._generations(request, request.planned.watch))
 
     async def _after_conflict(self, request: Request) -> None:
         """Somebody wrote in between, or our write had arrived before the process died: the live object tells.
@@ -105,7 +105,7 @@ class Runner:
         """
         made = await self.planner.make(request)
         if not made.plan.changes:
-            await self.database.write(self._written, request, await self._generations(request, _plan(request).watch))
+            await self.database.write(self._written, request, await self._generations(request, request.planned.watch))
         elif made.stands_for(request):
             await self.database.write(self.register.progress, request, plan=made.plan)
         else:
@@ -169,7 +169,7 @@ class Runner:
 
     def _failed(self, tx: Tx, request: Request, why: str, lines: list[str], code: str) -> None:
         current = self._current(tx, request)
-        plan = _plan(request)
+        plan = request.planned
         if not plan.undo:
             self._end_failed(tx, current, why, lines, code)
             return
@@ -189,7 +189,7 @@ class Runner:
 
     async def _restore(self, request: Request) -> None:
         writer, generations = await self.planner.writer(request), dict[str, int]()
-        for undo in _plan(request).undo:
+        for undo in request.planned.undo:
             live = await writer.get(undo.ref)
             if live is None:
                 raise PlatformError(f"{undo.ref} is gone; there is nothing to roll back.")
@@ -210,7 +210,7 @@ class Runner:
         self, request: Request, writer: ClusterWriter, live: dict[str, Any], undo: Write
     ) -> None:
         """A person who stepped in during the rollout must not be overwritten by our rollback."""
-        for write in _plan(request).writes:
+        for write in request.planned.writes:
             bare = write.model_copy(update={"resource_version": ""})
             if write.ref == undo.ref and changes(live, await writer.dry_run(bare)):
                 said = (
@@ -228,9 +228,3 @@ class Runner:
 
     def _current(self, tx: Tx, request: Request) -> Request:
         return self.register.current(tx, request)
-
-
-def _plan(request: Request) -> Plan:
-    if request.plan is None:
-        raise TypeError(f"{request.name} runs without a plan")
-    return request.plan
