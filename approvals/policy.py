@@ -22,7 +22,7 @@ from chatops.kernel.quorum import unfilled, unsatisfiable
 __all__ = ["decide", "explain", "facts", "missing", "partial_facts", "possible", "unsatisfiable"]
 
 Facts = dict[str, Any]  # the CEL variables of DESIGN.md
-NO_INCIDENT: Mapping[str, Any] = {"name": "", "severity": "", "mine": False}
+NO_INCIDENT: Mapping[str, Any] = {"id": "", "name": "", "severity": "", "acknowledged_by": "", "mine": False}
 
 
 def facts(

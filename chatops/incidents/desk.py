@@ -97,7 +97,10 @@ class Desk:
         if not found:
             return NO_INCIDENT
         shown = (mine or found)[0]
-        return {"name": shown.name, "severity": shown.severity, "mine": bool(mine)}
+        return {
+            "id": str(shown.id), "name": shown.name, "severity": shown.severity,
+            "acknowledged_by": shown.holder.email if shown.holder else "", "mine": bool(mine),
+        }  # fmt: skip
 
     async def timeline(self, person: Person, number: int) -> Answer:
         """Everything that happened, oldest first."""

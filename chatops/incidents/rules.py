@@ -160,6 +160,7 @@ def _facts(alert: Alert, at: Place, platform: Platform, now: float) -> dict[str,
         "alert": {
             "source": alert.source,
             "name": alert.name,
+            "status": alert.status,
             "severity": alert.severity,
             "summary": alert.summary,
             "labels": dict(alert.labels),

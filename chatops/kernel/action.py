@@ -353,7 +353,7 @@ class Incidents(Protocol):
         ...
 
     async def concerning(self, person: Person, service: str, environment: str) -> Mapping[str, Any]:
-        """The open incident of a service there: ``name``, ``severity``, and whether it is ``mine``.
+        """The open incident of a service there: the fields of CEL's ``incident``, among them whether it is ``mine``.
 
         It is who acknowledged it and was paged for it: whoever only tells of one, or takes it over, gains no rights.
         """

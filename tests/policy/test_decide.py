@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from approvals.policy import decide, facts
+from approvals.policy import NO_INCIDENT, decide, facts
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.configuration import load
 from chatops.kernel.catalog import BreakGlass, Platform, PolicyRule, Requirement
@@ -136,6 +136,16 @@ async def test_who_has_the_incident_needs_nobody_to_go_back(action, inputs, mine
     incident = {"name": "INC-101", "severity": "sev1", "mine": mine}
     asked = {**asking(action, person=OLU, **inputs), "incident": incident}
     assert (await decide(ACME, asked, cel.evaluate_all)).outcome == outcome
+
+
+async def test_a_rule_may_ask_who_acknowledged_the_incident(cel):
+    holder = rule(when='action.name == "deploy" && incident.id != "" && incident.acknowledged_by == requester.email')
+    platform = ACME.model_copy(update={"policies": (holder,)})
+    incident = {**NO_INCIDENT, "id": "101", "name": "INC-101", "acknowledged_by": OLU.email}
+    mine = {**asking("deploy", person=OLU), "incident": incident}
+    assert (await decide(platform, mine, cel.evaluate_all)).outcome == "allow"
+    for other in ({**asking("deploy"), "incident": incident}, asking("deploy", person=OLU)):
+        assert (await decide(platform, other, cel.evaluate_all)).outcome == "deny"
 
 
 async def test_what_was_allowed_at_once_is_reviewed_by_whom_the_rule_names(cel):

@@ -92,6 +92,14 @@ async def test_what_is_ignored_from_now_on_still_ends_the_incident_in_which_it_i
         await card.becomes("All alerts are resolved.")
 
 
+async def test_a_rule_may_speak_of_what_fires_and_of_what_is_over() -> None:
+    async with house_with({"when": 'alert.status == "resolved"', "ignore": True}) as house:
+        await tell(house, alert("Watchdog", status="resolved"))
+        await tell(house, alert())
+        await house.dana.sees(INCIDENTS, "INC-101", "1 alert: ErrorRate")
+        assert [row["what"] for row in await house.rows("SELECT what FROM audit WHERE chain = 'alerts'")] == ["ignored"]
+
+
 async def test_alerts_with_the_same_key_are_one_incident() -> None:
     rule = {"when": "has(alert.labels.region)", "key": '"region/" + alert.labels.region'}
     async with house_with(rule) as house:
@@ -117,7 +125,7 @@ async def test_who_was_paged_goes_back_at_once_also_where_the_key_is_the_configu
         asks = house.assistant.planner.incidents
         olu = (await house.assistant.directory.members("user:olu@acme.test"))[0]
         assert await asks.concerning(olu, "checkout", "production") == {
-            "name": "INC-101", "severity": "sev1", "mine": True,
+            "id": "101", "name": "INC-101", "severity": "sev1", "acknowledged_by": "olu@acme.test", "mine": True,
         }  # fmt: skip
         assert (await asks.concerning(olu, "cart", "production"))["name"] == ""
 

@@ -96,7 +96,7 @@ def vocabulary(
             "action": record(name=one_of("action", every), risk=one_of("risk", ("read", "change", "danger"))),
             "inputs": Type("inputs"),
             "plan": record(changes=list_of(change), warnings=list_of(STRING)),
-            "incident": record(name=STRING, severity=names.severities, mine=BOOL),
+            "incident": record(id=STRING, name=STRING, severity=names.severities, acknowledged_by=STRING, mine=BOOL),
         },
         actions=every,
     )
@@ -112,7 +112,13 @@ def of_alerts(platform: Platform | None = None) -> Vocabulary:
     return Vocabulary(
         {
             "alert": record(
-                source=STRING, name=STRING, severity=STRING, summary=STRING, labels=texts, annotations=texts
+                source=STRING,
+                name=STRING,
+                status=one_of("status", ("firing", "resolved")),
+                severity=STRING,
+                summary=STRING,
+                labels=texts,
+                annotations=texts,
             ),
             "severity": names.severities,
             "env": around["env"],
