@@ -135,6 +135,7 @@ class SlackDirectory:
 
     async def members(self, source: str, team: str = "") -> tuple[Person, ...]:
         """Active members of a source, by name; a name is believed for an hour, for it decides nothing."""
+        await self._know_home()
         names, handles = sources(self.configuration.platform, source, team)
         if handles and not self.usergroups.fresh(set(handles)):
             await self._usergroups_in_time()

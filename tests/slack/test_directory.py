@@ -279,6 +279,12 @@ async def test_a_new_configuration_counts_at_once(place: Place) -> None:
     assert (await place.directory.person("U0OLU")).groups == ("ops",)
 
 
+async def test_in_the_first_moments_the_members_of_a_group_are_known_as_well(tmp_path: Path) -> None:
+    async with desk(tmp_path, warm=False) as acme:
+        acme.front.directory.home.team_id = ""
+        assert [one.name for one in await acme.front.directory.members("user:olu@acme.test")] == ["Olu"]
+
+
 async def test_in_the_first_moments_the_home_workspace_is_asked_for(tmp_path: Path) -> None:
     async with desk(tmp_path, warm=False) as acme:
         acme.front.directory.home.team_id = ""
