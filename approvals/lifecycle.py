@@ -141,6 +141,7 @@ REFUSALS = {
     Standing.BOT: "Apps can't decide on changes.",
     Standing.DEACTIVATED: "This account is deactivated.",
     Standing.UNKNOWN: "I could not find out who you are just now, so the answer is no. Try again in a minute.",
+    Standing.AUTOMATION: "An automation can't decide on changes.",
 }
 
 

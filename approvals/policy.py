@@ -65,6 +65,7 @@ def facts(
             "name": requester.name,
             "groups": list(requester.groups),
             "teams": list(requester.teams),
+            "automation": requester.automation,
             "id": requester.id,  # these two and action.asks are not in the vocabulary: policy itself needs them
             "member": requester.is_member,
         },

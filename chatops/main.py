@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC
 from functools import partial
@@ -34,8 +34,9 @@ from chatops.http.hooks import Hooks
 from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
-from chatops.incidents import digests, leading, pagerduty_store
+from chatops.incidents import digests, leading, pagerduty_store, triggers
 from chatops.incidents.auditor import Auditor
+from chatops.incidents.automating import Automations
 from chatops.incidents.charts import Charts
 from chatops.incidents.couriers import Couriers
 from chatops.incidents.couriers import prune as forget_calls
@@ -52,11 +53,11 @@ from chatops.incidents.paging import Paging
 from chatops.incidents.rooms import Rooms
 from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
-from chatops.kernel import audit
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
-from chatops.kernel.ports import Clock, Lane, Post, Tx
+from chatops.kernel.ports import Clock
+from chatops.notices.configuration import refused
 from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
 from chatops.requests.deadlines import Deadlines
@@ -91,9 +92,13 @@ from commands.declared import action_of
 
 log = logging.getLogger("chatops")
 
+PRUNINGS = (
+    intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls, triggers.prune,
+)  # fmt: skip
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
+FORGET_EVERY = 3600  # seconds between two tidyings-up
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
@@ -170,16 +175,9 @@ class Assistant:
         )  # fmt: skip
         self.pages = Pages(self.actions, database, register, self.messenger, planner, clock, self._public_url)
         self.expiry = Expiry(database, register, self.clusters, configuration, clock)
+        reviews = Reviews(database, register, configuration, clock)
         questions = Answers(
-            self.actions,
-            database,
-            planner,
-            configuration,
-            clock,
-            self.pages,
-            self.expiry,
-            Reviews(database, register, configuration, clock),
-            self.permalinks.of,
+            self.actions, database, planner, configuration, clock, self.pages, self.expiry, reviews, self.permalinks.of
         )
         planner.questions = questions
         self.planner = planner
@@ -194,7 +192,11 @@ class Assistant:
     def _build_incidents(self) -> None:
         database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
         keeper = Keeper(self.messenger, configuration, clock)
-        judge = Judge(configuration, Rules(self.evaluator.evaluate_all, clock))
+        rules = Rules(self.evaluator.evaluate_all, clock)
+        judge = Judge(configuration, rules)
+        self.automations = Automations(
+            database, keeper, rules, self.evaluator.evaluate_all, self.road, clock, self.metrics.automated
+        )
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)
         self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)
@@ -243,6 +245,7 @@ class Assistant:
         self.evidence.wake(number)
         self.charts.wake(number)
         self.rooms.wake(number)
+        self.automations.wake(number)
 
     # starting ------------------------------------------------------------------------------------------------------
 
@@ -256,6 +259,7 @@ class Assistant:
         self._background(self.paging.run(), "paging")
         self._background(self.paging.reconsider(), "quiet incidents")
         self._background(self.rooms.run(), "rooms")
+        self._background(self.automations.run(), "automations")
         self._stack.push_async_callback(self.evidence.close)
         self._stack.push_async_callback(self.charts.close)
         self._stack.push_async_callback(self.pagerduty_changes.close)
@@ -276,28 +280,31 @@ class Assistant:
             socket = Socket(self.front.app, self.client, settings.app_token, self.metrics, up=up)
             await socket.open()
             self._stack.push_async_callback(socket.close)
-        scheduler = AsyncIOScheduler(timezone=UTC)
-        scheduler.add_job(self.deadlines.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self._refresh_digests, "interval", seconds=DIGESTS_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self.paging.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self.rooms.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        if settings.heartbeat_url and self.client.session is not None:
-            heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
-            scheduler.add_job(heart.beat, "interval", seconds=BEAT_EVERY, max_instances=1, coalesce=True)
-        if self.couriers.paths:
-            scheduler.add_job(self.couriers.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self.auditor.look, "interval", seconds=AUDIT_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self.watcher.look, "interval", seconds=WATCH_EVERY, max_instances=1, coalesce=True)
-        if settings.pagerduty_token:
-            look = self.pagerduty_changes.look
-            scheduler.add_job(look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self.expiry.look, "interval", seconds=LOOK_EVERY, max_instances=1, coalesce=True)
-        scheduler.add_job(self.forget, "interval", hours=1, max_instances=1, coalesce=True)
+        scheduler = self._schedule()
         scheduler.start()
         readiness.came_up("scheduler")
         self._stack.callback(scheduler.shutdown, wait=False)
         self._background(self._meet_slack(readiness), "meet Slack")
         self._background(self._look_at_credentials(), "cluster credentials")
+
+    def _schedule(self) -> AsyncIOScheduler:
+        """What is looked at every so often, in case a wake-up was lost or none comes."""
+        settings, scheduler = self.settings, AsyncIOScheduler(timezone=UTC)
+        looks: list[tuple[Callable[[], Awaitable[object]], float]] = [
+            (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
+            (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
+            (self.watcher.look, WATCH_EVERY), (self._refresh_digests, DIGESTS_EVERY), (self.forget, FORGET_EVERY),
+        ]  # fmt: skip
+        if settings.heartbeat_url and self.client.session is not None:
+            heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
+            looks.append((heart.beat, BEAT_EVERY))
+        if self.couriers.paths:
+            looks.append((self.couriers.look, LOOK_EVERY))
+        if settings.pagerduty_token:
+            looks.append((self.pagerduty_changes.look, LOOK_EVERY))
+        for look, seconds in looks:
+            scheduler.add_job(look, "interval", seconds=seconds, max_instances=1, coalesce=True)
+        return scheduler
 
     def _hooks(self) -> Hooks:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
@@ -351,7 +358,15 @@ class Assistant:
 
     async def forget(self) -> None:
         """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
-        for prune in (intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls):
+        for prune in (
+            intake.prune,
+            posts.prune,
+            forget_pages,
+            drafts.prune,
+            pagerduty_store.prune,
+            forget_calls,
+            triggers.prune,
+        ):
             for _ in range(MOST_PRUNINGS):
                 if not await self.database.write(prune, self.clock.now()):
                     break
@@ -364,24 +379,12 @@ class Assistant:
 
     async def _refused(self, problems: Sequence[Problem]) -> None:
         """The last good configuration stays; the platform team is told."""
-        await self.database.write(self._tell_refused, problems, await self._operators())
+        platform, operators = self.configuration.platform, await self._operators()
+        await self.database.write(refused, self.messenger, platform, problems, operators, self.clock.now())
 
     async def _operators(self) -> list[str]:
         found = [await self.directory.members(source) for source in self.configuration.platform.operators]
         return list(dict.fromkeys(person.id for people in found for person in people))
-
-    def _tell_refused(self, tx: Tx, problems: Sequence[Problem], operators: list[str]) -> None:
-        platform, shown = self.configuration.platform, [str(problem) for problem in problems[:20]]
-        audit.append(
-            tx, chain="platform", who="assistant", what="configuration_refused", data={"problems": shown},
-            at=self.clock.now(), configuration=platform.digest,
-        )  # fmt: skip
-        lines = ["The configuration was changed into something invalid; the last good one stays.", *shown]
-        post = Post(
-            f"configuration/{int(self.clock.now() * 1000)}", Lane.APPROVAL, "note", channel=platform.channels.requests,
-            content={"lines": lines, "mention": operators},
-        )  # fmt: skip
-        self.messenger.show(tx, post)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

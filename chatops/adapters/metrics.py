@@ -48,6 +48,10 @@ class Metrics:
         self.alerts_ignored = Counter(
             "chatops_alerts_ignored", "Alerts that a rule of the configuration ignores", registry=self.registry
         )
+        self.automations = Counter(
+            "chatops_automations", "What came of automations whose rule held", ["rule", "outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.pages = Counter(
             "chatops_pages", "Pages beside Slack by what came of them", ["path", "outcome"], registry=self.registry
         )
@@ -60,6 +64,10 @@ class Metrics:
         """One exchange with a cluster; its labels are the configuration's contexts, our verbs and HTTP statuses."""
         system = f"kubernetes/{context}" if context else "kubernetes"
         self.calls.labels(system, verb, result).observe(seconds)
+
+    def automated(self, rule: str, outcome: str) -> None:
+        """A rule whose alert came up ``asked``, was ``limited``, ``failed``, or said what it would ask for."""
+        self.automations.labels(rule, outcome).inc()
 
     def paged(self, path: str, outcome: str) -> None:
         """A page beside Slack was ``sent``, ``refused``, ``given up`` or ``not needed``."""

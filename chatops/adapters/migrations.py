@@ -466,6 +466,41 @@ def m019_rooms(db: Database) -> None:
     db.execute("CREATE INDEX rooms_remind ON rooms (remind_at) WHERE remind_at > 0")
 
 
+@migrations()
+def m020_automations(db: Database) -> None:
+    """What came up in incidents and automations are to look at, and what each made of it.
+
+    ``due_at`` is 0 when it was looked at. ``round``: how often the incident had been opened anew.
+    """
+    db.execute(
+        """CREATE TABLE triggers (
+            incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+            round INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            due_at REAL NOT NULL,
+            PRIMARY KEY (incident_id, round, source, fingerprint)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX triggers_due ON triggers (due_at) WHERE due_at > 0")
+    db.execute("CREATE INDEX triggers_old ON triggers (made_at) WHERE due_at = 0")
+    db.execute(
+        """CREATE TABLE automation_runs (
+            rule TEXT NOT NULL,
+            incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+            round INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            at REAL NOT NULL,
+            outcome TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (rule, incident_id, round, source, fingerprint)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX automation_runs_lately ON automation_runs (rule, at)")
+    db.execute("CREATE INDEX automation_runs_old ON automation_runs (at) WHERE outcome <> ''")
+
+
 def names() -> list[str]:
     """The steps in order."""
     return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]

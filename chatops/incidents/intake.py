@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chatops.incidents import digests, lifecycle, store
+from chatops.incidents import digests, lifecycle, store, triggers
 from chatops.incidents.incident import Incident, Summary
 from chatops.incidents.judging import Judge, Judged, quiet_of
 from chatops.incidents.keeper import Keeper
@@ -136,7 +136,16 @@ class Intake:
             store.put_alert(tx, one.alert, stored.id, one.rank, now)
         after = stored.model_copy(update={"summary": store.summarise(tx, stored.id), "version": stored.version + 1})
         store.save(tx, after)
+        self._queue(tx, after, judged, now)
         self.keeper.opened(tx, after, who=incident.source, data=_told(judged, after.summary))
+
+    def _queue(self, tx: Tx, incident: Incident, news: Sequence[Judged], now: float) -> None:
+        """What fires and is not quiet may make automations ask for something."""
+        if not self.keeper.configuration.platform.automations:
+            return
+        for one in news:
+            if one.alert.status == "firing" and not one.quiet:
+                triggers.queue(tx, incident, one.alert, now)
 
     def _update(self, tx: Tx, incident: Incident, judged: Sequence[Judged], now: float) -> None:
         news = [one for one in judged if store.is_news(tx, one.alert, incident.id) or _ends_quiet(incident, one)]
@@ -152,6 +161,7 @@ class Intake:
         if incident.ended:
             if summary.firing:
                 after = lifecycle.reopen(incident.model_copy(update=changes), now)
+                self._queue(tx, after, news, now)
                 self.keeper.put(tx, incident, after, Event.REOPENED, who=news[0].alert.source, data=data)
                 said = f"It is back: {summary.text}" if summary.text else "It is back."
                 if not after.quiet:
@@ -162,6 +172,7 @@ class Intake:
             changes |= lifecycle.paging_anew(noisy, now) if noisy.holder is None else {}
         if summary.firing:
             after = lifecycle.move(incident, Event.ALERTED, now, **changes, calm=False)
+            self._queue(tx, after, news, now)
             self.keeper.put(tx, incident, after, Event.ALERTED, who=news[0].alert.source, data=data)
             return
         after = lifecycle.move(incident, Event.CALMED, now, **changes, calm=True)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chatops.incidents import lifecycle, store
+from chatops.incidents import lifecycle, store, triggers
 from chatops.incidents.couriers import Couriers
 from chatops.incidents.duty import Duty
 from chatops.incidents.incident import Incident, Paged, State
@@ -119,6 +119,9 @@ class Paging:
             self.keeper.put(tx, incident, after, Event.STAYS_QUIET, data={"text": why})
         else:
             after = lifecycle.get_loud(incident, now)
+            for one in store.alerts_of(tx, incident.id, MOST_JUDGED):
+                if one.status == "firing":
+                    triggers.queue(tx, after, one, now)
             self.keeper.put(tx, incident, after, Event.GOT_LOUD, data={"text": incident.quiet})
         return True
 

@@ -69,17 +69,18 @@ class Rules:
         wanted = list(dict.fromkeys([*wanted, *(rule.key for rule in platform.alerts if rule.key)]))
         found: list[Ruled] = []
         for start in range(0, len(told), TOGETHER):
-            facts = [_facts(alert, at, platform, now) for alert, at in told[start : start + TOGETHER]]
-            questions = _Questions()
-            asked = [{expression: questions.put(expression, one) for expression in wanted} for one in facts]
-            answers = await self._answers(questions.pairs)
-            found += [
-                _ruled({expression: answers[place] for expression, place in places.items()}, platform, windows)
-                for places in asked
-            ]
+            facts = [facts_of(alert, at, platform, now) for alert, at in told[start : start + TOGETHER]]
+            found += [_ruled(answers, platform, windows) for answers in await self.answers(wanted, facts)]
         for sentence in dict.fromkeys(sentence for one in found for sentence in one.failed):
             self._say(sentence)
         return found
+
+    async def answers(self, wanted: Sequence[str], facts: Sequence[Variables]) -> list[dict[str, Any]]:
+        """What each expression gives about each of a few alerts; a ``CelError`` where it gives nothing."""
+        questions = _Questions()
+        asked = [{expression: questions.put(expression, one) for expression in wanted} for one in facts]
+        answers = await self._answers(questions.pairs)
+        return [{expression: answers[place] for expression, place in places.items()} for places in asked]
 
     # inside --------------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ def _copy(path: tuple[str, ...], source: Any, target: dict[str, Any]) -> None:
         _copy(tuple(rest), value, target.setdefault(name, {}))
 
 
-def _facts(alert: Alert, at: Place, platform: Platform, now: float) -> dict[str, Any]:
+def facts_of(alert: Alert, at: Place, platform: Platform, now: float) -> dict[str, Any]:
     """The variables of ``chatops.kernel.cel.of_alerts``; what is absent is ``""`` or ``{}``."""
     env, service = platform.environments.get(at.environment), platform.services.get(at.service)
     return {

@@ -212,7 +212,12 @@ def is_news(tx: Tx, alert: Alert, incident: int) -> bool:
 
 def known(tx: Tx, alert: Alert) -> Alert | None:
     """What was last told of this alert."""
-    row = tx.one(ALERT, source=alert.source, fingerprint=alert.fingerprint)
+    return known_by(tx, alert.source, alert.fingerprint)
+
+
+def known_by(tx: Tx, source: str, fingerprint: str) -> Alert | None:
+    """What was last told of the alert with that fingerprint."""
+    row = tx.one(ALERT, source=source, fingerprint=fingerprint)
     return alert_from(row["body"]) if row else None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
 
 from chatops.kernel.record import Record
 
@@ -20,6 +23,23 @@ class AlertRule(Record):
     severity: str = ""
     channel: str = ""
     resolve: Literal["automatic", "manual", ""] = ""  # what happens once all alerts of the incident are resolved
+
+
+class Automation(Record):
+    """What is asked for by itself when an alert for which ``when`` (CEL) is true comes up in an incident.
+
+    The string leaves of ``inputs`` and ``because`` may hold ``${CEL}``; all of it is over
+    ``chatops.kernel.cel.of_automations``. ``at_most`` so many requests in ``per`` seconds, over all incidents.
+    """
+
+    name: str
+    when: str
+    action: str
+    inputs: Mapping[str, Any] = Field(default_factory=dict)
+    because: str = ""
+    at_most: int = 1
+    per: float = 3600.0
+    dry_run: bool = False  # says what it would ask for, and asks for nothing
 
 
 class Maintenance(Record):

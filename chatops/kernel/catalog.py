@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chatops.kernel.alerting import AlertRule, Maintenance
+from chatops.kernel.alerting import AlertRule, Automation, Maintenance
 from chatops.kernel.escalation import SEVERITIES, Escalation, Severity
 from chatops.kernel.people import Identity, Person, Standing
 from chatops.kernel.record import Record as Record
@@ -179,6 +179,7 @@ class Platform(Record):
     severities: dict[str, Severity] = Field(default_factory=lambda: dict(SEVERITIES))  # the worst first
     alerts: tuple[AlertRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    automations: tuple[Automation, ...] = ()
     watcher: Watching = Watching()
     alertmanager: str = ""  # its address, where silences are made; empty: nowhere
     prometheus: str = ""  # its address, where charts get their numbers; empty: nowhere

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+AUTOMATION = "automation."  # what the id of a rule that asks by itself begins with; no Slack id has a dot
+
 
 class Standing(StrEnum):
     """How a person stands to the home workspace; only a ``member`` may ask for changes or decide on them."""
@@ -16,6 +18,7 @@ class Standing(StrEnum):
     BOT = "bot"
     DEACTIVATED = "deactivated"
     UNKNOWN = "unknown"  # we could not find out: treated as no
+    AUTOMATION = "automation"  # a rule of the configuration; it asks, and can neither click nor decide
 
 
 class Identity(BaseModel):
@@ -43,6 +46,11 @@ class Person(BaseModel):
     teams: tuple[str, ...] = ()
 
     @property
+    def automation(self) -> str:
+        """The name of the rule that asks; empty for a person."""
+        return self.id.removeprefix(AUTOMATION) if self.standing is Standing.AUTOMATION else ""
+
+    @property
     def is_member(self) -> bool:
         """True for a full, active, human account of the home workspace."""
         return self.standing is Standing.MEMBER
@@ -50,3 +58,13 @@ class Person(BaseModel):
     def is_named(self, name: str) -> bool:
         """Whether a configuration entry (e-mail or Slack user id) means this person; e-mails ignore case."""
         return name == self.id or (bool(self.email) and name.casefold() == self.email.casefold())
+
+
+def automation(rule: str) -> Person:
+    """The requester of what a rule of the configuration asks for."""
+    return Person(id=f"{AUTOMATION}{rule}", name=f"Automation {rule}", standing=Standing.AUTOMATION)
+
+
+def is_automation(requester_id: str) -> bool:
+    """Whether a request was asked for by a rule, not by a person."""
+    return requester_id.startswith(AUTOMATION)

@@ -40,6 +40,7 @@ def around(seen: Mapping[str, Any], ctx: Context) -> dict[str, Any]:
             "name": person.name,
             "groups": list(person.groups),
             "teams": list(person.teams),
+            "automation": person.automation,
         },
         "request": {"id": str(ctx.request), "name": f"R-{ctx.request}"},
         "now": datetime.fromisoformat(frozen) if frozen else ctx.now.astimezone(UTC).replace(microsecond=0),

@@ -16,7 +16,7 @@ from chatops.kernel.action import Action, Context, Incidents, Overrides, Questio
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
-from chatops.kernel.people import Person
+from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
 
@@ -191,6 +191,8 @@ class Planner:
 
     async def requester(self, request: Request) -> Person:
         """Who asked, as the directory knows them now; their stored name when it cannot say."""
+        if is_automation(request.requester_id):
+            return automation(request.requester_id.removeprefix(AUTOMATION))
         person = await self.directory.person(request.requester_id)
         if person.email or person.is_member:
             return person

@@ -11,6 +11,7 @@ from approvals import store
 from approvals.lifecycle import HOLDING, Event, move
 from approvals.request import Request, Review, State
 from chatops.kernel import audit
+from chatops.kernel.people import is_automation
 from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
 
 SYSTEM = "assistant"
@@ -96,7 +97,7 @@ class Register:
         deadline = self.clock.now() + 24 * 3600
         after = self.move(tx, request, Event.STALLED, deadline_at=deadline, outcome=said, progress="", step="")
         asked = [said, "Start it now, or cancel it, on its card."]
-        self.say(tx, after, f"stalled-{after.version}", asked, mention=[request.requester_id])
+        self.say(tx, after, f"stalled-{after.version}", asked, mention=speakers(request))
 
     def record(self, tx: Tx, request: Request, what: str, data: Mapping[str, Any]) -> None:
         """Puts an effect into the audit trail that is no transition."""
@@ -125,7 +126,8 @@ class Register:
         buttons: Sequence[Mapping[str, Any]] = (),
     ) -> None:  # fmt: skip
         """Puts a note into the card's thread, once for each ``what``."""
-        content = {"lines": list(lines), "mention": list(mention), "code": code, "buttons": list(buttons)}
+        rung = [one for one in mention if not is_automation(one)]
+        content = {"lines": list(lines), "mention": rung, "code": code, "buttons": list(buttons)}
         post = Post(
             f"{request.name}/note/{what}",
             Lane.ANSWER,
@@ -160,6 +162,13 @@ class Register:
             self.outbox.show(tx, approvers(request, channel))
         if request.state in UNDER_WAY:
             tx.after_commit(lambda: self.wake(request.id))
+
+
+def speakers(request: Request) -> list[str]:
+    """Who is asked when something is to be said about a request: who asked, or who may approve what nobody asked."""
+    if is_automation(request.requester_id):
+        return [one.id for one in request.approvers]
+    return [request.requester_id]
 
 
 def _behind(holder: Request) -> dict[str, Any]:

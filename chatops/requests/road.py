@@ -20,7 +20,7 @@ from chatops.kernel.course import nothing_to_do, written_out
 from chatops.kernel.diff import unified
 from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
 from chatops.kernel.masking import mask
-from chatops.kernel.people import Person, Standing
+from chatops.kernel.people import Person, Standing, automation, is_automation
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused_by
@@ -39,6 +39,7 @@ STRANGERS = {
     Standing.BOT: "The platform takes no requests from apps.",
     Standing.DEACTIVATED: "This account is deactivated.",
     Standing.UNKNOWN: "I could not find out who you are just now. Try again in a minute.",
+    Standing.AUTOMATION: "An automation asks by its rule, and does nothing else.",
 }
 
 
@@ -104,6 +105,36 @@ class Road:
     ) -> Asked:  # fmt: skip
         """Takes in a request and commits it; the engine plans it next. The same ``key`` gives the same request."""
         self.permit(person, action)
+        return await self._take_in(action, values, person, key, channel, thread_ts, break_glass)
+
+    def takes(self, action: str) -> frozenset[str]:
+        """The names of an action's inputs; none where there is no such action."""
+        return frozenset(self.actions[action].inputs.model_fields) if action in self.actions else frozenset()
+
+    async def ask_for(self, rule: str, action: str, values: Mapping[str, Any], *, key: str) -> str:
+        """Takes in what an automation asks for, and returns its name; the same ``key`` gives the same request.
+
+        All that follows is as when a person asks, but that an automation does not wait in line. Raises ``Refused``
+        while another change holds the place, and ``InputErrors``.
+        """
+        if action not in self.actions:
+            raise Refused(f"There is no action called {action}.")
+
+        def standing(tx: Tx) -> tuple[Request | None, Request | None]:
+            place = str(values.get("service") or ""), str(values.get("environment") or "")
+            return store.by_key(tx, key), store.holder(tx, *place) if place[0] else None
+
+        known, holder = await self.database.read(standing)
+        if known is not None:
+            return known.name
+        if holder is not None:
+            raise Refused(f"{holder.name} ({holder.title}, asked by {holder.requester_name}) is under way there.")
+        return (await self._take_in(action, values, automation(rule), key)).post
+
+    async def _take_in(
+        self, action: str, values: Mapping[str, Any], person: Person, key: str, channel: str = "",
+        thread_ts: str = "", break_glass: bool = False,
+    ) -> Asked:  # fmt: skip
         record = self.actions[action]
         inputs = await self.sheets.check(record, values, person, deep=True)
         fields = inputs.model_dump(mode="json")
@@ -225,7 +256,7 @@ class Road:
             return request, store.holder(tx, request.service, request.environment)
 
         request, old = await self.database.read(read)
-        asked = request.state is State.CONTESTED and is_requester(request, person)
+        asked = request.state is State.CONTESTED and self._speaks_for(request, person)
         if not asked or old is None or old.state not in CANCELLABLE:
             return  # the transaction says why
         kept = f"{old.name} was not replaced"
@@ -249,8 +280,8 @@ class Road:
             raise Refused(STRANGERS[person.standing])
         if choice == "break_glass":
             return self._break_glass(tx, request, person, reason)
-        if not is_requester(request, person):
-            raise Refused(f"Only {request.requester_name}, who asked for {request.name}, can do that.")
+        if not self._speaks_for(request, person):
+            raise Refused(f"Only {self._speakers(request)} can do that.")
         who = person.email or person.id
         if choice == "cancel":
             if request.state not in CANCELLABLE:
@@ -269,6 +300,18 @@ class Road:
         if choice != "replace":  # a card or form that is not ours
             raise TooLate(stands(request))
         return self._replace(tx, request, person, saw)
+
+    def _speaks_for(self, request: Request, person: Person) -> bool:
+        """Whether this person may cancel it and the like: who asked, or whom it concerns where an automation asked."""
+        if not is_automation(request.requester_id):
+            return is_requester(request, person)
+        may_approve = any(one.id == person.id for one in request.approvers)
+        return may_approve or team_of(request, self.configuration) in person.teams
+
+    def _speakers(self, request: Request) -> str:
+        if not is_automation(request.requester_id):
+            return f"{request.requester_name}, who asked for {request.name},"
+        return f"the team of {request.service or 'the service'} and whoever may approve {request.name}"
 
     def _replace(self, tx: Tx, request: Request, person: Person, saw: str) -> str:
         """Cancels the pending request that holds the place, tells its requester, and takes the place."""

@@ -30,6 +30,11 @@ class RollbackInputs(ChangeInputs):
     revision: int | None = None
 
 
+class RestartInputs(ChangeInputs):
+    service: ServiceName
+    environment: EnvironmentName
+
+
 class DropInputs(ChangeInputs):
     environment: EnvironmentName
     name: str = ""
@@ -46,6 +51,7 @@ ACTIONS = {
         ("deploy", "change", DeployInputs),
         ("scale", "change", ScaleInputs),
         ("rollback", "change", RollbackInputs),
+        ("restart", "change", RestartInputs),
         ("drop", "danger", DropInputs),
         ("status", "read", StatusInputs),
     )

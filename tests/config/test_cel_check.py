@@ -76,12 +76,15 @@ WRONG = [
     ),
     (
         "inputs.replicas > 3",
-        'not in every action (not in deploy, drop, rollback): write action.name == "scale" && … before it',
+        'not in every action (not in deploy, drop, restart): write action.name == "scale" && … before it',
     ),
     ('inputs.replicas > 3 && action.name == "scale"', "inputs.replicas is not in every action"),
     ('action.name == "deploy" && inputs.replicas > 3', "inputs.replicas is not in every action"),
     ('action.name == "scale" || inputs.replicas > 3', "inputs.replicas is not in every action"),
-    ('inputs.service == "cart"', 'write action.name in ["deploy", "rollback", "scale", "status"] && … before it'),
+    (
+        'inputs.service == "cart"',
+        'write action.name in ["deploy", "restart", "rollback", "scale", "status"] && … before it',
+    ),
     ("inputs.replica > 3", "no action has an input replica: did you mean inputs.replicas?"),
     ("has(inputs.replica)", "no action has an input replica: did you mean inputs.replicas?"),
     ('action.name == "scale" && inputs.replicas == "3"', "they can never be equal"),

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from chatops.adapters.configuration import ConfigurationError, check, load
+from commands import registry
 from tests.config.acme import ACTIONS, EXAMPLE, acme, line_of
 
 MISTAKES = yaml.safe_load((Path(__file__).parent / "mistakes.yml").read_text())
@@ -21,6 +22,18 @@ def test_a_mistake_is_told_at_its_line(mistake, tmp_path):
     lines = (tmp_path / "platform.yml").read_text().splitlines(keepends=True)
     assert mistake["at"] in lines[matching[0].line - 1]
     assert len({problem.line for problem in found}) == 1, "one mistake is told in one place"
+
+
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        ("secret set", "secret.set, which needs a person who gives a value"),
+        ("pause", "pause, which is for people alone"),
+    ],
+)
+def test_an_automation_asks_for_nothing_that_only_people_can(action, why, tmp_path):
+    acme(tmp_path, ("    run: restart ", f"    run: {action} "))
+    assert any(f"automation restart-what-leaks runs {why}" in one.message for one in check(tmp_path, registry.load()))
 
 
 def test_the_example_has_no_mistake():

@@ -17,7 +17,8 @@ LIST = Path(__file__).with_name("migrations.txt")
 TABLES = {
     "requests", "votes", "inbox", "posts", "audit", "audit_heads", "audit_seals", "ledger", "settings", "people",
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
-    "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms",
+    "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
+    "automation_runs",
 }  # fmt: skip
 
 

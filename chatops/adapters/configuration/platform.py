@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatops.adapters.configuration import alerts, catalog, oncall
+from chatops.adapters.configuration.automations import Known, automations
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.pagerduty import pagerduty
 from chatops.adapters.configuration.policies import policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
-from chatops.kernel.cel import of_alerts, vocabulary
+from chatops.kernel.cel import of_alerts, of_automations, vocabulary
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.quorum import unsatisfiable
 
@@ -31,6 +32,7 @@ KEYS = (
     "alertmanager",
     "alerts",
     "maintenance",
+    "automations",
     "severities",
     "prometheus",
     "pagerduty",
@@ -39,7 +41,6 @@ KEYS = (
 LATER = (
     "freezes",
     "routes",
-    "automations",
     "smtp",
     "github",
     "retention",
@@ -76,10 +77,14 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})
-    found = policies(root, known, vocabulary(actions, named, declare(named)))
+    declared = declare(named)
+    found = policies(root, known, vocabulary(actions, named, declared))
     rules = tuple(rule for rule, _ in found.values())
     words = of_alerts(named)
-    about = {"alerts": alerts.rules(root, platform, words), "maintenance": alerts.maintenance(root, words)}
+    about = {
+        "alerts": alerts.rules(root, platform, words), "maintenance": alerts.maintenance(root, words),
+        "automations": automations(root, of_automations(named), Known(actions, declared)),
+    }  # fmt: skip
     platform = platform.model_copy(update={"operators": operators, "policies": rules, **about})
     _environments(root, platform.environments)
     _owners(root, platform)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from chatops.kernel.cel.check import CelMistake, check, given, possible
 from chatops.kernel.cel.leaf import LeafError, Part, has_cel, parts
 from chatops.kernel.cel.narrow import paths_of, spoken_of
-from chatops.kernel.cel.speech import Speech, catalog_variables, of_alerts, vocabulary
+from chatops.kernel.cel.speech import Speech, catalog_variables, of_alerts, of_automations, vocabulary
 from chatops.kernel.cel.types import (
     BOOL,
     DOUBLE,
@@ -53,6 +53,7 @@ __all__ = [
     "list_of",
     "map_of",
     "of_alerts",
+    "of_automations",
     "parts",
     "paths_of",
     "possible",

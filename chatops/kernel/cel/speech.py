@@ -62,7 +62,7 @@ class _Names:
         return {
             "env": record(name=self.envs, tier=self.tiers, namespace=STRING, cluster=STRING),
             "service": record(name=self.services, team=self.teams, image=STRING, labels=self.labels),
-            "requester": record(email=STRING, name=STRING, groups=groups, teams=teams),
+            "requester": record(email=STRING, name=STRING, groups=groups, teams=teams, automation=STRING),
             "now": TIMESTAMP,
         }
 
@@ -127,6 +127,12 @@ def of_alerts(platform: Platform | None = None) -> Vocabulary:
             "now": TIMESTAMP,
         }
     )
+
+
+def of_automations(platform: Platform | None = None) -> Vocabulary:
+    """The vocabulary of what is asked for by itself: of the alert, and of the incident it came up in."""
+    incident = record(id=STRING, name=STRING, severity=_Names.of(platform).severities)
+    return of_alerts(platform).with_variables(incident=incident)
 
 
 class Speech:

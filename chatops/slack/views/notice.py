@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approvals.request import Request, State
+from chatops.kernel.people import is_automation
 from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, quoted
 from chatops.slack.views.blocks import Message, context, fallback, section
 from chatops.slack.views.status import back_to, has_steps, place, status
@@ -32,8 +33,9 @@ def end(request: Request, now: float) -> Message | None:
     """How it ended, for the requester, in the card's thread; None while it has not."""
     if not request.ended:
         return None
+    asked = "" if is_automation(request.requester_id) else request.requester_id
     by_self = request.state is State.CANCELLED and request.by == request.requester_name
-    rung = "" if by_self or not request.requester_id else f"{mention(request.requester_id)} "
+    rung = f"{mention(asked)} " if asked and not by_self else ""
     text = "\n".join([rung + status(request, now), *outputs(request)])
     return Message(fallback([text]), [section(text)], moment=request.state.value)
 

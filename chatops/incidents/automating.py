@@ -1,0 +1,199 @@
+"""Automated responses: an alert comes up, a rule of the configuration holds, and an action is asked for.
+
+What is asked for goes the road of every request: policy decides, people approve; the rule that asks can do neither.
+Here nothing is lost and nothing asked for twice: what came up is a row, written with the alert; what a rule made of it
+is another one; and the request's key names both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chatops.incidents import triggers
+from chatops.incidents.grouping import place
+from chatops.incidents.keeper import Keeper
+from chatops.incidents.rules import Rules, facts_of
+from chatops.incidents.triggers import Trigger
+from chatops.kernel.alerting import Automation
+from chatops.kernel.cel import CelError, EvaluateAll
+from chatops.kernel.cel.render import rendered
+from chatops.kernel.errors import PlatformError, Unavailable
+from chatops.kernel.masking import mask
+from chatops.kernel.people import automation
+from chatops.kernel.ports import Clock, Database, Tx
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 250  # triggers looked at together
+AGAIN = 15.0  # seconds after which what could not be asked for is tried again
+COMES_LATE = 30 * 60.0  # seconds after which it is not: a restart long after the alert surprises
+ASKED, LIMITED, DRY_RUN, FAILED = "asked", "limited", "dry_run", "failed"
+
+
+class Asks(Protocol):
+    """The road, as far as an automation goes it."""
+
+    def takes(self, action: str) -> Collection[str]:
+        """The names of an action's inputs; none where there is no such action."""
+        ...
+
+    async def ask_for(self, rule: str, action: str, values: Mapping[str, Any], *, key: str) -> str:
+        """The name of the request, the same for the same key. Raises ``PlatformError``."""
+        ...
+
+
+@dataclass(slots=True)
+class Automations:
+    """Looks at what came up, and asks."""
+
+    database: Database
+    keeper: Keeper
+    rules: Rules
+    evaluate: EvaluateAll
+    road: Asks
+    clock: Clock
+    count: Callable[[str, str], None]
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def wake(self, number: int) -> None:
+        """Something of an incident changed."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Looks when woken, until cancelled; the scheduler looks as well."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.look()
+            except Exception:  # the next look finds the same again
+                log.exception("looking for what automations are to ask for failed")
+
+    async def look(self) -> None:
+        """Does what is due now."""
+        async with self._looking:
+            while found := await self.database.write(triggers.due, self.clock.now(), AT_ONCE):
+                await self._judge(found)
+
+    # inside --------------------------------------------------------------------------------------------------------
+
+    async def _judge(self, found: Sequence[Trigger]) -> None:
+        """Which rules hold, asked for all of them together; then each that does, one after the other."""
+        platform = self.keeper.configuration.platform
+        rules, now = platform.automations, self.clock.now()
+        live = [one for one in found if rules and self._still(one)]
+        facts = [self._facts(one, now) for one in live]
+        answers = await self.rules.answers([rule.when for rule in rules], facts) if live else []
+        later = set[str]()
+        for trigger, seen, said in zip(live, facts, answers, strict=True):
+            for rule in rules:
+                if not await self._follow(rule, trigger, seen, said[rule.when]):
+                    later.add(trigger.key)
+        await self.database.write(self._done, [(one, one.key in later) for one in found])
+
+    def _done(self, tx: Tx, found: Sequence[tuple[Trigger, bool]]) -> None:
+        for trigger, again in found:
+            triggers.put_off(tx, trigger, self.clock.now() + AGAIN if again else 0.0)
+
+    @staticmethod
+    def _still(one: Trigger) -> bool:
+        """Whether it still fires, in the same incident as when it came up."""
+        incident = one.incident
+        return one.alert.status == "firing" and not incident.ended and incident.reopened == one.round
+
+    def _facts(self, one: Trigger, now: float) -> dict[str, Any]:
+        platform, incident = self.keeper.configuration.platform, one.incident
+        facts = facts_of(one.alert, place(one.alert, platform), platform, now)
+        about = {"id": str(incident.id), "name": incident.name, "severity": incident.severity}
+        return {**facts, "incident": about}
+
+    async def _follow(self, rule: Automation, trigger: Trigger, seen: Mapping[str, Any], answer: Any) -> bool:
+        """What one rule makes of it; False: to be tried again."""
+        if answer is False:
+            return True
+        if answer is not True:
+            why = answer.message if isinstance(answer, CelError) else "it gives neither true nor false"
+            await self.database.write(self._fail, rule, trigger, f"its when could not be evaluated: {why}")
+            return True
+        if not await self.database.write(self._begin, rule, trigger):
+            return True
+        try:
+            values = await self._values(rule, trigger, seen)
+            key = f"automation/{rule.name}/{trigger.key}"
+            name = "" if rule.dry_run else await self.road.ask_for(rule.name, rule.action, values, key=key)
+        except Unavailable as away:
+            if self.clock.now() - trigger.made_at <= COMES_LATE:
+                return False
+            await self.database.write(self._fail, rule, trigger, away.message)
+        except PlatformError as no:
+            await self.database.write(self._fail, rule, trigger, no.message)
+        else:
+            await self.database.write(self._end, rule, trigger, values, name)
+        return True
+
+    async def _values(self, rule: Automation, trigger: Trigger, seen: Mapping[str, Any]) -> dict[str, Any]:
+        """The action's inputs; an incident's service and environment are those of its alert unless the rule says so."""
+        given = {"reason": rule.because} if rule.because else {}
+        values: dict[str, Any] = await rendered({**rule.inputs, **given}, seen, self.evaluate)
+        wanted = self.road.takes(rule.action)
+        usual = {
+            "service": seen["service"]["name"], "environment": seen["env"]["name"],
+            "reason": f"{trigger.incident.name}: {trigger.alert.summary or trigger.alert.name}",
+        }  # fmt: skip
+        return {name: value for name, value in usual.items() if name in wanted and value} | values
+
+    def _begin(self, tx: Tx, rule: Automation, trigger: Trigger) -> bool:
+        """Whether there is something to do, within the rule's limit."""
+        before, now = triggers.run_of(tx, rule.name, trigger), self.clock.now()
+        if before is not None:
+            return before == ""
+        if triggers.lately(tx, rule.name, now - rule.per) < rule.at_most:
+            triggers.begin(tx, rule.name, trigger, now)
+            return True
+        if not triggers.told(tx, rule.name, trigger.incident.id, LIMITED):
+            said = f"not asked for: it asks at most {rule.at_most} × in {_length(rule.per)}"
+            self._tell(tx, rule, trigger, LIMITED, said)
+        triggers.begin(tx, rule.name, trigger, now, LIMITED)
+        self.count(rule.name, LIMITED)
+        return False
+
+    def _fail(self, tx: Tx, rule: Automation, trigger: Trigger, why: str) -> None:
+        if triggers.run_of(tx, rule.name, trigger) is None:
+            triggers.begin(tx, rule.name, trigger, self.clock.now())
+        said = mask(f"nothing was asked for: {why}")[0]
+        if not triggers.told(tx, rule.name, trigger.incident.id, FAILED):
+            self._tell(tx, rule, trigger, FAILED, said)
+            log.warning("automation %s, %s: %s", rule.name, trigger.incident.name, said)
+        triggers.end(tx, rule.name, trigger, FAILED)
+        self.count(rule.name, FAILED)
+
+    def _end(self, tx: Tx, rule: Automation, trigger: Trigger, values: Mapping[str, Any], name: str) -> None:
+        shown = " ".join(str(value) for key, value in values.items() if key != "reason")
+        asked = mask(f"{rule.action} {shown}".strip())[0]
+        outcome = ASKED if name else DRY_RUN
+        said = f"asks for {asked} ({name})" if name else f"would ask for {asked} (dry run)"
+        self._tell(tx, rule, trigger, outcome, said)
+        triggers.end(tx, rule.name, trigger, outcome)
+        self.count(rule.name, outcome)
+
+    def _tell(self, tx: Tx, rule: Automation, trigger: Trigger, outcome: str, said: str) -> None:
+        """In the thread and on the timeline; what is no request is said once an incident."""
+        incident = trigger.incident
+        self.keeper.note(tx, incident, automation(rule.name).name, f"automation_{outcome}", {"text": said})
+        once = trigger.key.removeprefix(f"{incident.name}/") if outcome in (ASKED, DRY_RUN) else outcome
+        about = f" about {trigger.alert.name}" if outcome in (ASKED, DRY_RUN) else ""
+        line = f"*Automation {rule.name}*{about}: {said}"
+        self.keeper.say(tx, incident, f"automation/{rule.name}/{once}", [line])
+
+
+def _length(seconds: float) -> str:
+    """1h, 30m, 2d, as the configuration writes it."""
+    for letter, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds / size:g}{letter}"
+    return f"{seconds:g}s"
