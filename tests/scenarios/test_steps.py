@@ -81,8 +81,8 @@ async def test_what_fails_at_step_3_of_5_is_undone_backwards(monkeypatch: pytest
     )  # fmt: skip
     async with with_steps(monkeypatch, action) as house:
         await house.dana.types(LINE)
-        card = await house.dana.sees(REQUESTS, "UNDONE", "Step 3 of 5 (run Job/move-in) failed", within=15)
-        await card.becomes("✓ 2. apply ConfigMap/box", "✗ 3. run Job/move-in", "· 4. apply ConfigMap/never")
+        steps = ("✓ 2. apply ConfigMap/box", "✗ 3. run Job/move-in", "· 4. apply ConfigMap/never")
+        card = await house.dana.sees(REQUESTS, "UNDONE", "Step 3 of 5 (run Job/move-in) failed", *steps, within=15)
         await card.thread("KeyError: 'PAYMENT_URL'")
         assert [await get(house, name) for name in ("shelf", "box", "never")] == [None, None, None]
         removed = await house.rows("SELECT data FROM audit WHERE what = 'removed' ORDER BY seq")
