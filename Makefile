@@ -21,7 +21,7 @@ demo: $(STAMP)
 
 # Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
 test: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadgroup
 
 # Kill and fault tests, all of them (make test tries a seeded sample).
 fire: $(STAMP)

@@ -63,7 +63,7 @@ class Watching:
 
 
 class Sketching:
-    """Says the numbers as the process that draws does, and draws one dot: a second sooner, which many tests wait for."""
+    """Says the numbers as the process that draws does, and draws one dot, a second sooner."""
 
     async def draw(self, chart: Chart, answer: bytes) -> Drawn:
         try:

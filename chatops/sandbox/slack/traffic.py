@@ -26,12 +26,14 @@ class Traffic:
         self._secrets = [secret for secret in secrets if secret]
         self._entries: deque[Json] = deque(maxlen=KEPT)
         self._n = 0
+        self.limited = 0  # answers 429 so far
 
     def add(
         self, direction: str, what: str, request: Any, response: Any, status: int | str, ms: float, summary: str = ""
     ) -> None:
         """Keep one exchange; `direction` is to_app or from_app, `ms` how long the answer took."""
         self._n += 1
+        self.limited += status == 429
         entry = {
             "n": self._n,
             "at": self._clock.now(),

@@ -1,0 +1,166 @@
+"""A storm of alerts taken in by the assistant, and by the Slack receiver of Alertmanager itself: the same burst.
+
+10,000 alerts in 200 groups within a moment; Slack takes one message a second and channel, and answers 429 to more. Each
+has a local Slack of its own, so that neither waits for the other's messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout
+
+from bench.assistant import ACME, CLI, configuration
+from bench.harness import SECRET, answers, free_port, running
+from chatops.sandbox.slack.seed import load_workspace
+from chatops.sandbox.slack.server import LocalSlack
+
+GROUPS, EACH = 200, 50
+PATIENCE = 300.0  # seconds; whoever is not done by then is told how far it came
+CHANNEL, TOKEN = "incidents", "bench-hook-token"
+Row = tuple[str, ...]
+HEADS = ("", "alerts taken in", "every group readable", "messages", "answers 429")
+
+
+def groups() -> list[list[dict[str, Any]]]:
+    """The alerts as Alertmanager's API takes them, group by group; about 600 bytes each."""
+    return [
+        [
+            {
+                "labels": {
+                    "alertname": f"Group{group}", "severity": "critical" if group % 3 == 0 else "warning",
+                    "instance": f"10.0.{group}.{one}:9100", "job": "node", "pod": f"worker-{one}",
+                },
+                "annotations": {"summary": f"group {group} is bad", "description": "x" * 300},
+                "generatorURL": "http://prometheus.acme.test/graph",
+            }
+            for one in range(EACH)
+        ]
+        for group in range(GROUPS)
+    ]  # fmt: skip
+
+
+def webhook(alerts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The group as Alertmanager's webhook tells it, version 4."""
+    told = [
+        {**one, "status": "firing", "fingerprint": one["labels"]["instance"], "startsAt": "2026-11-23T09:00:00Z"}
+        for one in alerts
+    ]
+    return {
+        "version": "4", "groupKey": alerts[0]["labels"]["alertname"], "status": "firing", "receiver": "chatops",
+        "truncatedAlerts": 0, "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {},
+        "externalURL": "http://alertmanager.acme.test", "alerts": told,
+    }  # fmt: skip
+
+
+def readable(slack: LocalSlack) -> set[str]:
+    """The groups that somebody who looks at the channel can read of."""
+    found: set[str] = set()
+    for one in slack.state.conversations.values():
+        if one.name == CHANNEL:
+            for message in one.messages.values():
+                found |= set(re.findall(r"\bGroup\d+\b", json.dumps(message)))
+    return found
+
+
+async def measured(name: str, slack: LocalSlack, send: Callable[[], Awaitable[None]]) -> Row:
+    """Sends the burst, and waits until every group is readable or the patience is over."""
+    begun = time.perf_counter()
+    await send()
+    taken = time.perf_counter() - begun
+    while len(shown := readable(slack)) < GROUPS and time.perf_counter() - begun < PATIENCE:
+        await asyncio.sleep(0.1)
+    seen = time.perf_counter() - begun
+    whole = f"after {seen:.0f} s" if len(shown) == GROUPS else f"{len(shown)} of {GROUPS} after {seen:.0f} s"
+    posted = sum(len(one.messages) for one in slack.state.conversations.values())
+    return (name, f"{GROUPS * EACH / taken:,.0f}/s", whole, f"{posted:,}", f"{slack.traffic.limited:,}")
+
+
+def _slack() -> LocalSlack:
+    return LocalSlack(load_workspace(ACME / "slack.yml"), rate_limits=True)
+
+
+async def ours(folder: Path) -> Row:
+    """The assistant, told by 200 webhooks at once; an answer means that they are on disk."""
+    config, port = folder / "config", free_port()
+    config.mkdir(parents=True)
+    (config / "platform.yml").write_text(configuration(["checkout"]) + "watcher: {enabled: false}\n")
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(_slack())
+        app = slack.state.workspace.app
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "CHATOPS_"))}
+        environ |= {
+            "SLACK_BOT_TOKEN": app.bot_token, "SLACK_SIGNING_SECRET": SECRET, "SLACK_API_URL": slack.api_url,
+            "CHATOPS_DATABASE": str(folder / "chatops.db"), "CHATOPS_LISTEN": f"127.0.0.1:{port}",
+            "CHATOPS_HOOK_TOKEN": TOKEN, "KUBECONFIG": os.devnull,
+        }  # fmt: skip
+        command = [*CLI, "run", "--config", str(config)]
+        process = await stack.enter_async_context(running(command, environ=environ, log=folder / "assistant.log"))
+        await answers(port, "/readyz", process=process)
+        session = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(60)))
+
+        async def post(alerts: list[dict[str, Any]]) -> None:
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            address = f"http://127.0.0.1:{port}/hooks/alertmanager"
+            async with session.post(address, json=webhook(alerts), headers=headers) as answer:
+                answer.raise_for_status()
+
+        async def send() -> None:
+            await asyncio.gather(*(post(alerts) for alerts in groups()))
+
+        return await measured("assistant", slack, send)
+
+
+async def alertmanagers(folder: Path) -> Row | None:
+    """Alertmanager with its Slack receiver, told by its API; None where Debian's package is not installed."""
+    program, port = shutil.which("prometheus-alertmanager"), free_port()
+    if program is None:
+        return None
+    folder.mkdir(parents=True)
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(_slack())
+        token = slack.state.workspace.app.bot_token
+        session = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(60)))
+        [channel] = [one.id for one in slack.state.conversations.values() if one.name == CHANNEL]
+        await session.post(
+            f"{slack.api_url}conversations.join", data={"channel": channel},
+            headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+        (folder / "alertmanager.yml").write_text(f"""
+route: {{receiver: slack, group_by: [alertname], group_wait: 0s, group_interval: 1s}}
+receivers:
+  - name: slack
+    slack_configs:
+      - api_url: {slack.api_url}chat.postMessage
+        channel: {channel}
+        http_config: {{authorization: {{credentials: "{token}"}}}}
+""")
+        command = [
+            program, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+        ]  # fmt: skip
+        process = await stack.enter_async_context(running(command, log=folder / "alertmanager.log"))
+        await answers(port, "/-/ready", process=process)
+
+        async def send() -> None:
+            every = [one for alerts in groups() for one in alerts]
+            async with session.post(f"http://127.0.0.1:{port}/api/v2/alerts", json=every) as answer:
+                answer.raise_for_status()
+
+        return await measured("Alertmanager's Slack receiver", slack, send)
+
+
+async def rows(folder: Path) -> list[Row]:
+    """Both, one after the other."""
+    found = [await ours(folder / "assistant"), await alertmanagers(folder / "alertmanager")]
+    missing = ("Alertmanager's Slack receiver", "needs Debian's prometheus-alertmanager", "", "", "")
+    return [one or missing for one in found]
