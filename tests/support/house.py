@@ -137,7 +137,7 @@ class House(Acme):
 
     async def quiet(self) -> None:
         """Waits until the assistant has nothing left to do or to say."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 await self.assistant.engine.idle()
                 left = await self.rows("SELECT count(*) AS n FROM posts WHERE wanted > sent AND error = ''")
