@@ -53,14 +53,22 @@ _HEX = re.compile(r"^(?:0x)?[0-9a-f]{32,128}$", re.IGNORECASE)  # digests, commi
 _PIECES = re.compile(r"[-_/=+]")
 _DIGITS = re.compile(r"[0-9]+")
 _AWS_SECRET = re.compile(r"^[A-Za-z0-9/+]{40}$")
+_SHORT, _MOST_CLEAN = 400, 5000  # characters; texts that are remembered to hold no secret: monitors repeat themselves
+_clean: set[str] = set()
 _RANDOM_BITS = 3.6  # bits a character; words in kebab-case stay below, 32 random base64 characters lie near 4.5
 
 
 def mask(text: str) -> tuple[str, bool]:
     """The text without what looks like a secret, and whether anything was taken out. Masking again changes nothing."""
+    if text in _clean:
+        return text, False
     shorter, before = text, ""
     while shorter != before:  # what is taken out may uncover a name that stood within it: XOXA-…_SECRET:0
         before, shorter = shorter, _LONG.sub(_random, _NAMED.sub(_named, shorter))
+    if shorter == text and len(text) <= _SHORT:
+        if len(_clean) >= _MOST_CLEAN:
+            _clean.clear()
+        _clean.add(text)
     return shorter, shorter != text
 
 
