@@ -1,4 +1,4 @@
-"""What one can ask for here, or how to ask for one thing.
+"""What one can ask for here, or how to ask for one thing; ``incident`` stands for all that begins with it.
 
 /platform help [ACTION]
 """
@@ -11,12 +11,14 @@ from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, Input, InputKind, Inputs, inputs_of
 from chatops.kernel.errors import Refused
+from chatops.kernel.families import collapsed, families, listed
 
 WAYS = (
     "Type `/platform` alone for buttons, or an action alone for its form.",
     "In a thread, where commands don't work, mention me with the same line; in our direct messages, just type it.",
 )
 
+MORE = "/platform help ACTION tells more about one"
 _SHOWN = 12  # options of an input
 _TYPED = {
     InputKind.CHOICES: "several with commas between",
@@ -36,34 +38,45 @@ async def answer(inputs: Help, ctx: Context) -> Answer:
     """Only what this person may do; a name outside of that is answered as one that does not exist."""
     allowed = {action.name: action for action in await ctx.questions.allowed(ctx.requester)}
     if not inputs.action:
-        lines = [f"`{action.usage}`  {action.summary}" for action in allowed.values()]
-        return Answer("What you can ask for", (*lines, *WAYS), context="/platform help ACTION tells more about one")
-    action = allowed.get(inputs.action)
-    if action is None:
+        lines = [_line(one) for one in collapsed(allowed.values())]
+        return Answer("What you can ask for", (*lines, *WAYS), context=MORE)
+    action, kin = allowed.get(inputs.action), families(allowed.values()).get(inputs.action, ())
+    if action is not None:
+        return _one(action, kin)
+    if not kin:
         raise Refused(f"You can't ask for {inputs.action!r}.", hint="`/platform help` says for what.")
-    return _one(action)
+    return Answer(inputs.action.capitalize(), tuple(_line(one) for one in kin), context=MORE)
 
 
-def _one(action: Action) -> Answer:
+def _line(one: Action | tuple[str, tuple[Action, ...]]) -> str:
+    if isinstance(one, Action):
+        return f"`{one.usage}`  {one.summary}"
+    first, kin = one
+    return f"`{first} …`  {listed(kin)}: see `/platform help {first}`"
+
+
+def _one(action: Action, kin: tuple[Action, ...]) -> Answer:
     fields = inputs_of(action.inputs)
     lines = [action.summary, f"`/platform {action.usage}`", *(f"• *{one.title}*: {_about(one)}" for one in fields)]
     keys = [f"{one.name}=…" for one in fields if one.name not in action.positionals and one.name != "reason"]
     if keys:
         lines.append(f"On the line, also: `{' '.join(keys)}`")
+    if kin:
+        lines += ["*See also*", *(_line(one) for one in kin)]
     button = Button("Open the form", action.name, form=True)
     return Answer(action.title, tuple(lines), buttons=(button,) if fields else ())
 
 
 def _about(one: Input) -> str:
-    needed = "needed" if one.required else "may be left out"
+    needed = "" if one.required else "may be left out"
     if one.asked.show_when:
         needed = f"{'needed' if one.asked.needed else 'asked for'} only when `{one.asked.show_when}`"
     limits = [f"at least {one.minimum:g}" if one.minimum is not None else ""]
     limits += [f"at most {one.maximum:g}" if one.maximum is not None else "", " or ".join(one.options[:_SHOWN])]
     if len(one.options) > _SHOWN:
         limits[-1] += f" or one of {len(one.options) - _SHOWN} more"
-    facts = [needed, one.help.rstrip("."), *limits, _TYPED.get(one.kind, "")]
-    return ", ".join(fact for fact in facts if fact)
+    facts = ", ".join(fact for fact in (one.help.rstrip("."), *limits, _TYPED.get(one.kind, "")) if fact)
+    return f"{facts} ({needed})" if facts and needed else facts or needed or "needed"
 
 
 RECORD = Action(

@@ -16,6 +16,7 @@ from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, Made, RequestList, inputs_of
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import ClusterError, InputError, Refused, Unavailable
+from chatops.kernel.families import collapsed, families, listed, spoken
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
@@ -87,7 +88,8 @@ class Answers:
         """Policy's answer for an action before anyone asks for it; with a real plan when the inputs suffice for one."""
         record = self.actions.get(action)
         if record is None:
-            raise InputError(f"There is no action called {action!r}.", field="action")
+            kin = listed(families(await self.allowed(person)).get(action, ()))
+            raise InputError(f"There is no action called {action!r}.", field="action", hint=kin and f"There are {kin}.")
         if record.operators_only and not is_operator(person, self.configuration.platform):
             raise Refused(f"Only the platform team can ask for {action}.")
         needed = {name: value for name, value in values.items() if value not in (None, "")}
@@ -271,20 +273,27 @@ class Answers:
     async def first_page(self, person: Person) -> Answer:
         """What this person can do, their recent requests, a button per common action."""
         allowed = await self.allowed(person)
-        lines = [f"`/platform {action.usage}`  {action.summary}" for action in allowed]
+        lines = [f"`/platform {action.usage}`  {action.summary}" for action in allowed if action.button]
+        others = [f"`{_short(one)}`" for one in collapsed(one for one in allowed if not one.button)]
+        if others:
+            lines.append(f"Also {' '.join(others)}")
         mine = await self.requests(person, "mine")
         waiting = await self.requests(person, "waiting")
         lists = (RequestList("Waiting for you", waiting[:5]), RequestList("Your recent requests", mine[:5]))
         stop = await self.database.read(paused)
         if stop:
             lines.insert(0, f"⏸ {_paused_by(stop)}")
-        context = "Details: /platform help ACTION"
+        context = "What each does: /platform help · how to ask for one: /platform help ACTION"
         shown = tuple(one for one in lists if one.rows)
         return Answer("What you can do", tuple(lines), shown, buttons=_buttons(allowed), context=context)
 
 
 def _paused_by(stop: Mapping[str, str]) -> str:
     return f"New writes are paused by {stop['by']}: {stop['why'] or 'no reason given'}" if stop else ""
+
+
+def _short(one: Action | tuple[str, tuple[Action, ...]]) -> str:
+    return spoken(one.name) if isinstance(one, Action) else f"{one[0]} …"
 
 
 def _buttons(allowed: Iterable[Action]) -> tuple[Button, ...]:

@@ -14,6 +14,7 @@ from itertools import permutations
 from chatops.kernel.action import Action, InputKind, inputs_of
 from chatops.kernel.catalog import Platform, closest
 from chatops.kernel.errors import InputError
+from chatops.kernel.families import families, listed, spoken
 from chatops.kernel.several import joined, parted
 
 Values = Mapping[str, str]
@@ -145,19 +146,25 @@ def _action(words: Sequence[str], actions: Mapping[str, Action], reason: str) ->
         name = names.get(".".join(words[:length]).casefold())
         if name is not None and len(words) >= length:
             return actions[name], list(words[length:])
-    meant, used = "", 1
-    for length in (2, 1):
+    first, meant, used = words[0].casefold(), "", 1
+    kin = families(one for one in actions.values() if not one.operators_only).get(first, ())
+    if kin and len(words) == 1:
+        raise Misread(f"`{first}` needs another word.", Line("", reason=reason), hint=f"There are {listed(kin)}.")
+    for length in () if kin else (2, 1):
         if len(words) >= length and (near := closest(".".join(words[:length]), names)):
             meant, used = names[near], length
             break
-    said = words[0][:_SHOWN]
-    known = [name for name, one in actions.items() if not one.operators_only and not one.hidden][:12]
-    hint = f"Did you mean {meant}?" if meant else f"I know {', '.join(known)}. `help` says more."
+    if kin and (near := closest(words[1], [one.name.casefold().partition(".")[2] for one in kin])):
+        meant, used = names[f"{first}.{near}"], 2
+    said = " ".join(words[: 2 if kin else 1])[:_SHOWN]
+    known = kin or [one for one in actions.values() if not one.operators_only and not one.hidden][:12]
+    hint = f"There are {listed(known)}." if kin else f"I know {listed(known)}. `help` says more."
     # _WORD gave these words, quoted again they read the same.
-    again = " ".join([meant, *(_quoted(word) for word in words[used:])]) + (f" because {reason}" if reason else "")
+    again = " ".join([spoken(meant), *(_quoted(word) for word in words[used:])])
     raise Misread(
-        f"There is no action called {said!r}.", Line(meant, reason=reason), field="action", suggestion=meant, hint=hint,
-        corrected=again if meant else "",
+        f"There is no action called {said!r}.", Line(meant, reason=reason), field="action", suggestion=spoken(meant),
+        hint=f"Did you mean {spoken(meant)}?" if meant else hint,
+        corrected=f"{again}{f' because {reason}' if reason else ''}" if meant else "",
     )  # fmt: skip
 
 
@@ -179,7 +186,7 @@ class _Reader:
             InputKind.SERVICE: _by_fold(platform.services),
             InputKind.ENVIRONMENT: _by_fold(platform.environments),
             InputKind.TEAM: _by_fold(platform.teams),
-            InputKind.ACTION: _by_fold(actions),
+            InputKind.ACTION: _by_fold([*families(actions.values()), *actions]),
             InputKind.BOOLEAN: {word: word for word in (_YES | _NO) - {""}},
         }
         self._meant = cache(self._closest)

@@ -70,9 +70,23 @@ async def test_help_for_one_action_tells_its_usage_inputs_and_limits() -> None:
     answer = await ask(help.RECORD, Questions(allowed=(scale.RECORD,)), action="scale")
     said = "\n".join(answer.lines)
     assert scale.RECORD.usage in said
-    assert "*Service*: needed" in said
+    assert "*Service*: What" in said
+    assert "*Reason*: Why; the approvers read it (may be left out)" in said
     assert "replicas=…" in said
     assert [(one.line, one.form) for one in answer.buttons] == [("scale", True)]
+
+
+async def test_help_tells_of_actions_that_begin_alike_on_one_line_and_of_each_when_asked_for_their_word() -> None:
+    every = Questions(allowed=tuple(one for one in registry.load(()).values() if not one.hidden))
+    lines = (await ask(help.RECORD, every)).lines
+    (incident,) = (line for line in lines if line.startswith("`incident "))
+    assert "incident open, incident ack" in incident
+    assert "`/platform help incident`" in incident
+    assert sum(len(line) + 1 for line in lines) < 4000  # a message has room for them, and for a company's own
+    kin = "\n".join((await ask(help.RECORD, every, action="incident")).lines)
+    assert "`incident ack INCIDENT`  Say that you have an incident" in kin
+    assert "deploy" not in kin
+    assert "`oncall restore NUMBER`" in "\n".join((await ask(help.RECORD, every, action="oncall")).lines)
 
 
 async def test_help_does_not_tell_of_what_one_may_not_do() -> None:

@@ -90,6 +90,10 @@ async def test_the_rights_in_the_cluster_are_those_it_uses() -> None:
 async def test_help_lists_the_readmes_lines() -> None:
     async with acme_house() as house:
         await house.olu.types("/platform help")
-        answer = await house.olu.sees("general", "What you can ask for")
+        said = (await house.olu.sees("general", "What you can ask for")).text
+        for first in re.findall(r"see /platform help (\w+)", said):
+            await house.olu.types(f"/platform help {first}")
+            heading = {"oncall": "See also"}.get(first, first.capitalize())
+            said += (await house.olu.sees("general", f"{heading}\n{first} ")).text
         for usage, summary, _ in table(ROOT / "README.md", "line", "what it does", "risk"):
-            assert f"{usage} {summary}" in answer.text
+            assert f"{usage} {summary}" in said

@@ -105,7 +105,7 @@ def test_breaking_the_glass_is_said_with_a_key(word: str, lifted: bool) -> None:
     ("text", "field", "suggestion", "corrected"),
     [
         ("deplyo checkout 1.4.2 production", "action", "deploy", "deploy checkout 1.4.2 production"),
-        ("databse create checkout", "action", "database.create", "database.create checkout"),
+        ("databse create checkout", "action", "database create", "database create checkout"),
         (
             "deploy chekout 1.4.2 production because x",
             "service",
@@ -137,6 +137,22 @@ def test_a_word_like_no_other_names_what_there_is() -> None:
     wrong = misread("deploy checkout 1.4.2 mars")
     assert wrong.suggestion == ""
     assert "staging, production" in wrong.hint
+
+
+def test_the_first_word_of_several_actions_gets_their_names() -> None:
+    actions = registry.load(())
+    with pytest.raises(Misread) as alone:
+        parse("incident", actions, ACME)
+    assert alone.value.message == "`incident` needs another word."
+    assert "There are incident open, incident ack, " in alone.value.hint
+    with pytest.raises(Misread) as wrong:
+        parse("incident zzzzzz", actions, ACME)
+    assert wrong.value.message == "There is no action called 'incident zzzzzz'."
+    assert "There are incident open, incident ack, " in wrong.value.hint
+    with pytest.raises(Misread) as near:
+        parse("incident akc 7", actions, ACME)
+    assert (near.value.suggestion, near.value.corrected) == ("incident ack", "incident ack 7")
+    assert parse("help incident", actions, ACME).values["action"] == "incident"
 
 
 def test_a_choice_that_there_is_not_is_said_in_words() -> None:
