@@ -27,6 +27,7 @@ MOST_ROWS = 40
 MOST_KEPT, MOST_LINES = 10, 50  # revisions shown, and lines of the ledger looked through for who deployed them
 OF_SERVICE = ("Environment", "Version", "State", "Since", "By")
 OF_REVISION = ("Revision", "Version", "Last deployed", "By", "Outcome")
+NOT_BACK_TO = frozenset({"runs now", "failed", "rolled back"})  # what a rollback without a revision passes over, too
 
 
 class Status(Inputs):
@@ -141,7 +142,7 @@ def _in_words(one: Standing, revisions: tuple[tuple[str, ...], ...]) -> Answer:
         Button("Deploy", f"deploy service={one.service} environment={one.environment}", form=True),
         Button("Roll back", f"rollback {place}", form=True),
     )
-    back = next((row for row in revisions[1:] if row[-1] != "runs now"), None)
+    back = next((row for row in revisions[1:] if row[-1] not in NOT_BACK_TO), None)
     context = f"To go back: rollback {place} revision={back[0]} because …" if back else ""
     return Answer(title, tuple(lines), table=revisions, buttons=buttons, context=context)
 

@@ -115,15 +115,25 @@ async def test_the_revisions_that_a_rollback_can_name_are_listed_with_who_deploy
 ) -> None:
     await deployed(clusters, "1.4.2")
     at = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
-    lines = [Line("1.4.2", "Lee", at.timestamp()), Line("1.4.1", "Dana", at.timestamp() - 86400, "rolled_back")]
+    lines = [Line("1.4.2", "Lee", at.timestamp()), Line("1.4.1", "Dana", at.timestamp() - 86400)]
     ledger = Lines({("checkout", "production"): lines})
     said = await answer(clusters, "checkout", "production", ledger=ledger, now=at)
     assert said.table[0] == ("Revision", "Version", "Last deployed", "By", "Outcome")
     newest, before = said.table[1], said.table[2]
     assert newest[1:] == ("1.4.2", "today", "Lee", "runs now")
-    assert before[1:] == ("1.4.1", "yesterday", "Dana", "rolled back")
+    assert before[1:] == ("1.4.1", "yesterday", "Dana", "succeeded")
     assert int(newest[0]) > int(before[0])
     assert said.context == f"To go back: rollback checkout production revision={before[0]} because …"
+
+
+@pytest.mark.parametrize("outcome", ["failed", "rolled_back"])
+async def test_no_revision_that_failed_is_proposed_to_go_back_to(clusters: KubernetesClusters, outcome: str) -> None:
+    await deployed(clusters, "1.4.2")
+    at = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+    lines = [Line("1.4.2", "Lee", at.timestamp()), Line("1.4.1", "Dana", at.timestamp() - 86400, outcome)]
+    said = await answer(clusters, "checkout", "production", ledger=Lines({("checkout", "production"): lines}), now=at)
+    assert said.table[2][4] == outcome.replace("_", " ")
+    assert said.context == ""
 
 
 async def test_a_service_with_one_revision_lists_none(clusters: KubernetesClusters) -> None:
