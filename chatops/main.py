@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC
 from functools import partial
@@ -18,7 +18,6 @@ from chatops.adapters.alertmanager import Alertmanager
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
-from chatops.adapters.configuration.problems import Problem
 from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
@@ -57,7 +56,7 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock
-from chatops.notices.configuration import refused
+from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
 from chatops.requests.deadlines import Deadlines
@@ -251,7 +250,9 @@ class Assistant:
 
     async def _start(self) -> None:
         settings = self.settings
-        self._background(self.configuration.watch(self._changed, self._refused), "configuration")
+        told = Reconfigured(self.database, self.messenger, self.directory, self.configuration, self.clock)
+        watching = self.configuration.watch(self._changed, told.refused, told.repaired)
+        self._background(watching, "configuration")
         self._background(self.messenger.run(), "messenger")
         self._stack.push_async_callback(self.messenger.close)
         self._stack.push_async_callback(self.engine.close)
@@ -376,15 +377,6 @@ class Assistant:
         self.front.picking.index()
         self.front.background.spawn(attend(self.client, channels_of(platform)))
         self.front.background.spawn(self.paging.reconsider())
-
-    async def _refused(self, problems: Sequence[Problem]) -> None:
-        """The last good configuration stays; the platform team is told."""
-        platform, operators = self.configuration.platform, await self._operators()
-        await self.database.write(refused, self.messenger, platform, problems, operators, self.clock.now())
-
-    async def _operators(self) -> list[str]:
-        found = [await self.directory.members(source) for source in self.configuration.platform.operators]
-        return list(dict.fromkeys(person.id for people in found for person in people))
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

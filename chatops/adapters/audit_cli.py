@@ -29,6 +29,7 @@ from chatops.kernel.ports import Row, Tx
 VERSION = 1
 HEAD_COLUMNS = ("chain", "seq", "hash", "sealed")
 _KINDS = {"row": ("audit", COLUMNS), "head": ("audit_heads", HEAD_COLUMNS), "seal": ("audit_seals", SEAL_COLUMNS)}
+DIFFERS = "their sha256 differs"
 _TYPES = {"seq": int, "at": float, "sealed": int}
 
 _PARTS = """SELECT chain, MIN(seq) AS seq FROM audit WHERE at >= :since AND chain > :after GROUP BY chain
@@ -76,6 +77,8 @@ def export_command(since: datetime | None, chain: str, output: TextIO, database:
     """Writes the trail as JSON lines that ``chatops audit verify FILE`` checks without a database."""
     start = since.replace(tzinfo=UTC).timestamp() if since else 0.0
     with _told(), reading(database) as tx:
+        if chain and tx.one(_HEAD, chain=chain) is None:
+            raise InputError(f"There is no chain {chain} in {database}: a request's is its number, like R-1042.")
         for line in export(tx, since=start, chain=chain):
             output.write(line + "\n")
 
@@ -107,9 +110,12 @@ def verify_file(path: Path, *, noted: str = "") -> Verdict:
         path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines,
     ):
         copy = Path(folder) / "trail.db"
-        whole = _load(copy, str(path), lines)
+        whole, changed = _load(copy, str(path), lines)
         with reading(copy) as tx:
-            return verify(tx, whole=whole, noted=noted)
+            verdict = verify(tx, whole=whole, noted=noted)
+    if changed and verdict.bad is None:  # a bad row says more than that some line is another one
+        raise InputError(changed)
+    return verdict
 
 
 def export(tx: Tx, *, since: float = 0.0, chain: str = "") -> Iterator[str]:
@@ -163,12 +169,12 @@ def _part(tx: Tx, part: Row, since: float) -> Iterator[Row]:
         seq = page[-1]["seq"] + 1
 
 
-def _load(copy: Path, name: str, lines: Iterable[str]) -> bool:
-    """Puts an export into a new database; whether it is a whole trail."""
+def _load(copy: Path, name: str, lines: Iterable[str]) -> tuple[bool, str]:
+    """Puts an export into a new database; whether it is a whole trail, and what is wrong when lines were changed."""
     with closing(open_for_writing(copy)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
-        whole, number, ended, digest = True, 0, False, sha256()
+        whole, number, ended, changed, digest = True, 0, False, "", sha256()
         for number, line in enumerate(lines, 1):
             try:
                 if ended:
@@ -180,7 +186,8 @@ def _load(copy: Path, name: str, lines: Iterable[str]) -> bool:
                 if kind == "export":
                     whole = _begin(entry)
                 elif kind == "end":
-                    ended = _end(entry, number - 1, digest.hexdigest())
+                    ended, same = True, _end(entry, number - 1, digest.hexdigest())
+                    changed = "" if same else f"{name}:{number}: the lines before are not the exported ones: {DIFFERS}"
                 else:
                     _insert(connection, kind, entry)
                 digest.update(line.encode())
@@ -189,11 +196,14 @@ def _load(copy: Path, name: str, lines: Iterable[str]) -> bool:
         if not ended:
             raise InputError(f"{name}:{number + 1}: cut off: the line of type end is missing")
         connection.execute("COMMIT")
-        return whole
+        return whole, changed
 
 
 def _parse(line: str) -> dict[str, Any]:
-    entry = json.loads(line)
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise ValueError("is not JSON, as every line that `chatops audit export` writes") from error
     if canonical(entry) + "\n" != line:  # a doubled key, say, shows people something else than it shows programs
         raise ValueError("is not spelled as it was exported")
     if not isinstance(entry, dict):
@@ -210,11 +220,12 @@ def _begin(entry: dict[str, Any]) -> bool:
 
 
 def _end(entry: dict[str, Any], lines: int, digest: str) -> bool:
+    """Whether the lines before are those that were exported, for as many as were."""
     if entry.get("lines") != lines:
         raise ValueError(f"cut off or added to: {entry.get('lines')} lines were exported, {lines} are here")
-    if entry.get("sha256") != digest or len(entry) != 2:
-        raise ValueError("the lines before are not the exported ones: their sha256 differs")
-    return True
+    if len(entry) != 2:
+        raise ValueError("an export ends with lines and sha256 alone")
+    return bool(entry.get("sha256") == digest)
 
 
 def _insert(connection: sqlite3.Connection, kind: str, entry: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -77,7 +78,11 @@ class HttpServer:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise PlatformError(f"Can't listen on {self._host}:{self._port}: {error.strerror or error}.") from error
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise PlatformError(
+                f"Can't listen on {self._host}:{self._port}: {why}.",
+                hint="CHATOPS_LISTEN names another address, like 127.0.0.1:8081.",
+            ) from error
         port = self._runner.addresses[0][1]
         self.address = f"http://[{self._host}]:{port}" if ":" in self._host else f"http://{self._host}:{port}"
         return self

@@ -91,7 +91,8 @@ class Watcher:
         except (ClusterError, Unavailable) as no:
             if self._said.get(name) != no.message:
                 self._said[name] = no.message
-                log.warning("%s can't be watched: %s", name, no.message)
+                where = "nodes" if name == "nodes of " else name  # a cluster without a name is the current context
+                log.warning("%s can't be watched: %s", where, no.message)
             return None
         self._said.pop(name, None)
         return answer

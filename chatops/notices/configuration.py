@@ -1,28 +1,52 @@
-"""What people are told when somebody changed the configuration into something invalid."""
+"""Tells the platform team that a changed configuration was refused, and when it is valid again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from chatops.kernel import audit
-from chatops.kernel.catalog import Platform
-from chatops.kernel.ports import Lane, Outbox, Post, Tx
+from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Outbox, Post, Tx
 
 SHOWN = 20  # mistakes
 
 
-def refused(
-    tx: Tx, outbox: Outbox, platform: Platform, problems: Sequence[object], operators: Sequence[str], now: float
-) -> None:
-    """Tells the platform team in the requests channel, and the audit trail; ``platform`` is the one that stays."""
-    shown = [str(problem) for problem in problems[:SHOWN]]
-    audit.append(
-        tx, chain="platform", who="assistant", what="configuration_refused", data={"problems": shown}, at=now,
-        configuration=platform.digest,
-    )  # fmt: skip
-    lines = ["The configuration was changed into something invalid; the last good one stays.", *shown]
-    post = Post(
-        f"configuration/{int(now * 1000)}", Lane.APPROVAL, "note", channel=platform.channels.requests,
-        content={"lines": lines, "mention": list(operators)},
-    )  # fmt: skip
-    outbox.show(tx, post)
+@dataclass(slots=True)
+class Reconfigured:
+    """One message for each refused content; the newest is brought up to date when a valid one follows."""
+
+    database: Database
+    outbox: Outbox
+    directory: Directory
+    configuration: Configuration
+    clock: Clock
+    _standing: tuple[str, Sequence[str]] = field(default=("", ()), init=False)  # the newest message, and what it shows
+
+    async def refused(self, problems: Sequence[object]) -> None:
+        """The last good configuration stays; the platform team is told."""
+        found = [await self.directory.members(source) for source in self.configuration.platform.operators]
+        operators = list(dict.fromkeys(person.id for people in found for person in people))
+        shown = [str(problem) for problem in problems[:SHOWN]]
+        key = f"configuration/{int(self.clock.now() * 1000)}"
+        await self.database.write(self._tell_refused, key, shown, operators)
+        self._standing = (key, shown)
+
+    async def repaired(self) -> None:
+        """The message no longer says that something is wrong; nobody is rung for that."""
+        key, shown = self._standing
+        if key:
+            lines = ["✅ The configuration is valid again.", "It had been changed into something invalid:", *shown]
+            await self.database.write(self._show, key, {"lines": lines})
+            self._standing = ("", ())
+
+    def _tell_refused(self, tx: Tx, key: str, shown: Sequence[str], operators: Sequence[str]) -> None:
+        audit.append(
+            tx, chain="platform", who="assistant", what="configuration_refused", data={"problems": shown},
+            at=self.clock.now(), configuration=self.configuration.platform.digest,
+        )  # fmt: skip
+        lines = ["The configuration was changed into something invalid; the last good one stays.", *shown]
+        self._show(tx, key, {"lines": lines, "mention": operators})
+
+    def _show(self, tx: Tx, key: str, content: dict[str, Sequence[str]]) -> None:
+        channel = self.configuration.platform.channels.requests
+        self.outbox.show(tx, Post(key, Lane.APPROVAL, "note", channel=channel, content=content))

@@ -37,7 +37,7 @@ class Watched:
     def __init__(self, folder):
         self.folder, self.clock = folder, StepClock()
         self.live = LiveConfiguration(folder, ACTIONS, self.clock, action_of)
-        self.changed, self.refused, self.fail = [], [], False
+        self.changed, self.refused, self.repaired, self.fail = [], [], 0, False
 
     async def on_change(self, platform):
         if self.fail:
@@ -47,11 +47,14 @@ class Watched:
     async def on_refused(self, problems):
         self.refused.append([problem.message for problem in problems])
 
+    async def on_repaired(self):
+        self.repaired += 1
+
 
 @pytest.fixture
 async def watched(tmp_path):
     one = Watched(acme(tmp_path))
-    task = asyncio.create_task(one.live.watch(one.on_change, one.on_refused))
+    task = asyncio.create_task(one.live.watch(one.on_change, one.on_refused, one.on_repaired))
     yield one
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -88,6 +91,7 @@ async def test_another_mistake_is_told_anew_and_the_same_after_a_repair_too(watc
         await watched.clock.step(3)
     assert len(watched.refused) == 3
     assert watched.changed == []  # the repair brought back what held anyway
+    assert watched.repaired == 1
 
 
 async def test_a_folder_that_disappears_keeps_the_last_good_configuration_and_comes_back(watched):
@@ -116,6 +120,7 @@ async def test_a_touched_file_changes_nothing(watched):
     os.utime(watched.folder / "platform.yml", ns=(1, 1))
     await watched.clock.step(4)
     assert watched.changed == watched.refused == []
+    assert watched.repaired == 0
 
 
 async def test_watching_goes_on_when_telling_about_a_change_failed(watched, caplog):

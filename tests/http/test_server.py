@@ -302,8 +302,9 @@ async def test_an_address_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
                 Metrics(),
                 Readiness(database).missing,  # type: ignore[arg-type]
             )
-            with pytest.raises(PlatformError, match="Can't listen"):
+            with pytest.raises(PlatformError, match=r"Can't listen on 127.0.0.1:\d+: Address already in use\.$") as no:
                 await server.__aenter__()
+            assert "CHATOPS_LISTEN" in str(no.value.hint)
 
 
 async def test_slack_over_http_works_like_slack_over_a_socket(tmp_path: Path) -> None:

@@ -329,6 +329,7 @@ async def test_an_invalid_configuration_changes_nothing_but_that_the_platform_te
     changed["policies"][0]["name"] = "a lead must agree"
     settings_of(house).write_text(yaml.safe_dump(changed, sort_keys=False))
     second = await taken_over(house, first)
+    await told.becomes("The configuration is valid again.", "nonsense")
     await card.click("Approve")
     await card.becomes("WAITING", "Rule: a lead must agree", "void")
     await house.quiet()

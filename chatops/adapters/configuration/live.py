@@ -48,11 +48,12 @@ class LiveConfiguration:
         self,
         on_change: Callable[[Platform], Awaitable[None]],
         on_refused: Callable[[Sequence[Problem]], Awaitable[None]],
+        on_repaired: Callable[[], Awaitable[None]],
     ) -> None:
         """Looks at the folder every few seconds, for ever.
 
         A change counts once two looks saw the same, so that half-written files don't. An invalid configuration changes
-        nothing but that ``on_refused`` hears of it, once for each content.
+        nothing but that ``on_refused`` hears of it, once for each content; ``on_repaired`` when a valid one follows.
         """
         before = self._seen
         while True:
@@ -60,20 +61,23 @@ class LiveConfiguration:
             now = await asyncio.to_thread(signature, self._folder)
             if now == before and now != self._seen:
                 self._seen = now
-                await self._reload(on_change, on_refused)
+                await self._reload(on_change, on_refused, on_repaired)
             before = now
 
     async def _reload(
         self,
         on_change: Callable[[Platform], Awaitable[None]],
         on_refused: Callable[[Sequence[Problem]], Awaitable[None]],
+        on_repaired: Callable[[], Awaitable[None]],
     ) -> None:
         loaded, problems, state = await asyncio.to_thread(self._look)
         if loaded is not None:
-            self._refused = None
+            repaired, self._refused = self._refused is not None, None
             if loaded.platform.digest != self._loaded.platform.digest:
                 self._loaded = loaded
                 await _told(on_change(loaded.platform))
+            if repaired:
+                await _told(on_repaired())
         elif state != self._refused:
             self._refused = state
             await _told(on_refused(problems))
