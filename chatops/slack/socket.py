@@ -152,15 +152,15 @@ class Socket:
 
 
 def _sdk_log() -> logging.Logger:
-    """The SDK's lines without the tickets in its addresses, and without a traceback for each failed attempt."""
+    """The SDK's lines without the tickets in its addresses, tracebacks, and what is raised and said by us anyway."""
     logger = logging.getLogger("chatops.slack.socket.sdk")
     if not any(isinstance(one, LogMask) for one in logger.filters):
         logger.addFilter(LogMask())
-        logger.addFilter(_without_traceback)
+        logger.addFilter(_worth_a_line)
         logger.setLevel(logging.WARNING)
     return logger
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
+def _worth_a_line(record: logging.LogRecord) -> bool:
     record.exc_info = None
-    return True
+    return not str(record.msg).startswith("Failed to retrieve WSS URL")  # every attempt, on each connection

@@ -87,6 +87,7 @@ async def test_a_wrong_app_token_is_said_in_the_log_and_keeps_trying(
             tries = "apps.connections.open"
             await until(lambda: sum(tries in str(one) for one in acme.slack.traffic.after(0)) >= 4)
             assert caplog.text.count("the app token (SLACK_APP_TOKEN, xapp-…): invalid_auth") == 1
+            assert caplog.text.count("invalid_auth") == 1  # and the SDK does not say so at every attempt
         finally:
             await socket.close()
         assert up == []
