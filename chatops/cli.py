@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -53,6 +54,8 @@ def run(config: Path) -> None:
     async def serve() -> None:
         stop = _stop_signal()
         async with Assistant(Settings.from_environment(config, os.environ)):
+            gc.collect()
+            gc.freeze()  # what stands now stays: no click waits while the garbage collector walks through it
             await stop.wait()
 
     _run(lambda: asyncio.run(serve()))
