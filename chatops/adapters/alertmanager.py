@@ -13,7 +13,10 @@ from urllib.parse import quote
 
 import aiohttp
 
+from chatops.adapters.access import Access, away, turned_away
+from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import Refused
+from chatops.kernel.masking import mask
 
 TIMEOUT = 5.0  # seconds a try
 TRIES = 2  # a second silence that says the same does no harm
@@ -22,12 +25,13 @@ OVER = "already expired"  # what Alertmanager says, with a 500, of a silence tha
 
 
 class Alertmanager:
-    """Makes silences; ``url`` is asked for each time, for the configuration may change."""
+    """Makes silences; ``endpoint`` is asked for each time, for the configuration may change."""
 
     def __init__(
-        self, url: Callable[[], str], session: Callable[[], aiohttp.ClientSession | None], timeout: float = TIMEOUT
-    ) -> None:
-        self._url = url
+        self, endpoint: Callable[[], Endpoint | None], session: Callable[[], aiohttp.ClientSession | None],
+        timeout: float = TIMEOUT,
+    ) -> None:  # fmt: skip
+        self._endpoint = endpoint
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout)
 
@@ -39,9 +43,9 @@ class Alertmanager:
             "matchers": [*matchers], "startsAt": _rfc3339(start), "endsAt": _rfc3339(end), "createdBy": by,
             "comment": comment,
         }  # fmt: skip
-        answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
+        base, answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
         try:
-            return f"{self._url().rstrip('/')}/#/silences/{json.loads(answer)['silenceID']}"
+            return f"{base}/#/silences/{json.loads(answer)['silenceID']}"
         except (ValueError, KeyError, TypeError) as wrong:
             raise Refused("Alertmanager's answer can't be read; look there whether it is silenced.") from wrong
 
@@ -53,24 +57,29 @@ class Alertmanager:
         number = address.rpartition("/")[2]
         await self._call("DELETE", f"/api/v2/silence/{quote(number, safe='')}", None, "the silence goes on")
 
-    async def _call(self, method: str, path: str, body: Any, otherwise: str) -> str:
-        base, session = self._url().rstrip("/"), self._session()
-        if not base or session is None:
+    async def _call(self, method: str, path: str, body: Any, otherwise: str) -> tuple[str, str]:
+        """The address that was called, and the answer."""
+        endpoint, session = self._endpoint(), self._session()
+        if endpoint is None or session is None:
             raise Refused("No Alertmanager is configured.", hint="`alertmanager: {url: …}` in platform.yml says where.")
+        base, access = endpoint.url.rstrip("/"), await Access.to(endpoint)
         said = ""
         for _ in range(TRIES):
             try:
                 async with session.request(
-                    method, base + path, json=body, timeout=self._timeout, allow_redirects=False
-                ) as answer:
+                    method, base + path, json=body, timeout=self._timeout, allow_redirects=False,
+                    headers=access.headers, ssl=access.tls,
+                ) as answer:  # fmt: skip
                     text = (await answer.content.read(LONGEST_ANSWER)).decode(errors="replace").strip()
                     if answer.status == 200 or (method == "DELETE" and (answer.status == 404 or OVER in text)):
-                        return text
+                        return base, text
+                    if turned := turned_away(endpoint, answer.status):
+                        raise Refused(f"Alertmanager {turned}; {otherwise}.")
                     said = f"answered {answer.status}"
                     if answer.status < 500:
-                        raise Refused(f"Alertmanager refuses it, so {otherwise}: {text[:300]}")
-            except (TimeoutError, aiohttp.ClientError, OSError) as away:
-                said = f"does not answer ({type(away).__name__})"
+                        raise Refused(f"Alertmanager refuses it, so {otherwise}: {mask(text[:300])[0]}")
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                said = away(error)
         raise Refused(f"Alertmanager {said}; {otherwise}.", hint="Try again in a moment, or do it there.")
 
 

@@ -147,6 +147,24 @@ class Watching(Record):
     pages: bool = False
 
 
+class Reference(Record):
+    """Where a secret stands, an environment variable or a file: never the secret itself."""
+
+    env: str = ""
+    file: str = ""
+
+
+class Endpoint(Record):
+    """A service that the assistant calls, with a login (a bearer token, or user and password) or without one."""
+
+    name: str  # the key in platform.yml
+    url: str
+    token: Reference | None = None
+    user: str = ""
+    password: Reference | None = None
+    ca: str = ""  # the file of the authority that signed its certificate; empty: the system's
+
+
 class PagerDutyService(Record):
     """What a service of PagerDuty is here."""
 
@@ -181,8 +199,8 @@ class Platform(Record):
     maintenance: tuple[Maintenance, ...] = ()
     automations: tuple[Automation, ...] = ()
     watcher: Watching = Watching()
-    alertmanager: str = ""  # its address, where silences are made; empty: nowhere
-    prometheus: str = ""  # its address, where charts get their numbers; empty: nowhere
+    alertmanager: Endpoint | None = None  # where silences are made
+    prometheus: Endpoint | None = None  # where charts get their numbers
     pagerduty: PagerDuty = PagerDuty()
     digest: str = ""
 

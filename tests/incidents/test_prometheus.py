@@ -12,9 +12,15 @@ from aiohttp.test_utils import TestServer
 
 from chatops.adapters import prometheus
 from chatops.adapters.prometheus import Prometheus
+from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import Refused, Unavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def at(url: str) -> Endpoint:
+    """One that asks for no login."""
+    return Endpoint(name="prometheus", url=url)
 
 
 @asynccontextmanager
@@ -30,7 +36,7 @@ async def monitor(handler: Handler, timeout: float = 2.0) -> AsyncIterator[tuple
     app.router.add_post("/api/v1/query_range", answer)
     app.router.add_route("*", "/elsewhere", answer)
     async with TestServer(app) as server, ClientSession() as session:
-        yield Prometheus(lambda: str(server.make_url("/")), lambda: session, timeout=timeout), asked
+        yield Prometheus(lambda: at(str(server.make_url("/"))), lambda: session, timeout=timeout), asked
 
 
 async def say(status: int, text: str) -> web.Response:
@@ -125,11 +131,11 @@ async def test_a_huge_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPa
 async def test_one_that_is_away_is_said_to_be() -> None:
     async with ClientSession() as session:
         with pytest.raises(Unavailable, match="Prometheus does not answer"):
-            await Prometheus(lambda: "http://127.0.0.1:9", lambda: session).query_range("up", 0, 60, 15)
+            await Prometheus(lambda: at("http://127.0.0.1:9"), lambda: session).query_range("up", 0, 60, 15)
 
 
 async def test_where_none_is_configured_that_is_said() -> None:
-    nowhere = Prometheus(lambda: "", lambda: None)
+    nowhere = Prometheus(lambda: None, lambda: None)
     assert not nowhere.configured
     with pytest.raises(Refused, match="No Prometheus is configured"):
         await nowhere.query_range("up", 0, 60, 15)

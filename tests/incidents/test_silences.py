@@ -10,7 +10,13 @@ from aiohttp.test_utils import TestServer
 from chatops.adapters.alertmanager import Alertmanager
 from chatops.incidents.silences import matchers_of
 from chatops.kernel.alert import Alert
+from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import Refused
+
+
+def at(url: str) -> Endpoint:
+    """One that asks for no login."""
+    return Endpoint(name="alertmanager", url=url)
 
 
 def alert(name: str, **labels: str) -> Alert:
@@ -47,7 +53,7 @@ async def said(status: int, body: Any) -> tuple[str, int]:
     app = web.Application()
     app.router.add_post("/api/v2/silences", answer)
     async with TestServer(app) as server, ClientSession() as session:
-        silencer = Alertmanager(lambda: str(server.make_url("/")), lambda: session, timeout=2)
+        silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=2)
         with pytest.raises(Refused) as no:
             await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
         return no.value.message, asked
@@ -90,7 +96,7 @@ async def test_a_silence_is_ended_and_one_that_is_over_needs_no_end(
     app = web.Application()
     app.router.add_delete("/api/v2/silence/{id}", answer)
     async with TestServer(app) as server, ClientSession() as session:
-        silencer = Alertmanager(lambda: str(server.make_url("/")), lambda: session, timeout=2)
+        silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=2)
         try:
             await silencer.end("http://alertmanager.acme.test/#/silences/1f-2")
             message = ""
@@ -110,7 +116,7 @@ async def test_one_that_hangs_is_given_up() -> None:
     app = web.Application()
     app.router.add_post("/api/v2/silences", hang)
     async with TestServer(app) as server, ClientSession() as session:
-        silencer = Alertmanager(lambda: str(server.make_url("/")), lambda: session, timeout=0.05)
+        silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=0.05)
         with pytest.raises(Refused, match=r"does not answer \(.*Timeout"):
             await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
         end.set()
@@ -118,11 +124,11 @@ async def test_one_that_hangs_is_given_up() -> None:
 
 async def test_one_that_is_away_is_said_to_be() -> None:
     async with ClientSession() as session:
-        silencer = Alertmanager(lambda: "http://127.0.0.1:9", lambda: session)
+        silencer = Alertmanager(lambda: at("http://127.0.0.1:9"), lambda: session)
         with pytest.raises(Refused, match="does not answer"):
             await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
 
 
 async def test_where_none_is_configured_that_is_said() -> None:
     with pytest.raises(Refused, match="No Alertmanager is configured"):
-        await Alertmanager(lambda: "", lambda: None).silence([], 1.0, 2.0, "Olu", "INC-1")
+        await Alertmanager(lambda: None, lambda: None).silence([], 1.0, 2.0, "Olu", "INC-1")

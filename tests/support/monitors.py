@@ -24,8 +24,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def alertmanager(folder: Path, hook: str, token: str) -> AsyncIterator[str]:
-    """An Alertmanager that tells ``hook`` of every alert at once; its address."""
+async def alertmanager(folder: Path, hook: str, token: str, guard: Path | None = None) -> AsyncIterator[str]:
+    """An Alertmanager that tells ``hook`` of every alert at once; its address.
+
+    ``guard`` is a web configuration that has it ask for TLS and a login.
+    """
     port, config = free_port(), folder / "alertmanager.yml"
     config.write_text(f"""
 route: {{receiver: assistant, group_by: [service, environment], group_wait: 0s, group_interval: 1s}}
@@ -37,15 +40,18 @@ receivers:
         f"--config.file={config}", f"--storage.path={folder}/alertmanager", f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
     )  # fmt: skip
-    async with _running("prometheus-alertmanager", *arguments, ready=f"http://127.0.0.1:{port}/-/ready"):
-        yield f"http://127.0.0.1:{port}"
+    address = f"{'https' if guard else 'http'}://127.0.0.1:{port}"
+    async with _running("prometheus-alertmanager", *arguments, *_guarded(guard), ready=f"{address}/-/ready"):
+        yield address
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, rules: str, alerts_to: str, history: str = "") -> AsyncIterator[str]:
+async def prometheus(
+    folder: Path, rules: str, alerts_to: str, history: str = "", guard: Path | None = None
+) -> AsyncIterator[str]:
     """A Prometheus that evaluates ``rules`` each second and scrapes itself; its address.
 
-    ``history`` is what it knows from before it was started (OpenMetrics with times).
+    ``history`` is what it knows from before it was started (OpenMetrics with times); ``guard`` as of Alertmanager.
     """
     if history:
         await _backfill(folder, history)
@@ -61,8 +67,13 @@ alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alerts_to.removepre
         f"--config.file={config}", f"--storage.tsdb.path={folder}/prometheus",
         f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=1s",  # it finds Alertmanager after 5 s
     )  # fmt: skip
-    async with _running("prometheus", *arguments, ready=f"http://127.0.0.1:{port}/-/ready"):
-        yield f"http://127.0.0.1:{port}"
+    address = f"{'https' if guard else 'http'}://127.0.0.1:{port}"
+    async with _running("prometheus", *arguments, *_guarded(guard), ready=f"{address}/-/ready"):
+        yield address
+
+
+def _guarded(guard: Path | None) -> tuple[str, ...]:
+    return () if guard is None else (f"--web.config.file={guard}",)
 
 
 async def _backfill(folder: Path, history: str) -> None:
@@ -97,7 +108,7 @@ async def _running(program: str, *arguments: str, ready: str) -> AsyncIterator[N
 
 async def _answers(session: ClientSession, address: str) -> bool:
     try:
-        async with session.get(address) as answer:
-            return answer.status == 200
+        async with session.get(address, ssl=False) as answer:
+            return answer.status in (200, 401)
     except ClientError:
         return False

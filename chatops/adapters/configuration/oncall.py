@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from chatops.adapters.configuration.catalog import source_problem
-from chatops.adapters.configuration.fields import URL, Fields, suggestion
+from chatops.adapters.configuration.fields import Fields, suggestion
 from chatops.kernel.catalog import Watching
 from chatops.kernel.escalation import Escalation, Step
 from chatops.kernel.rota import ANCHOR, DAYS, Hours, Layer, Rota
@@ -62,16 +62,6 @@ def watching(root: Fields) -> Watching:
     fields = Fields(node, "watcher", root.problems)
     fields.only("enabled", "pages")
     return Watching(enabled=fields.flag("enabled", True), pages=fields.flag("pages", False))
-
-
-def monitor(root: Fields, name: str, port: int) -> str:
-    """``alertmanager:`` or ``prometheus:``: the address at which it is called."""
-    node = root.get(name)
-    if node is None:
-        return ""
-    fields = Fields(node, name, root.problems)
-    fields.only("url")
-    return fields.text("url", pattern=URL, like=f"an address like http://{name}:{port}", required=True)
 
 
 def _layer(fields: Fields) -> Layer:

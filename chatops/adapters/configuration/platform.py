@@ -8,6 +8,7 @@ from typing import Any
 from chatops.adapters.configuration import alerts, catalog, oncall
 from chatops.adapters.configuration.automations import Known, automations
 from chatops.adapters.configuration.document import Node
+from chatops.adapters.configuration.endpoints import endpoint
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.pagerduty import pagerduty
 from chatops.adapters.configuration.policies import policies
@@ -70,8 +71,8 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     operators = catalog.sources(root, "operators", known, ("group:NAME", "user:NAME"))
     if not root.has("operators") and OPERATORS in platform.groups:
         operators = (f"group:{OPERATORS}",)
-    monitors = {name: oncall.monitor(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
-    outside = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
+    monitors = {name: endpoint(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
+    outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform)}
     platform = platform.model_copy(update=outside)

@@ -1,0 +1,73 @@
+"""``alertmanager:`` and ``prometheus:``: where they are called, and where the login for it stands.
+
+What a mistake says never repeats a value: somebody may have written a secret where a name belongs.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from chatops.adapters.configuration.fields import URL, Fields
+from chatops.kernel.catalog import Endpoint, Reference
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WHERE = "{env: NAME} or {file: /PATH}"
+
+
+def endpoint(root: Fields, name: str, port: int) -> Endpoint | None:
+    """One of the two sections; None when it is not there."""
+    node = root.get(name)
+    if node is None:
+        return None
+    fields = Fields(node, name, root.problems)
+    fields.only("url", "token", "user", "password", "ca")
+    url = fields.text("url", pattern=URL, like=f"an address like http://{name}:{port}", required=True)
+    if url and _holds_login(url):
+        fields.wrong(fields.line("url"), "has a login in its url: give user and password keys of their own")
+    token, password = _reference(fields, "token"), _reference(fields, "password")
+    user = fields.text("user")
+    if fields.has("token") and (fields.has("user") or fields.has("password")):
+        fields.wrong(fields.line("token"), "has a token beside user and password: it takes one of both")
+    elif fields.has("user") != fields.has("password"):
+        given = "user" if fields.has("user") else "password"
+        fields.wrong(fields.line(given), f"has {given} alone: a login is user and password")
+    if ":" in user or not user.isprintable():
+        fields.wrong(fields.line("user"), "has a user with a colon in it, which basic authentication can't send")
+    return Endpoint(name=name, url=url, token=token, user=user, password=password, ca=_ca(fields, url))
+
+
+def _ca(fields: Fields, url: str) -> str:
+    path = fields.text("ca")
+    if path and not path.startswith("/"):
+        fields.wrong(fields.line("ca"), "has a ca that is no whole path: give it like /etc/ssl/acme-ca.pem")
+    elif path and not url.startswith("https://"):
+        fields.wrong(fields.line("ca"), "has a ca, but its url does not begin with https://")
+    return path
+
+
+def _reference(fields: Fields, key: str) -> Reference | None:
+    """Where a secret stands."""
+    node = fields.given(key)
+    if node is None:
+        return None
+    if not isinstance(node.value, dict):
+        fields.wrong(node.line, f"has its {key} written out: say where it stands, {_WHERE}")
+        return None
+    inner = Fields(node, f"{fields.where} {key}", fields.problems)
+    inner.only("env", "file")
+    env, file = inner.text("env"), inner.text("file")
+    if inner.has("env") == inner.has("file"):
+        inner.wrong(node.line, f"needs one place where it stands: {_WHERE}")
+    elif env and not _VARIABLE.fullmatch(env):
+        inner.wrong(inner.line("env"), "has an env that is no name of an environment variable, like MONITOR_TOKEN")
+    elif file and not file.startswith("/"):
+        inner.wrong(inner.line("file"), "has a file that is no whole path, like /run/secrets/monitor-token")
+    return Reference(env=env, file=file)
+
+
+def _holds_login(url: str) -> bool:
+    try:
+        return "@" in urlsplit(url).netloc
+    except ValueError:
+        return False
