@@ -359,15 +359,7 @@ class Assistant:
 
     async def forget(self) -> None:
         """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
-        for prune in (
-            intake.prune,
-            posts.prune,
-            forget_pages,
-            drafts.prune,
-            pagerduty_store.prune,
-            forget_calls,
-            triggers.prune,
-        ):
+        for prune in PRUNINGS:
             for _ in range(MOST_PRUNINGS):
                 if not await self.database.write(prune, self.clock.now()):
                     break

@@ -30,6 +30,7 @@ SAID: Mapping[str, str] = {
     "escalated": "escalated it there", "delegated": "gave it to another escalation policy there",
     "reassigned": "gave it to somebody else there", "priority_updated": "changed its priority there",
 }  # fmt: skip
+WORDS = ("annotated", "status_update_published")  # what somebody wrote there, and stands on the timeline here
 LONGEST_NOTE = 1000  # characters
 
 
@@ -129,9 +130,9 @@ class Mirror:
             )
             self.keeper.put(tx, incident, after, lifecycle.Event.UNACKNOWLEDGED, who=name, data=VIA)
             self.keeper.say(tx, after, f"unacknowledged/{after.version}", ["Nobody has it any more in PagerDuty."])
-        elif (
-            event.kind == "annotated" and event.text and not pagerduty_store.is_our_note(tx, event.incident, event.text)
-        ):
+        elif event.kind in WORDS and event.text:
+            if pagerduty_store.is_our_note(tx, event.incident, event.text, event.trimmed):
+                return
             self.keeper.note(tx, incident, name, "noted", {"text": event.text, **VIA})
         elif event.kind in SAID:
             self.keeper.note(tx, incident, name, "noted", {"text": SAID[event.kind], **VIA})

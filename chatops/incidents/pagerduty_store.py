@@ -33,6 +33,10 @@ WHERE pagerduty_id = :id AND ended = '' AND (what = 'acknowledged' OR what = :wh
 """
 WAITING = "SELECT count(*) AS n FROM pagerduty_changes WHERE pagerduty_id = :id AND ended = '' AND what = :what"
 NOTE_OF_OURS = "SELECT id FROM pagerduty_changes WHERE pagerduty_id = :id AND what = 'note' AND note = :note LIMIT 1"
+NOTE_BEGUN = """
+SELECT id FROM pagerduty_changes
+WHERE pagerduty_id = :id AND what = 'note' AND substr(note, 1, length(:note)) = :note LIMIT 1
+"""
 DUE = """
 SELECT id, pagerduty_id, incident_id, what, note, email, made_at, tries FROM pagerduty_changes
 WHERE ended = '' AND due_at <= :now ORDER BY due_at, id LIMIT 50
@@ -108,8 +112,10 @@ def is_waiting(tx: Tx, pagerduty_id: str, what: str) -> bool:
     return bool(row and row["n"])
 
 
-def is_our_note(tx: Tx, pagerduty_id: str, note: str) -> bool:
-    """Whether a note there is one that we made."""
+def is_our_note(tx: Tx, pagerduty_id: str, note: str, trimmed: bool = False) -> bool:
+    """Whether a note there is one that we made; of a ``trimmed`` one only the beginning is known."""
+    if trimmed and (begun := note.rstrip(".… ")):
+        return tx.one(NOTE_BEGUN, id=pagerduty_id, note=begun) is not None
     return tx.one(NOTE_OF_OURS, id=pagerduty_id, note=note) is not None
 
 

@@ -15,7 +15,17 @@ from chatops.http.pagerduty import signed
 from chatops.incidents.sources.pagerduty import read
 from chatops.kernel.alert import Unreadable
 from chatops.kernel.errors import Refused, Unavailable
-from tests.support.pagerduty import API_TOKEN, StandIn, pagerduty, reference, signature
+from tests.support.pagerduty import (
+    API_TOKEN,
+    NOTE,
+    RESPONDER,
+    SERVICE,
+    UPDATE,
+    StandIn,
+    pagerduty,
+    reference,
+    signature,
+)  # fmt: skip
 
 OLU = "olu@acme.test"
 
@@ -57,6 +67,37 @@ def test_an_event_says_which_incident_it_is_about_and_how_bad_it_is() -> None:
     assert (found.alert.fingerprint, found.alert.status, found.alert.severity) == ("PT4KHLK", "firing", "P1")
     assert found.alert.link == "https://acme.pagerduty.com/incidents/PT4KHLK"
     assert found.service == ("PIJ90N7", "Checkout (production)")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["acknowledged", "delegated", "escalated", "priority_updated", "reassigned", "reopened", "resolved", "triggered",
+     "unacknowledged"],
+)  # fmt: skip
+def test_each_event_that_is_documented_to_carry_the_incident_is_read(kind: str) -> None:
+    found = read(body(StandIn().event(kind, agent="PXPGF42")))
+    assert (found.kind, found.incident, found.service[0]) == (kind, "PT4KHLK", "PIJ90N7")
+    assert found.alert is not None
+    assert found.alert.status == ("resolved" if kind == "resolved" else "firing")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "incident", "words"),
+    [
+        ("incident.annotated", NOTE, "PT4KHLK", "I look at the cache"),
+        ("incident.status_update_published", UPDATE, "PT4KHLK", "The cache is being emptied"),
+        ("incident.responder.added", RESPONDER, "PT4KHLK", "Please help"),
+        ("incident.responder.replied", {**RESPONDER, "state": "accepted"}, "PT4KHLK", "Please help"),
+        ("service.created", SERVICE, "", ""),
+        ("service.updated", SERVICE, "", ""),
+        ("service.deleted", SERVICE, "", ""),
+    ],
+)
+def test_each_event_that_is_documented_to_carry_something_else_is_read(
+    name: str, data: dict[str, Any], incident: str, words: str
+) -> None:
+    found = read(body(StandIn().about(name, data, agent="PXPGF42")))
+    assert (found.incident, found.text, found.alert, found.status) == (incident, words, None, "")
 
 
 @pytest.mark.parametrize(("urgency", "severity"), [("high", "high"), ("low", "warning"), ("odd", "odd")])

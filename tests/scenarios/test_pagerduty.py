@@ -1,16 +1,32 @@
 """PagerDuty and the incidents channel: what happens in one is known in the other, once."""
 
+import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chatops.http.hooks import Tokens
+from chatops.incidents import pagerduty_store
 from chatops.incidents.pagerduty_changes import GIVEN_UP_AFTER
+from chatops.kernel.ports import Tx
+from tests.scenarios.test_incidents import alert, tell
 from tests.support.house import HOOK_TOKEN, REQUESTS, House, acme_house
-from tests.support.pagerduty import API_TOKEN, SECRET, StandIn, pagerduty, signature
+from tests.support.pagerduty import (
+    API_TOKEN,
+    NOTE,
+    RESPONDER,
+    SECRET,
+    SERVICE,
+    UPDATE,
+    StandIn,
+    pagerduty,
+    reference,
+    signature,
+)  # fmt: skip
 
 INCIDENTS = "incidents"
 LATER = "2026-11-23T09:05:00.000Z"
@@ -25,8 +41,16 @@ async def there() -> AsyncIterator[StandIn]:
 
 @pytest.fixture
 async def house(there: StandIn) -> AsyncIterator[House]:
+    async with connected(there, {"from": "olu@acme.test"}) as found:
+        yield found
+
+
+@asynccontextmanager
+async def connected(there: StandIn, section: dict[str, Any]) -> AsyncIterator[House]:
+    """Acme with PagerDuty, both ways; ``section`` is what ``pagerduty:`` says beside its address."""
+
     def platform(content: dict[str, Any]) -> None:
-        content["pagerduty"] = {"url": there.address, "from": "olu@acme.test"}
+        content["pagerduty"] = {"url": there.address, **section}
         content["rotas"]["shop-rota"]["people"] = ["olu@acme.test"]
 
     async with acme_house(platform=platform) as house:
@@ -126,9 +150,7 @@ async def test_notes_go_both_ways_once(house: House, there: StandIn) -> None:
     await told(house)
     assert there.notes == ["INC-101, olu@acme.test: the cache is full"]
     for words in (there.notes[0], "I look at the cache"):
-        data = {"id": "PN1", "type": "incident_note", "content": words, "trimmed": False}
-        event = there.event("annotated", LATER, "PXPGF42")
-        event["event"]["data"] = {**data, "incident": {"id": "PT4KHLK", "type": "incident_reference"}}
+        event = there.about("incident.annotated", {**NOTE, "content": words}, LATER, "PXPGF42")
         assert await there.sends(house, event) == 200
     await told(house)
     noted = await house.rows("SELECT data FROM audit WHERE chain = 'INC-101' AND what = 'noted' ORDER BY seq")
@@ -209,3 +231,175 @@ async def test_only_who_knows_the_secret_may_send(
     dump = str(await house.rows("SELECT * FROM audit")) + str(await house.rows("SELECT * FROM posts")) + caplog.text
     assert API_TOKEN not in dump
     assert SECRET not in dump
+
+
+async def notes_here(house: House) -> list[str]:
+    rows = await house.rows("SELECT data FROM audit WHERE chain = 'INC-101' AND what = 'noted' ORDER BY seq")
+    return [json.loads(row["data"])["text"] for row in rows]
+
+
+async def test_a_long_note_of_ours_that_comes_back_trimmed_is_known_again(house: House, there: StandIn) -> None:
+    await opened(house, there)
+    said = f"the cache is full {'and full ' * 40}"
+    await house.olu.types(f"/platform incident note INC-101 because {said}", channel=REQUESTS)
+    await house.olu.sees(REQUESTS, "It is on the timeline")
+    await told(house)
+    for ending in ("", "…", "..."):
+        back = {**NOTE, "content": f"{there.notes[0][:200]}{ending}", "trimmed": True}
+        assert await there.sends(house, there.about("incident.annotated", back, LATER)) == 200
+    assert len(await notes_here(house)) == 1
+    other = {**NOTE, "content": "INC-101, olu@acme.test: another", "trimmed": True}
+    assert await there.sends(house, there.about("incident.annotated", other, LATER)) == 200
+    assert len(await notes_here(house)) == 2
+
+
+async def test_what_is_said_there_is_on_the_timeline_and_the_rest_is_taken_and_left(
+    house: House, there: StandIn
+) -> None:
+    await opened(house, there)
+    for name, data in (
+        ("incident.status_update_published", UPDATE), ("incident.responder.added", RESPONDER),
+        ("incident.responder.replied", RESPONDER), ("service.updated", SERVICE), ("service.deleted", SERVICE),
+    ):  # fmt: skip
+        assert await there.sends(house, there.about(name, data, LATER, "PXPGF42")) == 200
+    for kind in ("escalated", "delegated", "reassigned"):
+        assert await there.sends(house, there.event(kind, LATER, "PXPGF42")) == 200
+    assert await notes_here(house) == [
+        "The cache is being emptied", "escalated it there", "gave it to another escalation policy there",
+        "gave it to somebody else there",
+    ]  # fmt: skip
+    await told(house)
+    assert there.notes == [], "what came from there is not told back"
+
+
+async def test_a_note_of_somebody_unknown_there_is_made_in_the_name_that_the_configuration_gives(
+    house: House, there: StandIn
+) -> None:
+    await opened(house, there)
+    await house.dana.types("/platform incident note INC-101 because the cache is full", channel=REQUESTS)
+    await house.dana.sees(REQUESTS, "It is on the timeline")
+    await told(house)
+    assert there.notes == ["INC-101, dana@acme.test: the cache is full"], "the words say who it was"
+    assert [email for _, path, email in there.told if path.endswith("/notes")] == ["dana@acme.test", "olu@acme.test"]
+
+
+async def test_without_such_a_name_the_thread_says_that_the_note_stayed_here(there: StandIn) -> None:
+    async with connected(there, {}) as house:
+        card = await opened(house, there)
+        await house.dana.types("/platform incident note INC-101 because the cache is full", channel=REQUESTS)
+        await card.thread("PagerDuty was not told that it is noted", "Requester User Not Found", "do it there")
+        assert there.notes == []
+        await house.olu.types("/platform incident note INC-101 because it is empty", channel=REQUESTS)
+        await house.until(lambda: bool(there.notes))
+        assert there.notes == ["INC-101, olu@acme.test: it is empty"]
+        assert await house.rows("SELECT id FROM pagerduty_changes WHERE ended = ''") == []
+
+
+async def test_where_it_is_said_to_page_its_incidents_page_here_too_until_somebody_has_it_there(
+    there: StandIn,
+) -> None:
+    async with connected(there, {"pages": True}) as house:
+        card = await opened(house, there)
+        await house.olu.sees("@platform", "You are paged.")
+        assert await there.sends(house, there.event("acknowledged", LATER, "PGUEST1")) == 200
+        await card.becomes("GUS IN PAGERDUTY HAS IT")
+        before = len(await house.rows("SELECT * FROM paging"))
+        await house.later(1800)
+        assert len(await house.rows("SELECT * FROM paging")) == before
+        assert await there.sends(house, there.event("unacknowledged", LATEST)) == 200
+        await card.becomes("NOBODY HAS IT")
+        await house.later(60)
+        await house.quiet()
+        assert len(await house.rows("SELECT * FROM paging")) > before, "nobody has it: it pages again"
+
+
+async def test_also_where_it_pages_what_is_not_urgent_wakes_nobody(there: StandIn) -> None:
+    async with connected(there, {"pages": True}) as house:
+        assert await there.sends(house, there.event("triggered", urgency="low")) == 200
+        await house.dana.sees(INCIDENTS, "SEV3 · checkout · PRODUCTION")
+        await house.later(3600)
+        assert await house.rows("SELECT * FROM paging") == []
+
+
+async def test_another_monitors_alert_pages_for_it_only_when_it_is_worse(house: House, there: StandIn) -> None:
+    card = await opened(house, there)
+    await tell(house, alert("Latency", severity="error"))
+    await card.becomes("2 alerts")
+    await house.later(3600)
+    assert await house.rows("SELECT * FROM paging") == [], "as bad as what PagerDuty pages for already"
+    await tell(house, alert("ErrorRate", severity="critical"))
+    await card.becomes("SEV1")
+    await house.olu.sees("@platform", "You are paged.")
+
+
+@pytest.mark.parametrize(
+    ("services", "there_called", "card"),
+    [
+        ({"PIJ90N7": {"service": "payments", "environment": "staging"}}, "Checkout (production)", "payments · STAGING"),
+        ({"The till": {"service": "checkout", "environment": "production"}}, "The till", "checkout · PRODUCTION"),
+        ({"PIJ90N7": {"service": "checkout"}}, "The till", "checkout"),
+        ({"PIJ90N7": {"service": "payments"}, "The till": {"service": "checkout"}}, "The till", "payments"),
+        ({}, "checkout", "checkout"),
+        ({}, "Production checkout", "checkout · PRODUCTION"),
+        ({}, "The till", "The cart answers with errors"),
+    ],
+    ids=[
+        "id before name",
+        "name",
+        "no environment",
+        "id before listed name",
+        "called like it",
+        "with place",
+        "neither",
+    ],
+)
+async def test_a_service_there_is_the_one_that_the_configuration_names_else_the_one_it_is_called_like(
+    there: StandIn, services: dict[str, Any], there_called: str, card: str
+) -> None:
+    async with connected(there, {"services": services} if services else {}) as house:
+        event = there.event("triggered", service=reference("service", "PIJ90N7", there_called))
+        assert await there.sends(house, event) == 200
+        await house.dana.sees(INCIDENTS, card)
+        [row] = await house.rows("SELECT service, environment FROM incidents")
+        wanted = services.get("PIJ90N7") or services.get(there_called) or {}
+        if services:
+            assert (row["service"], row["environment"]) == (wanted["service"], wanted.get("environment", ""))
+        elif there_called == "The till":
+            assert (row["service"], row["environment"]) == ("", "")
+
+
+async def test_events_and_what_was_told_are_forgotten_after_a_month_and_what_waits_is_not(
+    house: House, there: StandIn
+) -> None:
+    card = await opened(house, there)
+    await card.click("Acknowledge")
+    await card.becomes("DANA HAS IT")
+    await told(house)
+    await house.assistant.database.write(
+        pagerduty_store.add, "PT4KHLK", 101, "note", "still to be told", "", house.clock.now()
+    )
+    await house.assistant.forget()
+    assert len(await house.rows("SELECT id FROM pagerduty_events")) == 1
+    assert len(await house.rows("SELECT id FROM pagerduty_changes")) == 2
+    await house.assistant.database.write(pagerduty_store.prune, house.clock.now() + pagerduty_store.KEPT + 1)
+    assert await house.rows("SELECT id FROM pagerduty_events") == []
+    [left] = await house.rows("SELECT note, ended FROM pagerduty_changes")
+    assert (left["note"], left["ended"]) == ("still to be told", "")
+    assert len(await house.rows("SELECT id FROM pagerduty_incidents")) == 1, "a late event is still known to be late"
+    assert await there.sends(house, there.event("triggered", "2026-11-23T08:00:00Z")) == 200
+    await house.quiet()
+    assert "DANA HAS IT" in card.text
+
+
+async def test_much_that_is_too_old_is_forgotten_some_at_a_time(house: House, there: StandIn) -> None:
+    now = house.clock.now()
+
+    def fill(tx: Tx) -> None:
+        for number in range(pagerduty_store.AT_ONCE + 7):
+            pagerduty_store.first_time(tx, f"old-{number}", now - pagerduty_store.KEPT - 1)
+        pagerduty_store.first_time(tx, "young", now - pagerduty_store.KEPT + 60)
+
+    await house.assistant.database.write(fill)
+    assert await house.assistant.database.write(pagerduty_store.prune, now) == pagerduty_store.AT_ONCE
+    await house.assistant.forget()
+    assert [row["id"] for row in await house.rows("SELECT id FROM pagerduty_events")] == ["young"]

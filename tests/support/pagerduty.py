@@ -30,10 +30,31 @@ def signature(body: bytes, secret: str = SECRET) -> str:
 def reference(kind: str, number: str, name: str) -> dict[str, str]:
     """How PagerDuty refers to something."""
     home, api = "https://acme.pagerduty.com", "https://api.pagerduty.com"
+    several = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    page = f"{home}/account/incident_priorities" if kind == "priority" else f"{home}/{several}/{number}"
     return {
-        "id": number, "type": f"{kind}_reference", "summary": name, "html_url": f"{home}/{kind}s/{number}",
-        "self": f"{api}/{kind}s/{number}",
+        "id": number, "type": f"{kind}_reference", "summary": name, "html_url": page,
+        "self": f"{api}/{several}/{number}",
     }  # fmt: skip
+
+
+INCIDENT = reference("incident", "PT4KHLK", "The cart answers with errors")
+# What ``event.data`` is where it is not the incident itself, as PagerDuty documents it:
+# https://developer.pagerduty.com/docs/webhooks-overview#event-data-types
+NOTE = {"incident": INCIDENT, "id": "PN1", "content": "I look at the cache", "trimmed": False, "type": "incident_note"}
+UPDATE = {
+    "incident": INCIDENT, "id": "PS1", "message": "The cache is being emptied", "trimmed": False,
+    "type": "incident_status_update",
+}  # fmt: skip
+RESPONDER = {
+    "incident": INCIDENT, "user": reference("user", "PXPGF42", "Olu"),
+    "escalation_policy": reference("escalation_policy", "PUS0KTE", "Default"), "message": "Please help",
+    "state": "pending", "type": "incident_responder",
+}  # fmt: skip
+SERVICE = {
+    **reference("service", "PIJ90N7", "Checkout (production)"), "alert_creation": "create_alerts_and_incidents",
+    "teams": [reference("team", "PFCVPS0", "Shop")], "type": "service",
+}  # fmt: skip
 
 
 @dataclass
@@ -102,22 +123,36 @@ class StandIn:
             "incident_key": "baf7cf21b1da41b4b0221008339ff357", "created_at": "2026-11-23T08:59:00Z",
             "title": "The cart answers with errors",
             "service": reference("service", "PIJ90N7", "Checkout (production)"),
-            "assignees": [reference("user", "PXPGF42", "Olu")], "urgency": "high", "priority": None, "teams": [],
-            "escalation_policy": reference("escalation_policy", "PUS0KTE", "Default"), "conference_bridge": None,
+            "assignees": [reference("user", "PXPGF42", "Olu")],
+            "escalation_policy": reference("escalation_policy", "PUS0KTE", "Default"),
+            "teams": [reference("team", "PFCVPS0", "Shop")], "priority": None, "urgency": "high",
+            "conference_bridge": {"conference_number": "+1 5550100,,987654321#", "conference_url": "https://meet.acme.test"},
             "resolve_reason": None,
         }  # fmt: skip
         who = reference("user", agent, USERS[agent][0]) if agent else None
         return {
             "event": {
                 "id": f"01EVENT{next(_events):08}", "event_type": f"incident.{kind}", "resource_type": "incident",
-                "occurred_at": at, "agent": who, "client": None, "data": {**found, **data},
+                "occurred_at": at, "agent": who, "client": {"name": "PagerDuty"} if who else None,
+                "data": {**found, **data},
             }
         }  # fmt: skip
+
+    def about(
+        self, name: str, data: dict[str, Any], at: str = "2026-11-23T09:00:00.000Z", agent: str = ""
+    ) -> dict[str, Any]:
+        """An event whose data is not the incident itself: a note, a status update, a responder, a service."""
+        event = self.event(name.removeprefix("incident."), at, agent)
+        event["event"] |= {"event_type": name, "resource_type": name.partition(".")[0], "data": data}
+        return event
 
     async def sends(self, house: House, event: Any, sign: str | None = None) -> int:
         """Delivers an event; ``sign`` is another signature than the right one. The status of the answer."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
-        headers = {"X-PagerDuty-Signature": signature(body) if sign is None else sign, "X-Webhook-Id": "a-subscription"}
+        headers = {
+            "X-PagerDuty-Signature": signature(body) if sign is None else sign,
+            "X-Webhook-Subscription": "a-subscription",
+        }
         address = f"{house.assistant.http.address}/hooks/pagerduty"
         async with house.sandbox.session.post(address, data=body, headers=headers) as answer:
             return answer.status

@@ -32,6 +32,7 @@ class Event:
     service: tuple[str, str] = ("", "")  # PagerDuty's id and name of it
     agent: tuple[str, str] = ("", "")  # PagerDuty's id and name of the user who did it; empty: nobody did
     text: str = ""  # a note's words
+    trimmed: bool = False  # PagerDuty left out the end of them
 
     @property
     def status(self) -> str:
@@ -64,7 +65,7 @@ def read(body: bytes) -> Event:
     return Event(
         told, kind, at, number, _alert(data, kind, service[1]) if about is data else None, service,
         _reference(by, "event.agent") if a_user else ("", ""),
-        text(data.get("content") or data.get("message"), "event.data.content"),
+        text(data.get("content") or data.get("message"), "event.data.content"), data.get("trimmed") is True,
     )  # fmt: skip
 
 
