@@ -24,6 +24,7 @@ from commands.watching import parts_of
 from commands.workload import image_in, with_image
 
 MOST_ROWS = 40
+MOST_CLOSE = 20  # services of one environment whose pods are looked at for a list, two questions each
 MOST_KEPT, MOST_LINES = 10, 50  # revisions shown, and lines of the ledger looked through for who deployed them
 OF_SERVICE = ("Environment", "Version", "State", "Since", "By")
 OF_REVISION = ("Revision", "Version", "Last deployed", "By", "Outcome")
@@ -174,9 +175,14 @@ async def standing_of(ctx: Context, service: Service, environment: Environment) 
         )
         if live is None:
             return Standing(service.name, environment.name, trouble="not there")
-        replicasets, pods = await parts_of(cluster, live)
+        return await _close(cluster, service, environment, live)
     except (Unavailable, ClusterError) as away:
         return Standing(service.name, environment.name, trouble=away.message)
+
+
+async def _close(cluster: ClusterReader, service: Service, environment: Environment, live: dict[str, Any]) -> Standing:
+    """With its ReplicaSets and pods: the Deployment counts old and new pods that are ready together."""
+    replicasets, pods = await parts_of(cluster, live)
     seen = rollout(live, replicasets, pods)
     newest = newest_replicaset(live, replicasets)
     standing = _standing(service, environment, live, seen, (newest or live)["metadata"].get("creationTimestamp"))
@@ -199,13 +205,31 @@ def _kept(
 
 
 async def _all(ctx: Context, services: list[Service], environment: Environment) -> list[Standing]:
-    """Every service of an environment from one list of its Deployments."""
+    """Every service of an environment from one list of its Deployments, and a closer look at those that are unwell."""
+    cluster = _cluster(ctx, environment)
     try:
-        found = await _cluster(ctx, environment).find("apps/v1", "Deployment", environment.namespace)
+        found = await cluster.find("apps/v1", "Deployment", environment.namespace)
     except (Unavailable, ClusterError) as away:
         return [Standing(service.name, environment.name, trouble=away.message) for service in services]
     known = {str(one["metadata"]["name"]): one for one in found}
-    return [_listed(service, environment, known.get(service.workload_name)) for service in services]
+    listed = [_listed(service, environment, known.get(service.workload_name)) for service in services]
+    unwell = [place for place, one in enumerate(listed) if one.seen is not None and not one.is_well][:MOST_CLOSE]
+    looks = (
+        _closer(cluster, services[at], environment, known[services[at].workload_name], listed[at]) for at in unwell
+    )
+    for place, one in zip(unwell, await asyncio.gather(*looks), strict=True):
+        listed[place] = one
+    return listed
+
+
+async def _closer(
+    cluster: ClusterReader, service: Service, environment: Environment, live: dict[str, Any], known: Standing
+) -> Standing:
+    """What is known already where the closer look fails."""
+    try:
+        return await _close(cluster, service, environment, live)
+    except (Unavailable, ClusterError):
+        return known
 
 
 def _listed(service: Service, environment: Environment, live: Mapping[str, Any] | None) -> Standing:

@@ -135,12 +135,15 @@ def _wanted(deployment: Thing) -> int:
 
 
 def _ready(deployment: Thing, newest: Thing | None, generation: int) -> int:
+    """How many new pods are ready; by the Deployment alone, which counts old and new ones together, the least it is."""
     if newest is not None:
         return min(int((newest.get("status") or {}).get("readyReplicas", 0)), _wanted(deployment))
     status = deployment.get("status") or {}
     if not _observed(deployment, generation):
         return 0
-    return min(int(status.get("updatedReplicas", 0)), int(status.get("readyReplicas", 0)), _wanted(deployment))
+    updated = int(status.get("updatedReplicas", 0))
+    old = int(status.get("replicas", 0)) - updated
+    return max(0, min(updated, int(status.get("readyReplicas", 0)) - old, _wanted(deployment)))
 
 
 def _old(deployment: Thing, newest: Thing | None, replicasets: Iterable[Thing]) -> int:

@@ -91,6 +91,18 @@ def test_progress_counts_the_new_pods_only() -> None:
     assert (seen.ready, seen.wanted, seen.progress) == (1, 3, "1 of 3 new pods ready")
 
 
+@pytest.mark.parametrize(
+    ("replicas", "updated", "ready", "new"),
+    [(4, 1, 3, 0), (4, 1, 4, 1), (4, 2, 3, 1), (4, 1, 1, 0), (3, 3, 2, 2), (0, 0, 0, 0)],
+    ids=["only old ones", "one new", "of two", "old ones that fail", "no old ones", "none yet"],
+)
+def test_without_replicasets_no_old_pod_is_taken_for_a_new_one(
+    replicas: int, updated: int, ready: int, new: int
+) -> None:
+    live = deployment(status={"replicas": replicas, "updatedReplicas": updated, "readyReplicas": ready})
+    assert rollout(live).ready == new
+
+
 def test_one_pod_is_one_pod() -> None:
     assert rollout(deployment(replicas=1), [replicaset()]).progress == "0 of 1 pod ready"
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chatops.adapters.kubernetes import KubernetesClusters
+from chatops.adapters.kubernetes.handle import Reader
 from chatops.kernel.action import Answer
 from chatops.sandbox.cluster import PracticeCluster
 from commands import status
 from tests.support.acme_cluster import ACME, PRODUCTION, Line, Lines, context
-from tests.support.workloads import by_hand, container, deployed
+from tests.support.workloads import by_hand, container, deployed, edited
 
 SMALL = ACME.model_copy(update={"services": {name: ACME.services[name] for name in ("checkout", "cart")}})
 
@@ -67,6 +69,54 @@ async def test_an_environment_lists_its_services_the_unwell_first(clusters: Kube
         ("checkout", "1.4.1", "healthy"),
     ]
     assert said.lines == ("1 of 2 services are healthy",)
+
+
+async def test_in_a_list_as_well_the_old_pods_of_a_rollout_are_no_new_ones_and_a_failure_is_named(
+    clusters: KubernetesClusters,
+) -> None:
+    await edited(clusters, {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}}})
+    await deployed(clusters, "1.5.0-missing")
+    state = "failing, 0 of 3 new pods ready (ErrImagePull)"
+    close = (await answer(clusters, "checkout", "production")).lines[0]
+    assert close.startswith("1.5.0-missing failing, 0 of 3 new pods ready")
+    listed = await answer(clusters, environment="production")
+    [row] = [row for row in listed.table if row[0] == "checkout"]
+    assert (row[1], row[2].replace("ImagePullBackOff", "ErrImagePull")) == ("1.5.0-missing", state)
+    assert listed.lines == ("0 of 2 services are healthy",)
+    overview = await answer(clusters)
+    assert overview.table[1][1].replace("ImagePullBackOff", "ErrImagePull") == f"1.5.0-missing {state}"
+
+
+async def test_where_pods_cannot_be_looked_at_a_list_says_what_the_deployment_does(
+    cluster: PracticeCluster, clusters: KubernetesClusters
+) -> None:
+    await edited(clusters, {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}}})
+    await deployed(clusters, "1.5.0-missing")
+    for forbidden in ("replicasets", "pods"):
+        cluster.fault(403, namespace="shop", resource=forbidden, times=None)
+        listed = await answer(clusters, environment="production")
+        [row] = [row for row in listed.table if row[0] == "checkout"]
+        assert (row[1], row[2]) == ("1.5.0-missing", "0 of 3 new pods ready"), forbidden
+
+
+async def test_a_list_looks_closely_at_no_more_than_it_may(
+    clusters: KubernetesClusters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deployed(clusters, "1.5.0-missing")
+    asked: list[str] = []
+    find = Reader.find
+
+    async def counted(self: Reader, api: str, kind: str, *rest: Any) -> Any:
+        asked.append(kind)
+        return await find(self, api, kind, *rest)
+
+    monkeypatch.setattr(Reader, "find", counted)
+    checkout = ACME.services["checkout"]
+    workload = checkout.workload.model_copy(update={"name": "checkout"})
+    many = {f"s{n}": checkout.model_copy(update={"name": f"s{n}", "workload": workload}) for n in range(30)}
+    platform = ACME.model_copy(update={"services": many, "environments": {"production": PRODUCTION}})
+    await status.answer(status.Status(), context(clusters, platform=platform))
+    assert Counter(asked) == {"Deployment": 1, "ReplicaSet": status.MOST_CLOSE, "Pod": status.MOST_CLOSE}
 
 
 async def test_everything_is_one_table(clusters: KubernetesClusters) -> None:
