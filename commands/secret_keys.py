@@ -118,7 +118,7 @@ def _short(key: str) -> str:
 
 
 def _others(known: Mapping[str, Any]) -> str:
-    return f"It has {', '.join(sorted(known)[:8])}." if known else "secret.set makes one."
+    return f"It has {', '.join(sorted(known)[:8])}." if known else "`secret set` makes one."
 
 
 def _time(text: str) -> datetime:
