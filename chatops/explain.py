@@ -8,6 +8,7 @@ from pathlib import Path
 from approvals import policy
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.configuration.folder import load
+from chatops.kernel.errors import PlatformError
 from chatops.kernel.people import Person, Standing
 from chatops.slack.line import parse
 from commands import registry
@@ -19,6 +20,8 @@ async def explained(config: Path, who: str, line: str) -> tuple[str, ...]:
     loaded = load(config, registry.load(), action_of)
     platform, actions = loaded.platform, loaded.actions
     asked = parse(line, actions, platform)
+    if not asked.action:
+        raise PlatformError("Which action?", hint="As in: deploy checkout 1.4.2 production.")
     person = Person(id=who, name=who, email=who, standing=Standing.MEMBER)
     groups = tuple(group.name for group in platform.groups.values() if any(map(person.is_named, group.members)))
     teams = tuple(team.name for team in platform.teams.values() if any(map(person.is_named, team.members)))

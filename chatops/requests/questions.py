@@ -15,7 +15,7 @@ from approvals.request import Request
 from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, Made, RequestList, inputs_of
 from chatops.kernel.catalog import Platform
-from chatops.kernel.errors import ClusterError, InputError, Refused, Unavailable
+from chatops.kernel.errors import ClusterError, InputError, PlatformError, Refused, Unavailable
 from chatops.kernel.families import collapsed, families, listed, spoken
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
@@ -97,13 +97,15 @@ class Answers:
         note: tuple[str, ...] = ()
         try:
             inputs = parse(record, needed, self.configuration.platform)
-        except InputError:
-            note = ("Without all inputs this is what policy can say so far:",)
+        except InputErrors as wrong:
+            note = (_unfit(wrong, needed) or "Without all inputs this is what policy can say so far:",)
         if inputs is not None and record.plan is not None:
             try:
                 plan = await self.planner.plan(record, inputs, person)
-            except (Unavailable, ClusterError, Refused) as away:
-                note = (f"Without looking at the cluster ({away.message}):",)
+            except Refused as no:
+                note = (f"As things are it is refused: {_said(no)}", "Policy alone would say:")
+            except (Unavailable, ClusterError) as away:
+                note = (f"Without looking at the cluster ({away.message.removesuffix('.')}):",)
         platform = self.configuration.platform
         facts = (
             await self.planner.partial_facts(record, needed, person)
@@ -286,6 +288,17 @@ class Answers:
         context = "What each does: /platform help · how to ask for one: /platform help ACTION"
         shown = tuple(one for one in lists if one.rows)
         return Answer("What you can do", tuple(lines), shown, buttons=_buttons(allowed), context=context)
+
+
+def _said(no: PlatformError) -> str:
+    """What is wrong and what would be right, in one line."""
+    return f"{no.message} {no.hint}".strip()
+
+
+def _unfit(errors: InputErrors, given: Mapping[str, Any]) -> str:
+    """The first thing that was given and will not do; empty when things are only missing."""
+    wrong = next((one for one in errors.errors if one.field in given or not one.field), None)
+    return f"It would not be taken: {_said(wrong)} Policy alone can say so far:" if wrong else ""
 
 
 def _paused_by(stop: Mapping[str, str]) -> str:

@@ -147,8 +147,8 @@ def test_mistakes_of_the_platform_and_of_actions_are_told_at_once(tmp_path):
     assert [Path(problem.file).name for problem in check(tmp_path, ACTIONS)] == ["queue.create.yml", "platform.yml"]
 
 
-def test_actions_are_checked_even_when_the_platform_is_no_yaml(tmp_path):
-    declared(tmp_path, ("title: Create a queue", "title: 7"))
+def test_actions_that_are_no_yaml_are_told_even_when_the_platform_is_none_either(tmp_path):
+    declared(tmp_path, ("title: Create a queue", "title: ["))
     (tmp_path / "platform.yml").write_text("a: [")
     assert [Path(problem.file).name for problem in check(tmp_path, ACTIONS)] == ["queue.create.yml", "platform.yml"]
 

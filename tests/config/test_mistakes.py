@@ -1,5 +1,6 @@
 """Every mistake in a configuration is told at its line, with what would be right."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,11 @@ def test_what_has_to_be_there_is_named(tmp_path):
     messages = [problem.message for problem in check(tmp_path, ACTIONS)]
     missing = ("environments", "services", "teams")
     assert messages == [f"{key} is missing: there has to be at least one" for key in missing]
+
+
+@pytest.mark.parametrize("spoiled", [b"\tservices:\n", b"\xff\xfe", b"version: 1\nversion: 1\n"])
+def test_a_platform_that_is_no_yaml_is_the_only_mistake_that_is_told(tmp_path, spoiled):
+    shutil.copytree(EXAMPLE, tmp_path / "acme")
+    (tmp_path / "acme/platform.yml").write_bytes(spoiled)
+    (found,) = check(tmp_path / "acme", registry.load())
+    assert str(found).startswith(f"{tmp_path}/acme/platform.yml:")

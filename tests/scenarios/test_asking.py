@@ -99,6 +99,23 @@ async def test_help_why_requests_and_status_answer_in_words(house: House) -> Non
     await house.dana.sees("general", "6 of 6 services are healthy", "payments", "5.0.3")
 
 
+async def test_why_says_what_would_not_be_taken_and_what_would_be_refused_as_things_are(house: House) -> None:
+    await house.dana.types("/platform why scale checkout production replicas=999")
+    await house.dana.sees(
+        "general", "It would not be taken: Replicas must be between 0 and", "needs a lead: 1 approval"
+    )
+    await house.dana.types("/platform why deploy checkout")
+    await house.dana.sees("general", "Without all inputs this is what policy can say so far", "depends on the env")
+    await house.dana.types("/platform why rollback checkout production")
+    await house.dana.sees(
+        "general", "As things are it is refused: checkout has no earlier revision to go back to. Deploy the version",
+        "Policy alone would say", "needs a lead: 1 approval",
+    )  # fmt: skip
+    house.cluster.fault(503, times=None)
+    await house.dana.types("/platform why deploy checkout 1.4.2 production")
+    await house.dana.sees("general", "Without looking at the cluster (", "needs a lead: 1 approval", within=15)
+
+
 async def test_lists_app_home_and_the_notice_lead_to_the_card(house: House) -> None:
     await house.dana.types("/platform deploy checkout 1.4.3 staging because try")
     card = await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=10)

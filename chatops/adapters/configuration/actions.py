@@ -65,6 +65,16 @@ class ActionFiles:
         self.found = tuple(sorted((one for one in found if one.name), key=lambda one: one.name))
         return self.found
 
+    def unreadable(self) -> list[Problem]:
+        """What keeps a file from being YAML, whatever the platform says."""
+        found: list[Problem] = []
+        for name in sorted(name for name in self._contents if name.startswith(f"{ACTIONS}/")):
+            try:
+                read_yaml(self._contents[name], str(self._folder / name))
+            except ConfigurationError as error:
+                found += error.problems
+        return found
+
     def _action(self, document: Node, problems: Problems, platform: Platform, speech: Speech) -> Declaration:
         if not isinstance(document.value, dict):
             what = "the file is empty" if document.value is None else f"the file is {document.kind}"

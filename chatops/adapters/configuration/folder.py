@@ -125,14 +125,12 @@ def parse(
     """What contents that were read say. Raises ``ConfigurationError``."""
     problems = Problems(str(folder / MAIN))
     declared = ActionFiles(folder, contents, actions)
-    platform = Platform()
     try:
         document = read_yaml(contents[MAIN], problems.file)
     except ConfigurationError as error:
-        problems.found += error.problems
-        declared.read(platform)  # its own mistakes are told along with why the platform cannot be read
-    else:
-        platform = read_platform(document, actions, problems, declared.read)
+        # Nobody knows what there is and what actions may touch: of those, too, only what is no YAML is told.
+        raise ConfigurationError([*error.problems, *declared.unreadable()]) from error
+    platform = read_platform(document, actions, problems, declared.read)
     if found := [*problems.found, *declared.problems]:
         raise ConfigurationError(found)
     made = _made(build, declared.found) if build is not None else {}
