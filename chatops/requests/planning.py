@@ -248,6 +248,15 @@ def ended(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
+def _moved(name: str, field: str, was: object, now: object) -> str:
+    """What stands somewhere else than planned; of images that differ in their version alone, the versions."""
+    if field.endswith(".image") and isinstance(was, str) and isinstance(now, str):
+        (repository, _, old), (same, _, new) = was.rpartition(":"), now.rpartition(":")
+        if repository == same and "/" not in old + new:  # the colon of a port is no version's
+            return f"the image of {name} is {new} now, it was {old}"
+    return f"{field} of {name} is {now!r} now, it was {was!r}"
+
+
 def differs(request: Request, made: Made) -> str:
     """In one sentence, how a new plan differs from the one that was approved."""
     if made.decision.outcome == "deny":
@@ -255,7 +264,7 @@ def differs(request: Request, made: Made) -> str:
     before = {(c.object, c.field): c for c in (request.plan.changes if request.plan else ())}
     after = {(c.object, c.field): c for c in made.plan.changes}
     parts = [
-        f"{field} of {name} is {after[name, field].before!r} now, it was {before[name, field].before!r}"
+        _moved(name, field, before[name, field].before, after[name, field].before)
         for name, field in after
         if (name, field) in before and after[name, field].before != before[name, field].before
     ]

@@ -165,7 +165,7 @@ async def overtaken(house: House) -> Seen:
 async def test_a_conflict_because_somebody_changed_the_same_field_asks_the_approvers_again(house: House) -> None:
     card = await overtaken(house)
     house.cluster.faults.clear()
-    await card.becomes("WAITING", "1.4.0 → 1.4.2", "Earlier approvals are void", "1.4.0' now, it was")
+    await card.becomes("WAITING", "1.4.0 → 1.4.2", "Earlier approvals are void", "is 1.4.0 now, it was 1.4.1")
     await card.thread("@dana", "approvals of R-1001 are void")
     await house.quiet()
     assert await house.image("checkout") == "1.4.0"
