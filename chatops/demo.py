@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from chatops.http.hooks import Tokens
 from chatops.kernel.errors import PlatformError
+from chatops.kernel.families import spoken
 from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.sandbox.slack import LocalSlack, Suggestion, load_workspace
@@ -128,6 +129,6 @@ async def offered(assistant: Assistant, user: str) -> Sequence[Suggestion]:
     """The actions that the page suggests to a person while they type: those they may ask for."""
     person = await assistant.directory.person(user)
     return [
-        Suggestion(text=f"/platform {action.name}", title=action.usage, description=action.summary)
+        Suggestion(text=f"/platform {spoken(action.name)}", title=action.usage, description=action.summary)
         for action in await assistant.road.questions.allowed(person)
     ]

@@ -22,6 +22,7 @@ from chatops.adapters.configuration.actions import ACTIONS, MANIFESTS
 from chatops.adapters.configuration.kinds import kind_of, kind_problem
 from chatops.demo import ACME, offered, page_of, sandbox
 from chatops.kernel.declaration import Declaration, DeclaredStep
+from chatops.kernel.families import spoken
 from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.sandbox.slack import LocalSlack, Suggestion
@@ -59,11 +60,6 @@ async def try_action(
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
-
-
-def spoken(name: str) -> str:
-    """How people type an action's name."""
-    return name.replace(".", " ")
 
 
 class Stage:
@@ -157,7 +153,7 @@ class Opening:
         if self._opened is None:
             self._opened = asyncio.create_task(self._open(user))
         line = f"/platform {spoken(self._name)}"
-        found = [one for one in await offered(self._assistant, user) if one.text in (line, f"/platform {self._name}")]
+        found = [one for one in await offered(self._assistant, user) if one.text == line]
         return [Suggestion(text=line, title=one.title, description=one.description) for one in found]
 
     async def _open(self, user: str) -> None:

@@ -118,6 +118,8 @@ def _workspace() -> Any:
     given = load_workspace(ACME)
     actions = (
         Suggestion("deploy ", "Deploy a version", "service version environment because REASON"),
+        Suggestion("/platform incident open", "incident open because TEXT", "Tell of something that is wrong"),
+        Suggestion("/platform incident ack", "incident ack INCIDENT", "Say that you have it"),
         Suggestion("status ", "What runs where", "service environment"),
     )
     command = replace(given.app.commands[0], suggestions=actions)

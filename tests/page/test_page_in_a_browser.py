@@ -33,11 +33,24 @@ async def test_a_slash_suggests_the_actions_and_tab_takes_one(open_page: Open) -
     await box.press_sequentially("/pl")
     await expect(page.get_by_role("option", name="/platform")).to_be_visible()
     await box.press("Tab")
-    await expect(page.get_by_role("option")).to_have_count(2)
+    await expect(page.get_by_role("option")).to_have_count(4)
     await box.press_sequentially("de")
     await expect(page.get_by_role("option", name="Deploy a version")).to_contain_text("because REASON")
     await box.press("Enter")
     await expect(box).to_have_value("/platform deploy ")
+
+
+async def test_an_action_of_two_words_is_suggested_and_its_own_usage_stays_while_its_inputs_are_typed(
+    open_page: Open,
+) -> None:
+    page = await open_page("dana", "platform-requests")
+    box = page.get_by_label("Message #platform-requests")
+    await box.press_sequentially("/platform incident a")
+    await expect(page.get_by_role("option")).to_have_count(1)
+    await expect(page.get_by_role("option")).to_have_text(re.compile("^incident ackSay that you have it ?INCIDENT$"))
+    await box.press("Enter")
+    await box.press_sequentially(" 7")
+    await expect(page.get_by_text("incident ack INCIDENT · Say that you have it")).to_be_visible()
 
 
 async def test_a_command_alone_is_sent_by_one_enter_and_answered_privately(open_page: Open) -> None:

@@ -23,15 +23,16 @@ function actions(command, rest) {
   return [...starting, ...within].slice(0, MOST).map((one) => {
     const word = usageOf(command, one);
     // A title that repeats the word is the usage: it goes to the side without it.
-    const isUsage = one.title?.startsWith(`${word} `);
+    const isUsage = `${one.title} `.startsWith(`${word} `);
     return { text: word, mono: true, title: isUsage ? one.description : one.title || one.description, description: isUsage || !one.title ? "" : one.description, side: isUsage ? one.title.slice(word.length + 1) : "", fill: lineOf(command, one) };
   });
 }
 
-// Which word of the action the person is at: its usage stays in view while the inputs are typed.
+// The usage of the action stays in view while its inputs are typed; of several that begin alike the longest name counts.
 function usage(command, rest) {
-  const word = rest.trim().split(/\s+/)[0].toLowerCase();
-  const found = (command.suggestions || []).find((one) => usageOf(command, one).toLowerCase().split(/\s+/)[0] === word);
+  const typed = `${rest.trim().toLowerCase().replace(/\s+/g, " ")} `;
+  const fitting = (command.suggestions || []).filter((one) => typed.startsWith(`${usageOf(command, one).toLowerCase()} `));
+  const found = fitting.sort((one, other) => usageOf(command, other).length - usageOf(command, one).length)[0];
   return found ? [found.title, found.description].filter(Boolean).join(" · ") : "";
 }
 
