@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
 MEMORY, ROOM = "/dev/shm", 1 << 30
@@ -35,6 +36,12 @@ CHROMIUM = [
 # A real cluster (`make test-cluster`) may need them.
 if not os.environ.get("CHATOPS_TEST_KUBECONFIG"):
     os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
+
+
+# No test is timed: on a busy machine an example may take longer than the 200 ms, and making them longer than the second,
+# that Hypothesis gives by default.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:
