@@ -18,6 +18,7 @@ from chatops.incidents.grouping import place
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.rules import Rules, facts_of
 from chatops.incidents.triggers import Trigger
+from chatops.kernel.accidents import recorded
 from chatops.kernel.alerting import Automation
 from chatops.kernel.cel import CelError, EvaluateAll
 from chatops.kernel.cel.render import rendered
@@ -132,6 +133,9 @@ class Automations:
             await self.database.write(self._fail, rule, trigger, away.message)
         except PlatformError as no:
             await self.database.write(self._fail, rule, trigger, no.message)
+        except Exception as error:  # a defect costs this rule's request, and none of the alerts behind it
+            found = recorded(log, error, f"automation {rule.name} asked for {rule.action}")
+            await self.database.write(self._fail, rule, trigger, f"something unexpected went wrong ({found})")
         else:
             await self.database.write(self._end, rule, trigger, values, name)
         return True
@@ -155,7 +159,7 @@ class Automations:
         if triggers.lately(tx, rule.name, now - rule.per) < rule.at_most:
             triggers.begin(tx, rule.name, trigger, now)
             return True
-        if not triggers.told(tx, rule.name, trigger.incident.id, LIMITED):
+        if not triggers.told(tx, rule.name, trigger, LIMITED):
             said = f"not asked for: it asks at most {rule.at_most} × in {_length(rule.per)}"
             self._tell(tx, rule, trigger, LIMITED, said)
         triggers.begin(tx, rule.name, trigger, now, LIMITED)
@@ -163,10 +167,13 @@ class Automations:
         return False
 
     def _fail(self, tx: Tx, rule: Automation, trigger: Trigger, why: str) -> None:
-        if triggers.run_of(tx, rule.name, trigger) is None:
+        before = triggers.run_of(tx, rule.name, trigger)
+        if before:  # looked at again for another rule's sake: what came of this one stays
+            return
+        if before is None:
             triggers.begin(tx, rule.name, trigger, self.clock.now())
         said = mask(f"nothing was asked for: {why}")[0]
-        if not triggers.told(tx, rule.name, trigger.incident.id, FAILED):
+        if not triggers.told(tx, rule.name, trigger, FAILED):
             self._tell(tx, rule, trigger, FAILED, said)
             log.warning("automation %s, %s: %s", rule.name, trigger.incident.name, said)
         triggers.end(tx, rule.name, trigger, FAILED)
@@ -182,10 +189,11 @@ class Automations:
         self.count(rule.name, outcome)
 
     def _tell(self, tx: Tx, rule: Automation, trigger: Trigger, outcome: str, said: str) -> None:
-        """In the thread and on the timeline; what is no request is said once an incident."""
+        """In the thread and on the timeline; what is no request is said once each time the incident opens."""
         incident = trigger.incident
         self.keeper.note(tx, incident, automation(rule.name).name, f"automation_{outcome}", {"text": said})
-        once = trigger.key.removeprefix(f"{incident.name}/") if outcome in (ASKED, DRY_RUN) else outcome
+        once = trigger.key.removeprefix(f"{incident.name}/")
+        once = once if outcome in (ASKED, DRY_RUN) else f"{trigger.round}/{outcome}"
         about = f" about {trigger.alert.name}" if outcome in (ASKED, DRY_RUN) else ""
         line = f"*Automation {rule.name}*{about}: {said}"
         self.keeper.say(tx, incident, f"automation/{rule.name}/{once}", [line])

@@ -44,7 +44,8 @@ SELECT count(*) AS n FROM automation_runs
 WHERE rule = :rule AND at > :since AND outcome IN ('', 'asked', 'dry_run')
 """
 TOLD = """
-SELECT count(*) AS n FROM automation_runs WHERE rule = :rule AND incident_id = :incident AND outcome = :outcome
+SELECT count(*) AS n FROM automation_runs
+WHERE rule = :rule AND incident_id = :incident AND round = :round AND outcome = :outcome
 """
 PRUNE = """
 DELETE FROM triggers WHERE rowid IN (SELECT rowid FROM triggers WHERE due_at = 0 AND made_at < :before LIMIT :limit)
@@ -130,9 +131,9 @@ def lately(tx: Tx, rule: str, since: float) -> int:
     return int(row["n"]) if row else 0
 
 
-def told(tx: Tx, rule: str, incident: int, outcome: str) -> bool:
-    """Whether that came of a rule in this incident before."""
-    row = tx.one(TOLD, rule=rule, incident=incident, outcome=outcome)
+def told(tx: Tx, rule: str, trigger: Trigger, outcome: str) -> bool:
+    """Whether that came of a rule in this incident before, since it was opened or came back."""
+    row = tx.one(TOLD, rule=rule, incident=trigger.incident.id, round=trigger.round, outcome=outcome)
     return bool(row and row["n"])
 
 

@@ -212,3 +212,32 @@ async def test_what_cannot_be_asked_for_is_tried_again_until_it_would_come_late(
         assert await outcomes(house) == ["failed"]
         incident = await house.dana.sees(INCIDENTS, "INC-101")
         await incident.thread("nothing was asked for: the directory does not answer")
+
+
+async def test_what_nobody_foresaw_is_told_and_holds_up_no_other_alert(monkeypatch) -> None:
+    async with house_with({}) as house:
+        ask_for = type(house.assistant.road).ask_for
+
+        async def fails(road: Any, rule: str, action: str, values: Any, *, key: str) -> str:
+            if values["service"] == "checkout":
+                raise ValueError("nobody foresaw this")
+            return await ask_for(road, rule, action, values, key=key)
+
+        monkeypatch.setattr(type(house.assistant.road), "ask_for", fails)
+        await tell(house, leak(), leak(service="cart"))
+        incident = await house.dana.sees(INCIDENTS, "INC-101", "checkout")
+        await incident.thread("nothing was asked for: something unexpected went wrong", "E-")
+        await house.dana.sees(REQUESTS, "Restart cart", "WAITING: 1 approval")
+        assert sorted(await outcomes(house)) == ["asked", "failed"]
+        assert all(row["due_at"] == 0 for row in await house.rows("SELECT due_at FROM triggers"))
+
+
+async def test_when_an_incident_comes_back_what_goes_wrong_is_said_again() -> None:
+    resolves = [{"when": "true", "resolve": "automatic"}]
+    async with house_with({"when": "int(alert.summary) > 3"}, alerts=resolves) as house:
+        for _ in range(2):
+            await tell(house, leak())
+            await settled(house)
+            await tell(house, leak(status="resolved"))
+        told = await house.rows("SELECT id FROM posts WHERE id LIKE 'INC-101/automation/%' ORDER BY id")
+        assert [row["id"].rpartition("restart-what-leaks/")[2] for row in told] == ["0/failed", "1/failed"]
