@@ -107,6 +107,12 @@ def by_key(tx: Tx, key: str) -> Request | None:
     return load(tx, int(row["id"])) if row else None
 
 
+def key_of(tx: Tx, number: int) -> str:
+    """The key that a request was made with."""
+    row = tx.one("SELECT key FROM requests WHERE id = :id", id=number)
+    return str(row["key"]) if row else ""
+
+
 def find(tx: Tx, number: int) -> Request | None:
     """A request with its standing votes, or None."""
     rows = tx.all(FIND, id=number)

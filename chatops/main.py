@@ -196,6 +196,7 @@ class Assistant:
         self.automations = Automations(
             database, keeper, rules, self.evaluator.evaluate_all, self.road, clock, self.metrics.automated
         )
+        self.register.moved, self.road.holds = self.automations.moved, self.automations.holds
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)
         self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)

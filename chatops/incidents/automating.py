@@ -13,6 +13,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from approvals import store as requests
+from approvals.lifecycle import stands
+from approvals.request import Request
 from chatops.incidents import triggers
 from chatops.incidents.grouping import place
 from chatops.incidents.keeper import Keeper
@@ -24,8 +27,8 @@ from chatops.kernel.cel import CelError, EvaluateAll
 from chatops.kernel.cel.render import rendered
 from chatops.kernel.errors import PlatformError, Unavailable
 from chatops.kernel.masking import mask
-from chatops.kernel.people import automation
-from chatops.kernel.ports import Clock, Database, Tx
+from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
+from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ AT_ONCE = 250  # triggers looked at together
 AGAIN = 15.0  # seconds after which what could not be asked for is tried again
 COMES_LATE = 30 * 60.0  # seconds after which it is not: a restart long after the alert surprises
 ASKED, LIMITED, DRY_RUN, FAILED = "asked", "limited", "dry_run", "failed"
+OVER = "over"  # the alert was, before anything was asked for
 
 
 class Asks(Protocol):
@@ -81,6 +85,18 @@ class Automations:
             while found := await self.database.write(triggers.due, self.clock.now(), AT_ONCE):
                 await self._judge(found)
 
+    def moved(self, tx: Tx, request: Request) -> None:
+        """A request came into another state: where an automation asked, its incident's thread says so."""
+        trigger = _cause(tx, request)
+        if trigger is not None and triggers.run_of(tx, _rule(request), trigger) == ASKED:
+            self._show(tx, trigger, request)
+
+    def holds(self, tx: Tx, request: Request, person: Person) -> bool:
+        """Whether this person has the incident in which an automation asked for it."""
+        trigger = _cause(tx, request)
+        holder = trigger.incident.holder if trigger is not None else None
+        return holder is not None and holder.id == person.id
+
     # inside --------------------------------------------------------------------------------------------------------
 
     async def _judge(self, found: Sequence[Trigger]) -> None:
@@ -99,7 +115,19 @@ class Automations:
 
     def _done(self, tx: Tx, found: Sequence[tuple[Trigger, bool]]) -> None:
         for trigger, again in found:
+            if not self._still(trigger):
+                self._close(tx, trigger)
             triggers.put_off(tx, trigger, self.clock.now() + AGAIN if again else 0.0)
+
+    def _close(self, tx: Tx, trigger: Trigger) -> None:
+        """It is over; what was asked for just before an earlier process ended is told all the same."""
+        for rule in self.keeper.configuration.platform.automations:
+            if triggers.run_of(tx, rule.name, trigger) != "":
+                continue
+            if request := requests.by_key(tx, triggers.key_of(rule.name, trigger)):
+                self._end(tx, rule, trigger, request.inputs, request.name)
+            else:
+                triggers.end(tx, rule.name, trigger, OVER)
 
     @staticmethod
     def _still(one: Trigger) -> bool:
@@ -125,7 +153,7 @@ class Automations:
             return True
         try:
             values = await self._values(rule, trigger, seen)
-            key = f"automation/{rule.name}/{trigger.key}"
+            key = triggers.key_of(rule.name, trigger)
             name = "" if rule.dry_run else await self.road.ask_for(rule.name, rule.action, values, key=key)
         except Unavailable as away:
             if self.clock.now() - trigger.made_at <= COMES_LATE:
@@ -180,23 +208,56 @@ class Automations:
         self.count(rule.name, FAILED)
 
     def _end(self, tx: Tx, rule: Automation, trigger: Trigger, values: Mapping[str, Any], name: str) -> None:
-        shown = " ".join(str(value) for key, value in values.items() if key != "reason")
-        asked = mask(f"{rule.action} {shown}".strip())[0]
-        outcome = ASKED if name else DRY_RUN
-        said = f"asks for {asked} ({name})" if name else f"would ask for {asked} (dry run)"
-        self._tell(tx, rule, trigger, outcome, said)
+        asked, outcome = _wanted(rule.action, values), ASKED if name else DRY_RUN
+        if name:
+            said = {"text": f"asks for {asked} ({name})"}
+            self.keeper.note(tx, trigger.incident, automation(rule.name).name, f"automation_{outcome}", said)
+            self._show(tx, trigger, requests.load(tx, int(name.removeprefix("R-"))), news=False)
+        else:
+            self._tell(tx, rule, trigger, outcome, f"would ask for {asked} (dry run)")
         triggers.end(tx, rule.name, trigger, outcome)
         self.count(rule.name, outcome)
+
+    def _show(self, tx: Tx, trigger: Trigger, request: Request, *, news: bool = True) -> None:
+        """One reply says what was asked for and how that stands; its end is news, so it is a reply of its own."""
+        incident, who = trigger.incident, request.requester_name
+        asked = _wanted(request.action, request.inputs)
+        once = f"automation/{_rule(request)}/{trigger.key.removeprefix(f'{incident.name}/')}"
+        told = {once: f"*{who}* about {trigger.alert.name}: asks for {asked}"}
+        if request.ended:
+            self.keeper.note(tx, incident, who, "automation_ended", {"text": stands(request)})
+            told |= {f"automation/{request.name}/end/{request.version}": f"*{who}*: {asked}"} if news else {}
+        for what, line in told.items():
+            post = Post(
+                f"{incident.name}/{what}", Lane.ANSWER, "notice", str(request.id), channel=incident.channel,
+                thread_of=incident.name, content={"line": line},
+            )  # fmt: skip
+            self.keeper.outbox.show(tx, post)
 
     def _tell(self, tx: Tx, rule: Automation, trigger: Trigger, outcome: str, said: str) -> None:
         """In the thread and on the timeline; what is no request is said once each time the incident opens."""
         incident = trigger.incident
         self.keeper.note(tx, incident, automation(rule.name).name, f"automation_{outcome}", {"text": said})
         once = trigger.key.removeprefix(f"{incident.name}/")
-        once = once if outcome in (ASKED, DRY_RUN) else f"{trigger.round}/{outcome}"
-        about = f" about {trigger.alert.name}" if outcome in (ASKED, DRY_RUN) else ""
+        once = once if outcome == DRY_RUN else f"{trigger.round}/{outcome}"
+        about = f" about {trigger.alert.name}" if outcome == DRY_RUN else ""
         line = f"*Automation {rule.name}*{about}: {said}"
         self.keeper.say(tx, incident, f"automation/{rule.name}/{once}", [line])
+
+
+def _cause(tx: Tx, request: Request) -> Trigger | None:
+    """What made an automation ask for it; None for what a person asked for."""
+    return triggers.by_key(tx, requests.key_of(tx, request.id)) if is_automation(request.requester_id) else None
+
+
+def _rule(request: Request) -> str:
+    return request.requester_id.removeprefix(AUTOMATION)
+
+
+def _wanted(action: str, values: Mapping[str, Any]) -> str:
+    """The action and what it is given, as on the line."""
+    shown = [str(value) for key, value in values.items() if key != "reason" and value not in (None, "")]
+    return mask(" ".join([action, *shown]))[0]
 
 
 def _length(seconds: float) -> str:

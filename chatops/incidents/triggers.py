@@ -81,6 +81,20 @@ class Trigger:
         return f"{self.incident.name}/{self.round}/{self.alert.source}/{self.alert.fingerprint}"
 
 
+def key_of(rule: str, trigger: Trigger) -> str:
+    """The key of the request that a rule makes of a trigger."""
+    return f"automation/{rule}/{trigger.key}"
+
+
+def by_key(tx: Tx, key: str) -> Trigger | None:
+    """What the request with that key was made of; None when nothing is known of it any more."""
+    _, _, name, number, source, fingerprint = key.split("/", 5)
+    incident, alert = store.find(tx, int(name.removeprefix("INC-"))), store.known_by(tx, source, fingerprint)
+    if incident is None or alert is None:
+        return None
+    return Trigger(incident, int(number), alert, 0.0)
+
+
 def queue(tx: Tx, incident: Incident, alert: Alert, now: float) -> None:
     """An alert came up in an incident."""
     tx.run(

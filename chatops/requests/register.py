@@ -20,7 +20,10 @@ UNDER_WAY = frozenset({State.PLANNING, State.APPROVED, State.RUNNING, State.ROLL
 
 @dataclass(slots=True)
 class Register:
-    """Writes requests; ``ended`` and ``to_review`` are told of each that ended, in the transaction of its end."""
+    """Writes requests; ``ended`` and ``to_review`` are told of each that ended, in the transaction of its end.
+
+    ``moved`` is told of each that came into another state, in that transaction too.
+    """
 
     outbox: Outbox
     configuration: Configuration
@@ -28,6 +31,7 @@ class Register:
     ended: Callable[[Tx, Request], None]
     to_review: Callable[[Register, Tx, Request], None]
     wake: Callable[[int], None] = field(default=lambda number: None)
+    moved: Callable[[Tx, Request], None] = field(default=lambda tx, request: None)
 
     def create(self, tx: Tx, request: Request, key: str) -> Request:
         """Stores a new request, contested when another one holds its place; the stored one when ``key`` is known."""
@@ -65,6 +69,8 @@ class Register:
         store.save(tx, after, before)
         self._note(tx, after, who, event.value, {"state": after.state.value, **(data or {})})
         self._show(tx, after, before)
+        if after.state is not before.state:
+            self.moved(tx, after)
         if after.ended:
             self.ended(tx, after)
             self.to_review(self, tx, after)

@@ -6,7 +6,7 @@ verify). Both change a request only through ``register``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,7 +55,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Road:
-    """What people can do."""
+    """What people can do; ``holds``: whether a person has the incident that an automation asked for something in."""
 
     actions: Mapping[str, Action]
     database: Database
@@ -65,6 +65,7 @@ class Road:
     configuration: Configuration
     directory: Directory
     clock: Clock
+    holds: Callable[[Tx, Request, Person], bool] = field(default=lambda tx, request, person: False)
     sheets: Sheets = field(init=False)
 
     def __post_init__(self) -> None:
@@ -251,12 +252,16 @@ class Road:
     async def _check_replacement(self, number: int, person: Person) -> None:
         """Plans what would take another's place: nobody loses theirs to what is refused, denied or changes nothing."""
 
-        def read(tx: Tx) -> tuple[Request, Request | None]:
+        def read(tx: Tx) -> tuple[Request, Request | None, bool]:
             request = store.load(tx, number)
-            return request, store.holder(tx, request.service, request.environment)
+            return (
+                request,
+                store.holder(tx, request.service, request.environment),
+                self._speaks_for(tx, request, person),
+            )
 
-        request, old = await self.database.read(read)
-        asked = request.state is State.CONTESTED and self._speaks_for(request, person)
+        request, old, speaks = await self.database.read(read)
+        asked = request.state is State.CONTESTED and speaks
         if not asked or old is None or old.state not in CANCELLABLE:
             return  # the transaction says why
         kept = f"{old.name} was not replaced"
@@ -280,7 +285,7 @@ class Road:
             raise Refused(STRANGERS[person.standing])
         if choice == "break_glass":
             return self._break_glass(tx, request, person, reason)
-        if not self._speaks_for(request, person):
+        if not self._speaks_for(tx, request, person):
             raise Refused(f"Only {self._speakers(request)} can do that.")
         who = person.email or person.id
         if choice == "cancel":
@@ -301,17 +306,19 @@ class Road:
             raise TooLate(stands(request))
         return self._replace(tx, request, person, saw)
 
-    def _speaks_for(self, request: Request, person: Person) -> bool:
+    def _speaks_for(self, tx: Tx, request: Request, person: Person) -> bool:
         """Whether this person may cancel it and the like: who asked, or whom it concerns where an automation asked."""
         if not is_automation(request.requester_id):
             return is_requester(request, person)
         may_approve = any(one.id == person.id for one in request.approvers)
-        return may_approve or team_of(request, self.configuration) in person.teams
+        own = team_of(request, self.configuration) in person.teams
+        return may_approve or own or self.holds(tx, request, person)
 
     def _speakers(self, request: Request) -> str:
         if not is_automation(request.requester_id):
             return f"{request.requester_name}, who asked for {request.name},"
-        return f"the team of {request.service or 'the service'} and whoever may approve {request.name}"
+        own = f"the team of {request.service}" if request.service else "its team"
+        return f"{own}, whoever may approve {request.name} and whoever has its incident"
 
     def _replace(self, tx: Tx, request: Request, person: Person, saw: str) -> str:
         """Cancels the pending request that holds the place, tells its requester, and takes the place."""

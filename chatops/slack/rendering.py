@@ -18,7 +18,7 @@ from chatops.slack.views.blocks import Message
 from chatops.slack.views.card import card
 from chatops.slack.views.incident import digest, incident_card, page
 from chatops.slack.views.note import note
-from chatops.slack.views.notice import end, notice
+from chatops.slack.views.notice import automated, end, notice
 
 
 def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
@@ -26,7 +26,11 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
 
     def of_notice(tx: Tx, post: Post) -> Message | None:
         request = store.find(tx, int(post.subject))
-        return notice(request, permalinks.of(tx, [request.name]).get(request.name, "")) if request else None
+        if request is None:
+            return None
+        at = permalinks.of(tx, [request.name]).get(request.name, "")
+        line = str(post.content.get("line") or "")  # what an automation asked for, in its incident
+        return automated(request, line, at, clock.now()) if line else notice(request, at)
 
     def of_request(view: Callable[[Request, Post], Message | None]) -> Renderer:
         def render(tx: Tx, post: Post) -> Message | None:

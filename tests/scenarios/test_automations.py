@@ -1,8 +1,11 @@
 """Automated responses: an alert comes up, a rule asks for an action, and people decide as on everything else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+import pytest
 
 from chatops.incidents import automating
 from chatops.kernel import audit
@@ -59,17 +62,46 @@ async def test_an_automated_restart_that_needs_approval() -> None:
         incident = await house.dana.sees(INCIDENTS, "INC-101", "checkout")
         asked = await incident.thread("Automation restart-what-leaks", "asks for restart checkout production (R-1001)")
         assert "about Leak" in asked.text
+        await asked.becomes("WAITING: 1 approval from Lee")
         assert [row["requester_id"] for row in await requests(house)] == ["automation.restart-what-leaks"]
         before = (await house.deployment("checkout"))["spec"]["template"]["metadata"].get("annotations") or {}
         await (await house.lee.sees(REQUESTS, "Restart checkout")).click("Approve")
         await card.becomes("SUCCEEDED")
+        await asked.becomes("SUCCEEDED", "Approved by Lee")
+        await incident.thread("Automation restart-what-leaks: restart checkout production", "SUCCEEDED")
         after = (await house.deployment("checkout"))["spec"]["template"]["metadata"]["annotations"]
         assert after != before
         told = await house.rows("SELECT who, what FROM audit WHERE chain = 'R-1001' AND what = 'requested'")
         assert [(row["who"], row["what"]) for row in told] == [("automation.restart-what-leaks", "requested")]
         assert (await house.assistant.database.read(audit.verify)).bad is None
         await house.dana.types("/platform incident timeline INC-101")
-        await house.dana.sees("general", "Automation restart-what-leaks asks for restart checkout production (R-1001)")
+        told = await house.dana.sees("general", "asks for restart checkout production (R-1001)")
+        assert "Automation restart-what-leaks: R-1001 is done; approved by Lee." in told.text
+
+
+async def test_the_incidents_thread_leads_to_the_card_and_says_how_it_ended() -> None:
+    policies = [{"name": "people only", "when": 'requester.automation == ""'}]
+    async with house_with({}, policies=policies) as house:
+        await tell(house, leak())
+        card = await house.dana.sees(REQUESTS, "Restart checkout", "DENIED")
+        incident = await house.dana.sees(INCIDENTS, "INC-101")
+        asked = await incident.thread("asks for restart checkout production (R-1001)", "DENIED")
+        assert f"/p{card.ts.replace('.', '')}|R-1001>" in str(asked.message["blocks"])
+        await settled(house)
+        told = await house.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")
+        assert [row["what"] for row in told if "automation" in row["what"]] == ["automation_asked", "automation_ended"]
+
+
+async def test_whoever_has_the_incident_can_cancel_what_an_automation_asked_for_in_it() -> None:
+    async with house_with({}) as house:
+        await tell(house, leak())
+        card = await house.olu.sees(REQUESTS, "Restart checkout", "WAITING")
+        await card.click("Cancel")
+        await house.olu.sees(REQUESTS, "whoever has its incident can do that.")
+        await (await house.olu.sees(INCIDENTS, "INC-101")).click("Acknowledge")
+        await house.olu.sees(INCIDENTS, "OLU HAS IT")
+        await (await house.olu.sees(REQUESTS, "Restart checkout", "WAITING")).click("Cancel")
+        await house.olu.sees(REQUESTS, "Restart checkout", "CANCELLED")
 
 
 async def test_an_alert_told_three_times_and_a_restart_in_between_are_one_request() -> None:
@@ -161,7 +193,9 @@ async def test_nobody_but_the_team_and_the_approvers_cancels_what_an_automation_
         await tell(house, leak())
         card = await house.sam.sees(REQUESTS, "Restart checkout", "WAITING")
         await card.click("Cancel")
-        await house.sam.sees(REQUESTS, "Only the team of checkout and whoever may approve R-1001 can do that.")
+        await house.sam.sees(
+            REQUESTS, "Only the team of checkout, whoever may approve R-1001 and whoever has its incident"
+        )
         await (await house.dana.sees(REQUESTS, "Restart checkout", "WAITING")).click("Cancel")
         await house.dana.sees(REQUESTS, "Restart checkout", "CANCELLED")
 
@@ -241,3 +275,37 @@ async def test_when_an_incident_comes_back_what_goes_wrong_is_said_again() -> No
             await tell(house, leak(status="resolved"))
         told = await house.rows("SELECT id FROM posts WHERE id LIKE 'INC-101/automation/%' ORDER BY id")
         assert [row["id"].rpartition("restart-what-leaks/")[2] for row in told] == ["0/failed", "1/failed"]
+
+
+async def test_what_was_asked_for_just_before_the_end_is_told_though_the_alert_is_over(monkeypatch) -> None:
+    async with house_with({}) as house:
+        automations = type(house.assistant.automations)
+
+        def ends(*_: Any) -> None:
+            raise RuntimeError("the process ended here")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(automations, "_end", ends)
+            await tell(house, leak())
+            await house.dana.sees(REQUESTS, "Restart checkout", "WAITING")
+            await house.stop()
+        await tell_while_down(house, leak(status="resolved"))
+        assert await outcomes(house) == ["asked"]
+        incident = await house.dana.sees(INCIDENTS, "INC-101")
+        await incident.thread("asks for restart checkout production (R-1001)", "WAITING")
+
+
+async def tell_while_down(house: House, alert: Alert) -> None:
+    """The sender tells the next process before that one has looked at what the last one left."""
+    look = type(house.assistant.automations).look
+    held = asyncio.Event()
+
+    async def later(automations: Any) -> None:
+        await held.wait()
+        await look(automations)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(house.assistant.automations), "look", later)
+        await house.start()
+        await tell(house, alert)
+    held.set()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from approvals.request import Request, State
 from chatops.kernel.people import is_automation
-from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, quoted
+from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, quoted, said
 from chatops.slack.views.blocks import Message, context, fallback, section
-from chatops.slack.views.status import back_to, has_steps, place, status
+from chatops.slack.views.status import back_to, has_steps, place, status, votes
 from chatops.slack.views.steps import outputs
 
 _DONE = {"deploy": "deployed", "rollback": "rolled back", "restart": "restarted", "scale": "scaled"}
@@ -27,6 +27,15 @@ def notice(request: Request, card: str = "") -> Message | None:
     small = " · ".join(part for part in (_approved(request), link(card, request.name)) if part)
     blocks = [section("\n".join(line for line in lines if line)), context(small)]
     return Message(fallback([*lines, small]), blocks, moment=request.state.value)
+
+
+def automated(request: Request, line: str, url: str, now: float) -> Message:
+    """What an automation asked for and how it stands, in its incident's thread; ``url`` is the card's."""
+    lines = [f"{said(line, 1000)} ({link(url, request.name)})", status(request, now)]
+    if request.votes and request.ended:
+        lines.append(f"Approved by {votes(request, now)}")
+    text = "\n".join(lines)
+    return Message(fallback([text]), [section(text)], moment=request.state.value)
 
 
 def end(request: Request, now: float) -> Message | None:
