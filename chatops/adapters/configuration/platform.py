@@ -84,7 +84,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     words = of_alerts(named)
     about = {
         "alerts": alerts.rules(root, platform, words), "maintenance": alerts.maintenance(root, words),
-        "automations": automations(root, of_automations(named), Known(actions, declared)),
+        "automations": automations(root, of_automations(named), Known(actions, declared, named)),
     }  # fmt: skip
     platform = platform.model_copy(update={"operators": operators, "policies": rules, **about})
     _environments(root, platform.environments)
