@@ -70,7 +70,8 @@ class Automations:
         self._woken.set()
 
     async def run(self) -> None:
-        """Looks when woken, until cancelled; the scheduler looks as well."""
+        """Looks at once for what an earlier process left, then when woken, until cancelled; the scheduler looks too."""
+        self._woken.set()
         while True:
             await self._woken.wait()
             self._woken.clear()

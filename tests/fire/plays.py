@@ -161,6 +161,36 @@ class IncidentPlay:
         assert "INC-101" in said
 
 
+@dataclass(frozen=True)
+class AutomationPlay:
+    """An alert comes up for which Acme's rule asks for a restart; Lee approves it, and it runs."""
+
+    actions: Mapping[str, str] = field(default_factory=dict)
+    wakes: Wakes | None = None
+    since: str = "before commit _take #"
+
+    async def acted(self, trial: Trial) -> None:
+        """The monitor tells until it is answered, and once more; Lee approves."""
+        lee, leak = trial.acme.lee, {**_alert("firing"), "name": "MemoryNearLimit"}
+        await trial.tell("alert", leak)
+        card = await lee.sees(REQUESTS, "Restart checkout", "WAITING", "Automation restart-what-leaks", within=30)
+        await trial.tell("alert", leak)
+        await pressed(lee, card, "Approve", lambda: "WAITING" not in card.text)
+        await card.becomes("SUCCEEDED", within=30)
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """One incident, one request, one restart; the incident's timeline and thread say it once."""
+        assert trial.rows("SELECT id FROM incidents") == [{"id": 101}]
+        assert trial.rows("SELECT id, state FROM requests") == [{"id": 1001, "state": "succeeded"}]
+        assert trial.rows("SELECT outcome FROM automation_runs") == [{"outcome": "asked"}]
+        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain IN ('INC-101', 'R-1001')")]
+        once = {**_ONCE, **dict.fromkeys(("opened", "automation_asked", "automation_ended", "written"), 1)}
+        assert {name: what.count(name) for name in once} == once
+        assert {"INC-101", "R-1001", "R-1001/notice"} <= said
+        assert len([one for one in said if one.startswith("INC-101/automation/restart-what-leaks/")]) == 1
+        await _deployed(trial.get, trial.rows("SELECT name, uid FROM objects"))
+
+
 def _alert(status: str) -> dict[str, Any]:
     return {
         "name": "ErrorRate", "status": status, "service": "checkout", "environment": "production",
@@ -199,3 +229,4 @@ STEPS = RequestPlay(
     ),
 )  # fmt: skip
 ALERT = IncidentPlay()
+AUTOMATION = AutomationPlay()

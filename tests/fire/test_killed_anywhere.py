@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.fire.nursery import Nursery, nursery
-from tests.fire.plays import ALERT, DEPLOY, STEPS, Play
+from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, STEPS, Play
 from tests.fire.trial import MISSED, trial
 
 SEED, SHARDS = 20261123, 2
@@ -61,7 +61,10 @@ async def tried(play: Play, nursery: Nursery, point: str) -> str:
 
 @pytest.mark.fire
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
-@pytest.mark.parametrize(("play", "sample"), [(DEPLOY, 4), (STEPS, 3), (ALERT, 3)], ids=["deploy", "steps", "alert"])
+@pytest.mark.parametrize(
+    ("play", "sample"), [(DEPLOY, 4), (STEPS, 3), (ALERT, 3), (AUTOMATION, 3)],
+    ids=["deploy", "steps", "alert", "automation"],
+)  # fmt: skip
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
     play: Play, sample: int, shard: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -86,6 +86,7 @@ async def recover(assistant: Assistant, recovered: Path) -> None:
     await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "meet Slack"))
     await assistant.deadlines.look()
     await assistant.paging.look()
+    await assistant.automations.look()
     while assistant.engine.tasks or assistant.evidence.tasks or not assistant.messenger.settled:
         await assistant.engine.idle()
         await asyncio.sleep(0.02)
