@@ -66,7 +66,7 @@ class Metrics:
         self.calls.labels(system, verb, result).observe(seconds)
 
     def automated(self, rule: str, outcome: str) -> None:
-        """A rule whose alert came up ``asked``, was ``limited``, ``failed``, or said what it would ask for."""
+        """A rule ``asked``, found the ``same`` under way, was ``limited``, ``failed``, or made a dry run."""
         self.automations.labels(rule, outcome).inc()
 
     def paged(self, path: str, outcome: str) -> None:

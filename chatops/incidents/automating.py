@@ -36,6 +36,7 @@ AT_ONCE = 250  # triggers looked at together
 AGAIN = 15.0  # seconds after which what could not be asked for is tried again
 COMES_LATE = 30 * 60.0  # seconds after which it is not: a restart long after the alert surprises
 ASKED, LIMITED, DRY_RUN, FAILED = "asked", "limited", "dry_run", "failed"
+SAME = "same"  # another alert had made the rule ask for it, and that is under way
 OVER = "over"  # the alert was, before anything was asked for
 
 
@@ -188,6 +189,11 @@ class Automations:
         if triggers.lately(tx, rule.name, now - rule.per) < rule.at_most:
             triggers.begin(tx, rule.name, trigger, now)
             return True
+        last = triggers.last_key(tx, rule.name, trigger.incident)
+        if last and (request := requests.by_key(tx, last)) and not request.ended:
+            triggers.begin(tx, rule.name, trigger, now, SAME)
+            self.count(rule.name, SAME)
+            return False
         if not triggers.told(tx, rule.name, trigger, LIMITED):
             said = f"not asked for: it asks at most {rule.at_most} × in {_length(rule.per)}"
             self._tell(tx, rule, trigger, LIMITED, said)
@@ -210,10 +216,17 @@ class Automations:
 
     def _end(self, tx: Tx, rule: Automation, trigger: Trigger, values: Mapping[str, Any], name: str) -> None:
         asked, outcome = _wanted(rule.action, values), ASKED if name else DRY_RUN
-        if name:
+        request = requests.load(tx, int(name.removeprefix("R-"))) if name else None
+        cause = _cause(tx, request) if request is not None else None
+        if request is not None and requests.key_of(tx, request.id) != triggers.key_of(rule.name, trigger):
+            outcome = SAME  # its thread says it already
+            elsewhere = cause is None or cause.incident.id != trigger.incident.id
+            if elsewhere and not triggers.told(tx, rule.name, trigger, SAME):
+                self._tell(tx, rule, trigger, SAME, f"{asked} was asked for before ({name})")
+        elif request is not None:
             said = {"text": f"asks for {asked} ({name})"}
             self.keeper.note(tx, trigger.incident, automation(rule.name).name, f"automation_{outcome}", said)
-            self._show(tx, trigger, requests.load(tx, int(name.removeprefix("R-"))), news=False)
+            self._show(tx, trigger, request, news=False)
         else:
             self._tell(tx, rule, trigger, outcome, f"would ask for {asked} (dry run)")
         triggers.end(tx, rule.name, trigger, outcome)

@@ -31,6 +31,7 @@ _SAID: Mapping[str, str] = {
     "page_failed": "{people} could not be paged by {path}: {text}",
     "automation_asked": "{who} {text}",
     "automation_ended": "{who}: {text}",
+    "automation_same": "{who}: {text}",
     "automation_dry_run": "{who} {text}",
     "automation_limited": "{who}: {text}",
     "automation_failed": "{who}: {text}",

@@ -47,6 +47,10 @@ TOLD = """
 SELECT count(*) AS n FROM automation_runs
 WHERE rule = :rule AND incident_id = :incident AND round = :round AND outcome = :outcome
 """
+LAST = """
+SELECT round, source, fingerprint FROM automation_runs
+WHERE rule = :rule AND incident_id = :incident AND outcome = 'asked' ORDER BY at DESC LIMIT 1
+"""
 PRUNE = """
 DELETE FROM triggers WHERE rowid IN (SELECT rowid FROM triggers WHERE due_at = 0 AND made_at < :before LIMIT :limit)
 """
@@ -149,6 +153,12 @@ def told(tx: Tx, rule: str, trigger: Trigger, outcome: str) -> bool:
     """Whether that came of a rule in this incident before, since it was opened or came back."""
     row = tx.one(TOLD, rule=rule, incident=trigger.incident.id, round=trigger.round, outcome=outcome)
     return bool(row and row["n"])
+
+
+def last_key(tx: Tx, rule: str, incident: Incident) -> str:
+    """The key of the request that a rule asked for last in an incident; empty when there is none."""
+    row = tx.one(LAST, rule=rule, incident=incident.id)
+    return f"automation/{rule}/{incident.name}/{row['round']}/{row['source']}/{row['fingerprint']}" if row else ""
 
 
 def prune(tx: Tx, now: float) -> int:

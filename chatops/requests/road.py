@@ -116,7 +116,8 @@ class Road:
         """Takes in what an automation asks for, and returns its name; the same ``key`` gives the same request.
 
         All that follows is as when a person asks, but that an automation does not wait in line. Raises ``Refused``
-        while another change holds the place, and ``InputErrors``.
+        while another change holds the place, and ``InputErrors``. The change that holds it may be what the same rule
+        asks for: that is the request.
         """
         if action not in self.actions:
             raise Refused(f"There is no action called {action}.")
@@ -129,6 +130,10 @@ class Road:
         if known is not None:
             return known.name
         if holder is not None:
+            given = {name: str(one) for name, one in values.items() if name != "reason"}
+            same = all(str(holder.inputs.get(name)) == one for name, one in given.items())
+            if same and (holder.requester_id, holder.action) == (automation(rule).id, action):
+                return holder.name
             raise Refused(f"{holder.name} ({holder.title}, asked by {holder.requester_name}) is under way there.")
         return (await self._take_in(action, values, automation(rule), key)).post
 

@@ -172,6 +172,32 @@ async def test_an_automation_asks_for_nothing_while_somebodys_change_is_under_wa
         assert await outcomes(house) == ["failed"]
 
 
+@pytest.mark.parametrize("limit", ["1 in 1h", "5 in 1h"])
+async def test_three_pods_three_alerts_one_restart_and_one_line_in_the_thread(limit: str) -> None:
+    async with house_with({"at_most": limit}) as house:
+        await tell(house, *(leak(fingerprint=f"pod-{number}") for number in range(3)))
+        await house.dana.sees(REQUESTS, "Restart checkout", "WAITING")
+        assert sorted(await outcomes(house)) == ["asked", "same", "same"]
+        assert len(await requests(house)) == 1
+        said = await house.rows("SELECT id FROM posts WHERE id LIKE 'INC-101/automation/%'")
+        assert len(said) == 1
+        await (await house.lee.sees(REQUESTS, "Restart checkout")).click("Approve")
+        await house.dana.sees(REQUESTS, "Restart checkout", "SUCCEEDED")
+        await tell(house, leak(fingerprint="pod-3"))
+        assert (await outcomes(house)).count("asked") == (1 if limit == "1 in 1h" else 2)
+
+
+async def test_another_incident_is_told_that_it_was_asked_for_before() -> None:
+    apart = [{"when": "true", "key": "service.name + alert.summary"}]
+    async with house_with({}, alerts=apart) as house:
+        await tell(house, leak())
+        await house.dana.sees(REQUESTS, "Restart checkout", "WAITING")
+        await tell(house, leak(fingerprint="pod-2", summary="memory at 99 %"))
+        incident = await house.dana.sees(INCIDENTS, "INC-102")
+        await incident.thread("restart checkout production was asked for before (R-1001)")
+        assert len(await requests(house)) == 1
+
+
 async def test_what_policy_does_not_allow_an_automation_is_denied() -> None:
     policies = [{"name": "people only", "when": 'requester.automation == "" && action.name == "restart"'}]
     async with house_with({}, policies=policies) as house:
