@@ -38,8 +38,8 @@ if not os.environ.get("CHATOPS_TEST_KUBECONFIG"):
     os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
 
 
-# No test is timed: on a busy machine an example may take longer than the 200 ms, and making them longer than the second,
-# that Hypothesis gives by default.
+# No test is timed: on a busy machine an example may take longer than the 200 ms that Hypothesis gives by default, and
+# making them longer than the second.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
