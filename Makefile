@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint fire bench test-cluster install clean
+.PHONY: demo test lint fire bench bench-kill test-cluster install clean
 
 $(STAMP): pyproject.toml
 	@echo "Creating the virtual environment in $(VENV) …"
@@ -35,6 +35,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench
+
+# The storm again, with a kill -9 in its middle: five minutes.
+bench-kill: $(STAMP)
+	@$(BIN)/python -m bench.killed
 
 # The contract tests against the cluster that KUBECONFIG points to; they make and remove a namespace of their own.
 test-cluster: $(STAMP)

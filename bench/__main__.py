@@ -14,22 +14,12 @@ from pathlib import Path
 
 from bench import loading, store, storm
 from bench.assistant import CLI, LEE, TEAM, Assistant, assistant, keys, warm
-from bench.harness import SECRET, Result, Target, answers, compare, free_port, memory, running
+from bench.harness import SECRET, Result, Rows, Target, answers, compare, free_port, memory, running, show
 from bench.payloads import click
 
 ROUNDS = 3
 LOADS = ((1, 60), (16, 800), (64, 2000))
 CLICKS = ROUNDS * sum(count for _, count in LOADS) + 100
-Rows = list[tuple[str, ...]]
-
-
-def show(title: str, heads: tuple[str, ...], rows: Rows) -> None:
-    """A table as wide as its words; the first column to the left, figures to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    print(f"\n{title}", flush=True)
-    for first, *rest in (heads, *rows) if any(heads) else rows:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
-        print("  " + "  ".join(cells).rstrip(), flush=True)
 
 
 async def in_turns(what: str, bare: Target, ours: Target, loads: tuple[tuple[int, int], ...]) -> Rows:

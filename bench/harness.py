@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 SECRET = "bench-signing-secret"
+Rows = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +154,12 @@ def _resident(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     return 0
+
+
+def show(title: str, heads: tuple[str, ...], rows: Rows) -> None:
+    """A table as wide as its words; the first column to the left, figures to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
+    print(f"\n{title}", flush=True)
+    for first, *rest in (heads, *rows) if any(heads) else rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+        print("  " + "  ".join(cells).rstrip(), flush=True)

@@ -12,8 +12,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ from chatops.sandbox.slack.server import LocalSlack
 GROUPS, EACH = 200, 50
 PATIENCE = 300.0  # seconds; whoever is not done by then is told how far it came
 CHANNEL, TOKEN = "incidents", "bench-hook-token"
+PROGRAM = "prometheus-alertmanager"
 Row = tuple[str, ...]
+Start = Callable[[Path, LocalSlack], AbstractAsyncContextManager["Receiver"]]
 HEADS = ("", "alerts taken in", "every group readable", "messages", "answers 429")
 
 
@@ -85,28 +88,38 @@ async def measured(name: str, slack: LocalSlack, send: Callable[[], Awaitable[No
     return (name, f"{GROUPS * EACH / taken:,.0f}/s", whole, f"{posted:,}", f"{slack.traffic.limited:,}")
 
 
-def _slack() -> LocalSlack:
+def local_slack() -> LocalSlack:
+    """One that takes a message a second and channel."""
     return LocalSlack(load_workspace(ACME / "slack.yml"), rate_limits=True)
 
 
-async def ours(folder: Path) -> Row:
-    """The assistant, told by 200 webhooks at once; an answer means that they are on disk."""
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Something that runs and takes the burst in."""
+
+    process: asyncio.subprocess.Process
+    send: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def assistant(folder: Path, slack: LocalSlack) -> AsyncIterator[Receiver]:
+    """The assistant, told by 200 webhooks at once; an answer means that they are on disk. Goes on in a used folder."""
     config, port = folder / "config", free_port()
-    config.mkdir(parents=True)
+    config.mkdir(parents=True, exist_ok=True)
     (config / "platform.yml").write_text(configuration(["checkout"]) + "watcher: {enabled: false}\n")
-    async with AsyncExitStack() as stack:
-        slack = await stack.enter_async_context(_slack())
-        app = slack.state.workspace.app
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "CHATOPS_"))}
-        environ |= {
-            "SLACK_BOT_TOKEN": app.bot_token, "SLACK_SIGNING_SECRET": SECRET, "SLACK_API_URL": slack.api_url,
-            "CHATOPS_DATABASE": str(folder / "chatops.db"), "CHATOPS_LISTEN": f"127.0.0.1:{port}",
-            "CHATOPS_HOOK_TOKEN": TOKEN, "KUBECONFIG": os.devnull,
-        }  # fmt: skip
-        command = [*CLI, "run", "--config", str(config)]
-        process = await stack.enter_async_context(running(command, environ=environ, log=folder / "assistant.log"))
+    app = slack.state.workspace.app
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "CHATOPS_"))}
+    environ |= {
+        "SLACK_BOT_TOKEN": app.bot_token, "SLACK_SIGNING_SECRET": SECRET, "SLACK_API_URL": slack.api_url,
+        "CHATOPS_DATABASE": str(folder / "chatops.db"), "CHATOPS_LISTEN": f"127.0.0.1:{port}",
+        "CHATOPS_HOOK_TOKEN": TOKEN, "KUBECONFIG": os.devnull,
+    }  # fmt: skip
+    command = [*CLI, "run", "--config", str(config)]
+    async with (
+        running(command, environ=environ, log=folder / "assistant.log") as process,
+        ClientSession(timeout=ClientTimeout(60)) as session,
+    ):
         await answers(port, "/readyz", process=process)
-        session = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(60)))
 
         async def post(alerts: list[dict[str, Any]]) -> None:
             headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -117,19 +130,15 @@ async def ours(folder: Path) -> Row:
         async def send() -> None:
             await asyncio.gather(*(post(alerts) for alerts in groups()))
 
-        return await measured("assistant", slack, send)
+        yield Receiver(process, send)
 
 
-async def alertmanagers(folder: Path) -> Row | None:
-    """Alertmanager with its Slack receiver, told by its API; None where Debian's package is not installed."""
-    program, port = shutil.which("prometheus-alertmanager"), free_port()
-    if program is None:
-        return None
-    folder.mkdir(parents=True)
-    async with AsyncExitStack() as stack:
-        slack = await stack.enter_async_context(_slack())
-        token = slack.state.workspace.app.bot_token
-        session = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(60)))
+@asynccontextmanager
+async def alertmanager(folder: Path, slack: LocalSlack) -> AsyncIterator[Receiver]:
+    """Alertmanager with its Slack receiver, told by its API. Goes on in a used folder."""
+    port, token = free_port(), slack.state.workspace.app.bot_token
+    folder.mkdir(parents=True, exist_ok=True)
+    async with ClientSession(timeout=ClientTimeout(60)) as session:
         [channel] = [one.id for one in slack.state.conversations.values() if one.name == CHANNEL]
         await session.post(
             f"{slack.api_url}conversations.join", data={"channel": channel},
@@ -145,22 +154,35 @@ receivers:
         http_config: {{authorization: {{credentials: "{token}"}}}}
 """)
         command = [
-            program, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}",
+            PROGRAM, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
         ]  # fmt: skip
-        process = await stack.enter_async_context(running(command, log=folder / "alertmanager.log"))
-        await answers(port, "/-/ready", process=process)
+        async with running(command, log=folder / "alertmanager.log") as process:
+            await answers(port, "/-/ready", process=process)
 
-        async def send() -> None:
-            every = [one for alerts in groups() for one in alerts]
-            async with session.post(f"http://127.0.0.1:{port}/api/v2/alerts", json=every) as answer:
-                answer.raise_for_status()
+            async def send() -> None:
+                every = [one for alerts in groups() for one in alerts]
+                async with session.post(f"http://127.0.0.1:{port}/api/v2/alerts", json=every) as answer:
+                    answer.raise_for_status()
 
-        return await measured("Alertmanager's Slack receiver", slack, send)
+            yield Receiver(process, send)
+
+
+RECEIVERS: tuple[tuple[str, Start], ...] = (("assistant", assistant), ("Alertmanager's Slack receiver", alertmanager))
+
+
+def is_missing(name: str) -> bool:
+    """Whether this one cannot be started here: Debian's package is not installed."""
+    return name != "assistant" and shutil.which(PROGRAM) is None
 
 
 async def rows(folder: Path) -> list[Row]:
     """Both, one after the other."""
-    found = [await ours(folder / "assistant"), await alertmanagers(folder / "alertmanager")]
-    missing = ("Alertmanager's Slack receiver", "needs Debian's prometheus-alertmanager", "", "", "")
-    return [one or missing for one in found]
+    found: list[Row] = []
+    for number, (name, start) in enumerate(RECEIVERS):
+        if is_missing(name):
+            found.append((name, f"needs Debian's {PROGRAM}", "", "", ""))
+            continue
+        async with local_slack() as slack, start(folder / str(number), slack) as receiver:
+            found.append(await measured(name, slack, receiver.send))
+    return found
