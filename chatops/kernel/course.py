@@ -87,6 +87,7 @@ def described(step: Step) -> str:
         parts.append("new" if len(step.created) == len(step.writes) else f"{len(step.created)} of them new")
     if step.kind == "wait":
         parts.append(f"until {step.until}, at most {lasts(step.timeout)}")
+        parts += [f"fails when {step.fail_when}"] if step.fail_when else []
     if step.kind == "job":
         parts.append(f"at most {lasts(step.timeout)}")
     if step.deferred:

@@ -75,6 +75,7 @@ class DeclaredStep(Record):
     object: str = ""  # wait, remove
     namespace: str = ""  # template; empty: the environment's
     until: str = ""  # wait: CEL over ``object`` and the rest
+    fail_when: str = ""  # wait: CEL that is true when the object has failed for good; empty: nothing ends it early
     job: DeclaredJob | None = None
     outputs: dict[str, str] = Field(default_factory=dict)  # CEL over ``object``; read as steps.NAME.outputs.KEY
     timeout: float = 10 * MINUTE  # seconds

@@ -63,6 +63,7 @@ class Step(Record):
     writes: tuple[Write, ...] = ()  # apply: the objects; job: the Job
     refs: tuple[ObjectRef, ...] = ()  # wait, remove: the object
     until: str = ""  # wait: CEL over ``object`` and the rest
+    fail_when: str = ""  # wait: CEL that ends it early, as failed
     outputs: dict[str, str] = Field(default_factory=dict)  # CEL over ``object``
     timeout: float = 600.0  # seconds
     retries: int = 3
@@ -158,6 +159,8 @@ def digest(action: str, inputs: Mapping[str, Any], plan: Plan, decision: Decisio
 
 def _bound(step: Step) -> dict[str, Any]:
     """What an approval of a step binds: everything but object versions and wording."""
-    found = step.model_dump(mode="json", exclude={"title", "undo", "writes"})
+    # A fail_when that is not there is left out: what was approved before there was one keeps its digest.
+    absent = set() if step.fail_when else {"fail_when"}
+    found = step.model_dump(mode="json", exclude={"title", "undo", "writes", *absent})
     writes = [write.model_dump(mode="json", exclude={"resource_version"}) for write in step.writes]
     return {**found, "writes": writes, "undo": [_bound(one) for one in step.undo]}

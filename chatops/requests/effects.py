@@ -135,10 +135,13 @@ class _Said:
 
     value: Any = None
     error: str = ""
+    no_verdict: str = ""  # why fail_when could not be answered
 
     def sentence(self) -> str:
         parts = [f"The last value was {_shown(self.value)}."] if self.value is not None else []
         parts += [f"The last CEL error was: {self.error.rstrip('.')}."] if self.error else []
+        if self.no_verdict and self.no_verdict != self.error:
+            parts.append(f"The last CEL error of fail_when was: {self.no_verdict.rstrip('.')}.")
         return mask(" ".join(parts))[0]
 
 
@@ -146,23 +149,28 @@ async def wait(scene: Scene, step: Step, ref: ObjectRef) -> tuple[Object, dict[s
     """Waits until ``step.until`` is true of the object and its outputs have values; both at that moment.
 
     What is not there yet, the object or a field, means: not yet. Raises ``StepFailed`` with the last value and the last
-    CEL error when the time is over.
+    CEL error when the time is over, and as soon as ``step.fail_when`` is true: an object that has failed is not waited
+    for, also when ``until`` is true of it at that moment.
     """
     said = _Said()
-    until = step.until or "true"
+    until, fail_when = step.until or "true", step.fail_when or "false"
 
     async def look(thing: Thing) -> tuple[Object, dict[str, Any]] | None:
         await scene.answered()
         if thing is None:
             said.error = f"{ref} is not there"
             return None
-        expressions = [until, *step.outputs.values()]
+        expressions = [until, fail_when, *step.outputs.values()]
         variables = {**scene.variables, "object": bare(ref, thing)}
-        value, *outputs = await scene.evaluate([(one, variables) for one in expressions])
+        value, failed, *outputs = await scene.evaluate([(one, variables) for one in expressions])
         error = next((one for one in (value, *outputs) if isinstance(one, CelError)), None)
         if not isinstance(value, CelError):
             said.value = value
         said.error = error.message if error is not None else said.error
+        said.no_verdict = failed.message if isinstance(failed, CelError) else ""
+        if failed is True:
+            told = f"{ref} has failed: `{step.fail_when}` is true. {said.sentence()}".strip()
+            raise StepFailed(told, lines=await conditions(scene.writer, ref))
         if value is not True or error is not None:
             return None
         return thing, {name: plain(one) for name, one in zip(step.outputs, outputs, strict=True)}

@@ -124,8 +124,9 @@ class _Making:
                 raise Refused(f"{at}: what a Secret holds never passes through the assistant.", rule=guard.RULE)
             deferred = "${" in ref.name
             return Step(
-                kind="wait", title=f"wait for {ref}", refs=(ref,), until=declared.until, deferred=deferred, **base
-            )
+                kind="wait", title=f"wait for {ref}", refs=(ref,), until=declared.until,
+                fail_when=declared.fail_when, deferred=deferred, **base,
+            )  # fmt: skip
         return await self._remove(ref, at, base, back=back)
 
     # apply and job ---------------------------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ def test_steps_are_read_with_their_lines_and_their_undoing(tmp_path):
     assert queue.templates[0]["spec"]["depth"] == "${inputs.depth}"
     assert queue.undo[0].object == "Queue.messaging.acme.test/${inputs.service}-queue"
     assert (queue.retries, queue.timeout, ready.timeout, first.timeout) == (5, 600, 300, 120)
+    assert ready.fail_when == 'object.status.phase == "Failed"'
     assert ready.outputs == {"address": "object.status.address"}
     assert [one["kind"] for one in applied.templates] == ["ConfigMap", "PodDisruptionBudget"]
     assert [(one.kind, one.namespace, one.timeout) for one in applied.undo] == [

@@ -134,6 +134,40 @@ async def test_a_wait_that_runs_out_tells_the_last_value_and_the_last_cel_error(
         await card.becomes("FAILED", "The last CEL error was:", "status")
 
 
+async def test_a_wait_ends_as_soon_as_its_object_has_failed_and_tells_the_last_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = wait(SHELF.ref, "object.data.state == 'up'", fail_when="object.data.state == 'broken'")
+    action = stepping(apply(SHELF, undo=(remove(SHELF.ref),)), ready)
+    async with with_steps(monkeypatch, action) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 2", "fails when object.data.state == 'broken'")
+        await put(house, "shelf", state="tired")  # neither is true: it goes on
+        await put(house, "shelf", state="broken")
+        await card.becomes("UNDONE", "ConfigMap/shelf has failed: object.data.state == 'broken' is true.", within=10)
+        await card.becomes("The last value was false.")
+        assert await get(house, "shelf") is None
+
+
+async def test_an_object_that_has_failed_and_is_ready_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = wait(SHELF.ref, "object.data.size == '10'", fail_when="object.data.size == '10'")
+    async with with_steps(monkeypatch, stepping(apply(SHELF), both)) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "FAILED", "ConfigMap/shelf has failed", within=10)
+        await card.becomes("The last value was true.", "Still there: ConfigMap/shelf")
+
+
+async def test_a_fail_when_that_cannot_be_answered_is_no_failure_and_is_told_when_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = wait(SHELF.ref, "object.data.state == 'up'", fail_when="object.status.phase == 'Failed'")
+    async with with_steps(monkeypatch, stepping(apply(SHELF), ready)) as house:
+        await house.dana.types(LINE)
+        card = await house.dana.sees(REQUESTS, "RUNNING", "step 2 of 2")
+        house.clock.advance(601)
+        await card.becomes("FAILED", "within 10m", "The last CEL error of fail_when was:", "status")
+
+
 async def test_a_job_runs_once_and_the_end_of_its_log_is_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     action = stepping(run(job("move-in", "tools:1"), outputs={"done": "string(object.status.succeeded)"}))
     async with with_steps(monkeypatch, action) as house:

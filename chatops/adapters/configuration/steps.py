@@ -19,7 +19,7 @@ from chatops.kernel.declaration import MINUTE, DeclaredInput, DeclaredJob, Decla
 
 KINDS = ("apply", "wait", "job", "remove")
 STEP_KEYS = (*KINDS, "name", "timeout", "retries", "undo", "outputs")
-WAIT_KEYS = ("object", "until", "timeout", "namespace")
+WAIT_KEYS = ("object", "until", "fail_when", "timeout", "namespace")
 JOB_KEYS = ("image", "command", "env", "timeout", "namespace")
 REMOVE_KEYS = ("object", "namespace")
 CALLED = {"create": "apply", "manifest": "apply", "until": "wait", "run": "job", "delete": "remove"}
@@ -174,6 +174,8 @@ class Steps:
         about = _about(name, words)
         found: dict[str, Any] = {"object": name, **self._namespace(inner, words)}
         found["until"] = cel(inner, until, "until", about, BOOL) if until is not None else ""
+        failed = inner.given("fail_when")
+        found["fail_when"] = cel(inner, failed, "fail_when", about, BOOL) if failed is not None else ""
         return found | ({"timeout": self._timeout(inner)} if inner.has("timeout") else {})
 
     def _remove(self, fields: Fields, words: Words) -> dict[str, Any]:
