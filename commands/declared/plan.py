@@ -120,8 +120,7 @@ class _Making:
             return await self._job(declared, at, base, back=back)
         ref = await self._named(declared, at)
         if declared.kind == "wait":
-            if guard.is_secret(ref) and declared.outputs:
-                raise Refused(f"{at}: what a Secret holds never passes through the assistant.", rule=guard.RULE)
+            self._spare_secrets(ref, declared, at)
             deferred = "${" in ref.name
             return Step(
                 kind="wait", title=f"wait for {ref}", refs=(ref,), until=declared.until,
@@ -138,6 +137,7 @@ class _Making:
             place = _at(at, _place(declared, number))
             body = self.sheet.made(template, place, again=later)
             looks.append(await self._object(body, declared, place, deferred=later, back=back))
+            self._spare_secrets(looks[-1].write.ref, declared, at)
         names = [str(look.write.ref) for look in looks]
         title = f"apply {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         return Step(
@@ -237,6 +237,12 @@ class _Making:
         return step.model_copy(update={"uids": {str(ref): str(live["metadata"]["uid"])}})
 
     # what all share --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _spare_secrets(ref: ObjectRef, declared: DeclaredStep, at: str) -> None:
+        """Raises ``Refused`` for outputs that read a Secret: they would end up on the card."""
+        if guard.is_secret(ref) and declared.outputs:
+            raise Refused(f"{at}: what a Secret holds never passes through the assistant.", rule=guard.RULE)
 
     def _namespace(self, declared: DeclaredStep, at: str) -> str:
         if not declared.namespace:

@@ -126,6 +126,9 @@ async def test_what_a_secret_holds_is_neither_read_nor_shown(desk: Desk) -> None
     wait = DeclaredStep(kind="wait", object="Secret/key", until="true", outputs={"it": "object.data.mine"})
     said = await desk.refusal(doing(wait), platform=listed)
     assert said == "step 1 (wait): what a Secret holds never passes through the assistant."
+    made = applying(template).model_copy(update={"name": "key", "outputs": {"it": "object.metadata.name"}})
+    said = await desk.refusal(doing(made), platform=listed)
+    assert said == "step 1 (apply): what a Secret holds never passes through the assistant."
 
 
 @pytest.mark.parametrize(

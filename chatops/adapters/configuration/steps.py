@@ -296,8 +296,10 @@ class Steps:
             several = f"outputs speak of one object, and it applies {len(step.templates)}"
             fields.wrong(fields.line("outputs"), f"{several}: make a step of each, or a wait with outputs behind it")
         inner = Fields(node, f"{fields.where} outputs", fields.problems)
-        kinds = [str(one.get("kind")) for one in step.templates] or [step.object]
-        about = _about(f"{kinds[0]}/", words) if kinds else words
+        objects = [_titled(one) for one in step.templates] or [step.object]
+        if objects[0].startswith("Secret/"):
+            fields.wrong(fields.line("outputs"), "has outputs of a Secret: what it holds must not reach Slack")
+        about = _about(objects[0], words)
         found = {}
         for name in inner.names():
             if not NAME.fullmatch(name):
@@ -311,6 +313,12 @@ def _about(name: str, words: Words) -> Words:
     """What may be said about one object."""
     words = words.knowing(object=DYN)
     return sparing_secrets(words) if name.startswith("Secret/") else words
+
+
+def _titled(template: Mapping[str, Any]) -> str:
+    """What a template makes, as ``Secret/`` or ``Cluster.postgresql.cnpg.io/``."""
+    group, core, _ = str(template.get("apiVersion")).partition("/")
+    return f"{template.get('kind')}.{group}/" if core else f"{template.get('kind')}/"
 
 
 def outputs(root: Fields, words: Words) -> dict[str, str]:
