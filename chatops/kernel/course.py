@@ -69,8 +69,11 @@ def course(plan: Plan, place: Place) -> tuple[Step, ...]:
 
 
 def nothing_to_do(plan: Plan) -> bool:
-    """Whether carrying out the plan would leave everything as it is; a job and what is filled in later never do."""
-    return not plan.changes and not any(step.kind == "job" or step.deferred for step in plan.steps)
+    """Whether carrying out the plan would leave everything as it is; a job and what is filled in later never do.
+
+    An action of nothing but waits changes nothing either, and is asked for to wait.
+    """
+    return not (plan.changes or plan.only_waits) and not any(step.kind == "job" or step.deferred for step in plan.steps)
 
 
 def progress(plan: Plan, place: Place) -> str:

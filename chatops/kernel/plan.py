@@ -93,6 +93,7 @@ class Plan(Record):
     steps: tuple[Step, ...] = ()  # a declared action's; then writes, watch and undo are empty
     outputs: dict[str, str] = Field(default_factory=dict)  # templates, filled in when the steps are done
     expires: float = 0.0  # seconds after which what the steps made is removed; 0: never
+    only_waits: bool = False  # the action does nothing but wait: it is run though nothing changes
     risk: Literal["", "danger"] = ""  # what the changes imply, when that is more than the action's own risk
 
 

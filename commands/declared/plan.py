@@ -263,6 +263,8 @@ class _Making:
     def plan(self, declaration: Declaration) -> Plan:
         """The whole plan."""
         undone = any(step.undo for step in self.steps)
+        only_waits = all(step.kind == "wait" for step in declaration.steps)
+        waits = [f"nothing; {step.title.replace('wait', 'waits', 1)}" for step in self.steps[:1]] if only_waits else []
         summary = self.first or self._about()  # the card puts the action's title before it
         outputs = {
             name: str(self.sheet.made(template, f"outputs.{name}", again=True) or "")
@@ -272,13 +274,14 @@ class _Making:
             summary=summary,
             changes=tuple(self.changes),
             warnings=tuple(dict.fromkeys(self.warnings)),
-            now="" if self.changes else "Nothing would change: everything is as it should be.",
-            impact=" · ".join(self.words),
+            now="" if self.changes or only_waits else "Nothing would change: everything is as it should be.",
+            impact=" · ".join(self.words or waits),
             on_failure="what was made is undone backwards" if undone else "it stays as far as it came",
             frozen=self.frozen,
             steps=tuple(self.steps),
             outputs=outputs,
             expires=self._expires(declaration),
+            only_waits=only_waits,
             risk=guard.risk_of(self.steps),
         )
 

@@ -118,3 +118,22 @@ async def test_what_runs_goes_on_when_its_action_is_taken_out(house: House) -> N
     await house.start()
     await put(house, "checkout-shelf", state="up", colour="red")
     await card.becomes("SUCCEEDED", "where: checkout-shelf.shop-staging is red", within=10)
+
+
+async def test_an_action_that_only_waits_is_run_though_it_changes_nothing() -> None:
+    ready = """
+name: checkout.ready
+title: Wait until it is up
+risk: change
+inputs:
+  service:     {type: service}
+  environment: {type: environment}
+steps:
+  - wait: {object: "ConfigMap/${inputs.service}-shelf", until: 'object.data.state == "up"'}
+"""
+    async with acme_house(actions={"ready.yml": ready}, platform=allowing) as house:
+        await house.dana.types("/platform checkout ready checkout staging because the move begins then")
+        card = await house.dana.sees(REQUESTS, "RUNNING", "nothing; waits for ConfigMap/checkout-shelf", within=10)
+        body = {"metadata": {"name": "checkout-shelf"}, "data": {"state": "up"}}
+        await house.cluster_call("POST", "/api/v1/namespaces/shop-staging/configmaps", body)
+        await card.becomes("SUCCEEDED", "1 step done", within=10)

@@ -88,6 +88,7 @@ async def test_what_fails_at_step_3_of_5_is_undone_backwards(monkeypatch: pytest
         removed = await house.rows("SELECT data FROM audit WHERE what = 'removed' ORDER BY seq")
         assert ["box" in removed[0]["data"], "shelf" in removed[1]["data"]] == [True, True]
         assert (await house.history())[-1] == "undone"
+        assert (await house.history()).count("written") == 3  # the Job was made once, whatever its retries
         assert {row["fate"] for row in await house.rows("SELECT fate FROM objects WHERE kind = 'ConfigMap'")} == {
             "removed"
         }
