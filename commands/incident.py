@@ -15,7 +15,6 @@ from pydantic import Field, StringConstraints
 from chatops.kernel.action import (
     Action,
     Answer,
-    Button,
     Context,
     EnvironmentName,
     InputKind,
@@ -82,7 +81,9 @@ def number_of(name: str) -> int:
     return int(name.upper().removeprefix("INC-"))
 
 
-def _verb(verb: str, title: str, summary: str, model: type[Incident] = Incident, more: str = "") -> Action:
+def _verb(
+    verb: str, title: str, summary: str, model: type[Incident] = Incident, more: str = "", hidden: bool = False
+) -> Action:
     """One verb as an action that anybody may try; the incident says who may."""
 
     async def answer(inputs: Incident, ctx: Context) -> Answer:
@@ -95,7 +96,7 @@ def _verb(verb: str, title: str, summary: str, model: type[Incident] = Incident,
     positionals = ("incident", *(name for name in model.model_fields if name not in ("incident", "reason")))
     return Action(
         name=f"incident.{verb}", title=title, risk="read", inputs=model, usage=usage, summary=summary,
-        positionals=positionals, answer=answer,
+        positionals=positionals, answer=answer, hidden=hidden,
     )  # fmt: skip
 
 
@@ -111,25 +112,6 @@ async def _open(inputs: Report, ctx: Context) -> Answer:
 
 async def _timeline(inputs: Incident, ctx: Context) -> Answer:
     return await ctx.desk.timeline(ctx.requester, number_of(inputs.incident))
-
-
-async def _more(inputs: Incident, ctx: Context) -> Answer:
-    """What is needed less often than the buttons on the card."""
-    name = f"INC-{number_of(inputs.incident)}"
-    silence = (Button("Silence", f"silence {name}", form=True),) if ctx.platform.alertmanager else ()
-    buttons = (
-        *silence,
-        *((Button("End the silence", f"unsilence {name}"),) if silence else ()),
-        Button("Give it back", f"incident release {name}"),
-        Button("Hand over", f"incident handover {name}", form=True),
-        Button("Change severity", f"incident severity {name}", form=True),
-        Button("Add a note", f"incident note {name}", form=True),
-        Button("Open a room", f"incident room {name}"),
-        Button("Name the lead", f"incident lead {name}", form=True),
-        Button("Tell the status", f"incident status {name}", form=True),
-        Button("Timeline", f"incident timeline {name}"),
-    )
-    return Answer(f"{name}: more", ("What else can be done with it:",), buttons=buttons, private=True)
 
 
 RECORDS = (
@@ -157,8 +139,5 @@ RECORDS = (
         name="incident.timeline", title="Timeline", risk="read", inputs=Incident, usage="incident timeline INCIDENT",
         summary="Everything that happened in an incident", positionals=("incident",), answer=_timeline,
     ),
-    Action(
-        name="incident.more", title="More", risk="read", inputs=Incident, usage="incident more INCIDENT",
-        summary="What else can be done with an incident", positionals=("incident",), answer=_more, hidden=True,
-    ),
+    _verb("more", "More", "What else can be done with an incident", hidden=True),
 )  # fmt: skip

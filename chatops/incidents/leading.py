@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chatops.incidents import lifecycle, room
 from chatops.incidents.desk import Desk, Verb, headline
 from chatops.incidents.incident import Holder, Incident
 from chatops.incidents.lifecycle import Event
-from chatops.kernel.action import Answer
+from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Tx
@@ -19,12 +20,10 @@ Given = Mapping[str, str]
 
 
 def _room(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
-    desk.check_has_or_may(incident, person)
     found, now = room.find(tx, incident.id), desk.clock.now()
-    if found.channel:
-        raise TooLate(f"{incident.name} has its room already: #{found.name}.")
-    if found.name and found.work_at:
-        raise TooLate(f"The room #{found.name} was asked for already; it comes as soon as Slack has made it.")
+    if found.channel or (found.name and found.work_at):
+        return _let_in(desk, tx, incident, person, found)
+    desk.check_has_or_may(incident, person)
     if incident.ended:
         raise TooLate(lifecycle.stands(incident))
     name = room.name_of(incident)
@@ -35,6 +34,35 @@ def _room(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, 
     return _answer(
         incident, f"The room #{name} is being made; you are invited to it, and so is whoever has or leads it."
     )
+
+
+def _let_in(desk: Desk, tx: Tx, incident: Incident, person: Person, found: room.Room) -> Answer:
+    """Who asks for a room that there is, or soon is, comes into it: it is a public channel."""
+    room.put(tx, incident.id, room.asked_again(found, person.id, desk.clock.now()))
+    desk.keeper.note(tx, incident, _who(person), "room_joined", {"room": found.name})
+    tx.after_commit(lambda: desk.keeper.wake(incident.id))
+    made = "has its room already" if found.channel else "gets its room as soon as Slack has made it"
+    answer = _answer(incident, f"{incident.name} {made}: #{found.name}. You are invited to it.")
+    return replace(answer, channel=found.channel)
+
+
+def _more(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
+    """What is needed less often than the buttons on the card."""
+    name, found = incident.name, room.find(tx, incident.id)
+    silence = (Button("Silence", f"silence {name}", form=True), Button("End the silence", f"unsilence {name}"))
+    buttons = (
+        *(silence if desk.configuration.platform.alertmanager else ()),
+        Button("Give it back", f"incident release {name}"),
+        Button("Hand over", f"incident handover {name}", form=True),
+        Button("Change severity", f"incident severity {name}", form=True),
+        Button("Add a note", f"incident note {name}", form=True),
+        Button("Join the room" if found.channel else "Open a room", f"incident room {name}"),
+        Button("Name the lead", f"incident lead {name}", form=True),
+        Button("Tell the status", f"incident status {name}", form=True),
+        Button("Timeline", f"incident timeline {name}"),
+    )
+    lines = ("What else can be done with it:",)
+    return Answer(f"{name}: more", lines, buttons=buttons, channel=found.channel, private=True)
 
 
 def _lead(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
@@ -99,6 +127,7 @@ def _postmortem(desk: Desk, tx: Tx, incident: Incident, person: Person, given: G
 
 
 VERBS: Mapping[str, Verb] = {
+    "more": _more,
     "room": _room,
     "lead": _lead,
     "status": _status,

@@ -30,6 +30,8 @@ class Room(Record):
     name: str = ""  # of the channel; empty: nobody asked for one
     channel: str = ""  # its id, once Slack has made it
     asked_by: str = ""
+    guests: tuple[str, ...] = ()  # who asked to come into it
+    asks: int = 0  # how often somebody asked to come into it
     described: bool = False
     pinned: bool = False
     people: tuple[str, ...] = ()  # whom Slack was asked to invite
@@ -60,6 +62,13 @@ def put(tx: Tx, incident: int, changes: Mapping[str, Any]) -> Room:
     body = after.model_dump_json(exclude={"work_at", "remind_at"})
     tx.run(PUT, incident=incident, work_at=after.work_at, remind_at=after.remind_at, body=body)
     return after
+
+
+def asked_again(found: Room, person: str, now: float) -> dict[str, Any]:
+    """The changes by which somebody is invited, also who was and has left."""
+    people = tuple(one for one in found.people if one != person)
+    guests = tuple(dict.fromkeys((*found.guests, person)))
+    return {"people": people, "guests": guests, "asks": found.asks + 1, "work_at": now, "tries": 0}
 
 
 def to_work_on(tx: Tx, now: float) -> list[int]:

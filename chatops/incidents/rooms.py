@@ -140,7 +140,7 @@ class Rooms:
         """Who has it, who leads, who was paged, who asked for the room, and the team's leads."""
         here = [one.id for one in (incident.holder, incident.lead, *incident.paged) if one is not None]
         leads = await self.directory.members("team-leads", incident.team) if incident.team else ()
-        people = [found.asked_by, *here, *(one.id for one in leads if one.is_member)]
+        people = [found.asked_by, *found.guests, *here, *(one.id for one in leads if one.is_member)]
         return [one for one in dict.fromkeys(people) if one and "@" not in one]  # by e-mail alone: no account is known
 
     async def _upload(self, incident: Incident, found: Room) -> None:
@@ -181,7 +181,7 @@ class Rooms:
         """Nothing more is due, unless something was wanted meanwhile."""
         found = room.find(tx, number)
         asked = found.name and not found.channel and found.name != worked.name
-        if asked or (found.draft and found.draft != worked.draft):
+        if asked or found.asks != worked.asks or (found.draft and found.draft != worked.draft):
             return
         room.put(tx, number, {"work_at": self.clock.now() + PIN_AGAIN if later else 0.0, "tries": 0})
 

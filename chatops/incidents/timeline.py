@@ -40,6 +40,7 @@ _SAID: Mapping[str, str] = {
     "reported": "{who} reported: {text}",
     "looked_into": "Evidence: {text}",
     "room_asked": "{who} asked for a room",
+    "room_joined": "{who} asked to come into the room #{room}",
     "room_opened": "The room #{room} is open",
     "room_refused": "Slack refused: {text}",
     "led": "{to} leads, said by {who}",

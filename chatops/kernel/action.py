@@ -225,6 +225,7 @@ class Answer:
     context: str = ""
     code: str = ""  # lines in fixed width; the last ones win where there is no room for all
     file: File | None = None
+    channel: str = ""  # the id of the channel it speaks of: shown as a link to it
     private: bool = False  # for who asked alone, also where they asked in public
 
 

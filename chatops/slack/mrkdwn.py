@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 # Directional marks and the like let a value read differently from what it is ("gnp.exe"); they are no part of a name.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 # Ids as Slack gives them: anything else inside <@…> could close the mark and open another.
+_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,30}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
 
 
@@ -71,6 +72,11 @@ def quoted(text: str, limit: int = 600) -> str:
 def mention(user_id: str) -> str:
     """Rings a person; an id that is none is shown as text."""
     return f"<@{user_id}>" if _USER_ID.fullmatch(user_id) else escape(user_id, 80)
+
+
+def channel_link(channel_id: str) -> str:
+    """A link to a channel under its present name; an id that is none is shown as text."""
+    return f"<#{channel_id}>" if _CHANNEL_ID.fullmatch(channel_id) else escape(channel_id, 80)
 
 
 def link(url: str, label: str) -> str:

@@ -97,7 +97,24 @@ async def test_a_room_that_was_asked_for_twice_is_one_room(house: House) -> None
     for _ in range(2):
         await house.olu.types("/platform incident room INC-101", channel=REQUESTS)
     await room_of(house)
-    await house.olu.sees(REQUESTS, "already", "inc-")
+    await house.olu.sees(REQUESTS, "INC-101 ", "#inc-", "You are invited to it.")
+    assert len(rooms(house)) == 1
+
+
+async def test_who_asks_for_a_room_that_there_is_comes_into_it_also_after_leaving(house: House) -> None:
+    card = await olu_has_one(house)
+    await house.olu.types("/platform incident room INC-101", channel=REQUESTS)
+    room = await room_of(house)
+    for asked in (1, 2):
+        room.members = [one for one in room.members if one != "U0DANA"]
+        await house.dana.types("/platform incident room INC-101", channel=REQUESTS)
+        await house.dana.sees(REQUESTS, "INC-101 has its room already", "You are invited to it.", f"Room: #{room.name}")
+        await settled(house, f"SELECT 1 FROM rooms WHERE work_at = 0 AND body LIKE '%\"asks\":{asked}%'")
+        assert "U0DANA" in room.members
+    await card.click("More")
+    more = await house.olu.sees(INCIDENTS, "What else can be done with it", f"Room: #{room.name}")
+    assert "Open a room" not in more.buttons
+    assert "Join the room" in more.buttons
 
 
 @pytest.mark.parametrize("lost", ["drop_after_store", "timeout", "error"])

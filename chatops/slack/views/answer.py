@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatops.kernel.action import Answer, Button, RequestList
-from chatops.slack.mrkdwn import bold, escape, one_line, preformatted, said
+from chatops.slack.mrkdwn import bold, channel_link, escape, one_line, preformatted, said
 from chatops.slack.views.blocks import Block, Message, actions, context, fallback, line_buttons, section, sections
 from chatops.slack.views.rows import request_row
 
@@ -20,6 +20,7 @@ LINES, LISTS, TABLE, CONTEXT, LEAST = 4500, 4000, 6000, 1000, 500
 def answer(given: Answer, now: float = 0.0) -> Message:
     """The answer as blocks; what does not fit is counted, never dropped silently. ``now`` is for its dates."""
     lines = [said(line, 2000) for line in given.lines]
+    lines += [f"Room: {channel_link(given.channel)}"] if given.channel else []
     heading = bold(escape(given.title, 200)) if given.title.strip() else ""
     rows = list(_rows(given.table))
     blocks = sections([heading, *lines] if heading else lines, limit=LINES)
@@ -56,8 +57,8 @@ def answer_from(content: Mapping[str, Any], now: float = 0.0) -> Message:
         RequestList(str(one.get("heading") or ""), tuple(one.get("rows") or ())) for one in content.get("lists") or ()
     )
     title, context = str(content.get("title") or ""), str(content.get("context") or "")
-    code = str(content.get("code") or "")
-    return answer(Answer(title, lines, lists, table, buttons, context, code), now)
+    code, channel = str(content.get("code") or ""), str(content.get("channel") or "")
+    return answer(Answer(title, lines, lists, table, buttons, context, code, channel=channel), now)
 
 
 def _list(given: RequestList, now: float) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chatops.incidents.incident import Incident, State
 from chatops.kernel.escalation import Plan, step_at
-from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, plain, when
+from chatops.slack.mrkdwn import bold, channel_link, enumerated, escape, lasted, link, mention, plain, when
 from chatops.slack.views.blocks import (
     Block,
     Message,
@@ -139,7 +139,7 @@ def _handling(incident: Incident, now: float) -> Iterator[str]:
         text = f": {escape(incident.status_text, 300)}" if incident.status_text else ""
         yield f"Status: {bold(incident.status)}{text} · {when(incident.status_at, now)}"
     told = [f"Lead: {mention(incident.lead.id)}"] if incident.lead else []
-    told += [f"Room: <#{incident.room}>"] if incident.room else []
+    told += [f"Room: {channel_link(incident.room)}"] if incident.room else []
     if told:
         yield " · ".join(told)
 
