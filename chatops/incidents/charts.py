@@ -23,6 +23,7 @@ from chatops.kernel.promql import Measured, measured
 
 log = logging.getLogger(__name__)
 
+CHART = "evidence/chart"  # which reply under the card it is
 AROUND = 3600.0  # seconds before it fired, and at most after
 FINEST, MOST_POINTS = 15.0, 240  # seconds between two points of a line; points of it
 PAUSES = (5.0, 15.0, 45.0, 120.0)  # seconds before what was away is asked again
@@ -141,7 +142,7 @@ class Charts:
     def _say(self, tx: Tx, number: int, line: str, image: dict[str, str] | None = None) -> None:
         incident = store.load(tx, number)
         if not incident.ended:
-            self.keeper.say(tx, incident, "evidence/chart", [line], image=image)
+            self.keeper.say(tx, incident, CHART, [line], image=image)
 
     def _done(self, tx: Tx, looked_at: Incident, line: str) -> bool:
         """No more for this time that it is open (``line``: what is said instead of a picture); whether it came back."""
@@ -149,7 +150,7 @@ class Charts:
         if incident.ended or incident.round != looked_at.round:
             return not incident.ended
         if line:
-            self.keeper.say(tx, incident, "evidence/chart", [line])
+            self.keeper.say(tx, incident, CHART, [line])
         after = lifecycle.move(incident, Event.LOOKED_INTO, self.clock.now(), charted_round=incident.round)
         text = line.replace("*Chart:* ", "no chart: ") or "the chart is in the thread"
         self.keeper.put(tx, incident, after, Event.LOOKED_INTO, data={"text": text})

@@ -17,10 +17,10 @@ _MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 _HAD = {"acknowledged": "had it", "taken_over": "had it", "resolved": "resolved it", "closed": "closed it"}
 
 
-def draft(incident: Incident, alerts: Sequence[Alert], rows: Sequence[Row]) -> str:
-    """The whole file; times are UTC."""
+def draft(incident: Incident, alerts: Sequence[Alert], rows: Sequence[Row], chart: str = "") -> str:
+    """The whole file; times are UTC. ``chart``: the address of the chart's message."""
     parts = (
-        _head(incident), _times(incident, rows), _impact(incident, alerts), _people(incident, rows),
+        _head(incident), _times(incident, rows), _impact(incident, alerts, chart), _people(incident, rows),
         _changes(incident), _timeline(rows), _open("Causes"), _open("What went well, what did not"), _open("Actions"),
     )  # fmt: skip
     text = "\n\n".join("\n".join(part) for part in parts)
@@ -61,7 +61,7 @@ def _times(incident: Incident, rows: Iterable[Row]) -> Iterator[str]:
         yield f"It came back {incident.reopened} times; the times are those of its last end."
 
 
-def _impact(incident: Incident, alerts: Sequence[Alert]) -> Iterator[str]:
+def _impact(incident: Incident, alerts: Sequence[Alert], chart: str) -> Iterator[str]:
     yield "## Impact"
     yield ""
     if incident.summary.numbers:
@@ -76,7 +76,8 @@ def _impact(incident: Incident, alerts: Sequence[Alert]) -> Iterator[str]:
     yield "Who noticed it, and how much: …"
     if incident.charted_round:
         yield ""
-        yield f"A chart of what the worst alert measures is in the thread of {incident.name}'s first card."
+        where = f"the thread of {incident.name}'s first card"
+        yield f"A chart of what the worst alert measures is in {f'[{where}](<{chart}>)' if chart else where}."
 
 
 def _people(incident: Incident, rows: Iterable[Row]) -> Iterator[str]:

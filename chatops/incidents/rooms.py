@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatops.incidents import lifecycle, room, store
+from chatops.incidents.charts import CHART
 from chatops.incidents.desk import headline
 from chatops.incidents.incident import Incident
 from chatops.incidents.keeper import Keeper, room_card
@@ -145,7 +146,8 @@ class Rooms:
 
     async def _upload(self, incident: Incident, found: Room) -> None:
         if not (found.began and await self.host.has_file(found.channel, incident.name, found.draft)):
-            content = await self.database.read(_drafted, incident.id)
+            chart = await self.host.address(f"{incident.name}/{CHART}") if incident.charted_round else ""
+            content = await self.database.read(_drafted, incident.id, chart)
             await self.database.write(room.put, incident.id, {"began": True})
             title = f"{incident.name}: draft of the postmortem"
             await self.host.upload(found.channel, incident.name, found.draft, title, content)
@@ -232,6 +234,6 @@ def _load(tx: Tx, number: int) -> tuple[Incident, Room]:
     return store.load(tx, number), room.find(tx, number)
 
 
-def _drafted(tx: Tx, number: int) -> str:
+def _drafted(tx: Tx, number: int, chart: str) -> str:
     incident = store.load(tx, number)
-    return draft(incident, store.alerts_of(tx, number), store.history(tx, incident.name, ROWS))
+    return draft(incident, store.alerts_of(tx, number), store.history(tx, incident.name, ROWS), chart)

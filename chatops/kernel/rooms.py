@@ -31,6 +31,10 @@ class RoomHost(Protocol):
         """Pins a message of ours; False while it does not stand yet."""
         ...
 
+    async def address(self, post: str) -> str:
+        """Where a message of ours is on the web; empty while it does not stand."""
+        ...
+
     async def has_file(self, channel: str, post: str, name: str) -> bool:
         """Whether we put a file of this name into the channel or, without one, into the thread of a post."""
         ...

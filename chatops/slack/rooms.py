@@ -16,7 +16,7 @@ from chatops.kernel.ports import Database
 from chatops.slack import errors
 from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.directory import Home
-from chatops.slack.permalinks import place
+from chatops.slack.permalinks import permalink, place
 
 TIMEOUT, UPLOADS = 10.0, 20.0  # seconds of one call, and of the three that bring a file to Slack
 MOST_NAMES = 9  # tried, where others have them
@@ -90,6 +90,11 @@ class SlackRooms:
             if no.code != "already_pinned":
                 raise _refused(no.method, no.code, "pin the card in the room") from no
         return True
+
+    async def address(self, post: str) -> str:
+        """The permalink, from what is known already."""
+        row = await self.database.read(place, post)
+        return permalink(self.home.url, str(row["channel_id"]), str(row["ts"])) if row else ""
 
     async def has_file(self, channel: str, post: str, name: str) -> bool:
         """Looks through the channel, or the thread, for a file that we shared."""

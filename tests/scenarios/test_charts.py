@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from chatops.kernel.alert import Alert
 from chatops.kernel.chart import Chart, Drawn, Painter, chosen, read, words
 from tests.kernel.test_chart import answer
 from tests.scenarios.test_incidents import INCIDENTS, alert, tell
+from tests.scenarios.test_rooms import settled
 from tests.support.clock import ShiftedClock
 from tests.support.house import HOOK_TOKEN, House, acme_house
 from tests.support.monitors import alertmanager, prometheus
@@ -221,6 +223,22 @@ async def test_it_is_made_once_and_once_more_when_the_incident_comes_back_in_the
         assert again["slack_file"] != first["slack_file"]
         assert len(await replies(house)) == 1
         assert len(house.slack.state.files) == 2
+
+
+async def test_the_draft_of_the_postmortem_links_the_message_with_the_chart() -> None:
+    async with monitored() as (house, _):
+        await tell(house, measured())
+        assert len(await shown_in(house)) == 1
+        [chart] = await replies(house)
+        card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT")
+        await card.click("Acknowledge")
+        await house.dana.types("/platform incident close INC-101")
+        await card.becomes("RESOLVED")
+        await settled(house, "SELECT 1 FROM rooms WHERE body LIKE '%\"drafts\":1%'")
+        [file] = [one for one in house.slack.state.files.values() if one["name"].endswith(".md")]
+        draft = house.slack.state.contents[file["id"]].decode()
+        [linked] = re.findall(r"\[the thread of INC-101's first card\]\(<(\S+)>\)", draft)
+        assert linked.endswith(f"/p{chart['ts'].replace('.', '')}")
 
 
 async def test_a_prometheus_that_is_away_costs_a_line_and_is_asked_again() -> None:
