@@ -238,4 +238,5 @@ async def test_a_worker_whose_parent_is_gone_ends_itself_even_in_an_endless_expr
     process.stdin.write(b'{"variables":[{"many":%s}],"times":[],"items":[["%s",0]]}\n' % (
         str(list(range(2000))).encode(), ENDLESS.encode()))  # fmt: skip
     async with asyncio.timeout(10):
-        assert await process.wait() == -signal.SIGPROF
+        # its computing time is over, or on a machine that gives it none the time by the clock
+        assert await process.wait() in (-signal.SIGPROF, -signal.SIGALRM)

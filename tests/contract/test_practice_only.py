@@ -319,7 +319,8 @@ async def test_a_custom_resource_has_a_status_of_its_own_and_no_strategic_patch(
     assert created["spec"] == {"size": 1}
     assert (await kube.patch(f"{path}/one", {"spec": {"size": 2}}, STRATEGIC)).status == 415
     done = (await kube.patch(f"{path}/one/status", {"status": {"ready": True}}, MERGE)).ok()
-    assert (done["status"], done["metadata"]["generation"]) == ({"ready": True}, 1)
+    # the practice cluster's own controller of custom resources may have added its conditions by now
+    assert (done["status"]["ready"], done["metadata"]["generation"]) == (True, 1)
     assert (await kube.patch(f"{path}/one", {"spec": {"size": 2}}, MERGE)).ok()["metadata"]["generation"] == 2
 
 

@@ -117,7 +117,7 @@ async def test_the_line_says_the_same_with_two_words_or_a_dot(house: House) -> N
         ("kitchen fit checkout staging oak public=yes", "Why public is needed."),
         ("kitchen fit checkout staging oak base=gone", "There is no base called 'gone'."),
         ("kitchen fit checkout staging oak team=shpo", "Did you mean shop?"),
-        ("kitchen fti checkout", "Did you mean kitchen.fit?"),
+        ("kitchen fti checkout", "Did you mean kitchen fit?"),
     ):
         await house.dana.types(f"/platform {line}")
         await house.dana.sees("general", "Not quite", *said)

@@ -191,6 +191,7 @@ async def test_more_objects_than_a_select_holds_are_found_by_typing(tmp_path: Pa
         await acme.dana.types("/platform thing make environment=staging")
         form = await acme.dana.modal("Make a thing")
         await acme.front.background.idle()
+        await acme.dana.catches_up()
         assert await form.fields.suggestions("Thing", "map-14") == [f"map-14{n}" for n in range(10)]
         await form.fill(Thing=["map-149", "map-003"])
         assert await form.submit() == {}
