@@ -31,6 +31,14 @@ def place(alert: Alert, platform: Platform) -> Place:
     return Place(environment, service.name if service else "", team)
 
 
+def stranger(alert: Alert, at: Place) -> str:
+    """The service that the alert names and the catalog does not know; empty where it names none, or one that is known.
+
+    What a workload is called may be nobody's service: only the label that says so counts.
+    """
+    return "" if at.service else str(alert.labels.get(SERVICE[0]) or "")
+
+
 def default_key(alert: Alert, at: Place) -> str:
     """Alerts of the same service in the same environment are one incident; without a service: those of one name."""
     return f"{at.environment}/{at.service}" if at.service else f"{at.environment}//{alert.name}"

@@ -69,6 +69,7 @@ class Incident(Record):
     environment: str = ""
     service: str = ""
     team: str = ""
+    stranger: str = ""  # the service that its alert names and the catalog does not know
     state: State = State.OPEN
     version: int = 0  # compare-and-swap
     source: str = ""  # the first sender; or "person"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatops.incidents import digests, lifecycle, store, triggers
+from chatops.incidents.grouping import stranger
 from chatops.incidents.incident import Incident, Summary
 from chatops.incidents.judging import Judge, Judged, quiet_of
 from chatops.incidents.keeper import Keeper
@@ -122,7 +123,8 @@ class Intake:
         quiet, until = quiet_of(judged)
         incident = Incident(
             id=0, key=key, title=worst.alert.name, severity=worst.severity, environment=worst.place.environment,
-            service=worst.place.service, team=worst.place.team, source=worst.alert.source, opened_at=now,
+            service=worst.place.service, team=worst.place.team, stranger=stranger(worst.alert, worst.place),
+            source=worst.alert.source, opened_at=now,
             updated_at=now, opened_by=worst.alert.source, quiet=quiet, quiet_until=until, escalation=worst.escalation,
             pages=worst.pages, unresolved=worst.unresolved, channel=worst.channel,
             resolves=all(one.resolves for one in judged if one.alert.status == "firing"),

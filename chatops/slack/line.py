@@ -309,8 +309,9 @@ class _Reader:
         return not (word.startswith("@") and any(one.kind is InputKind.PERSON for one in self.fields.values()))
 
     def _parts(self, name: str, word: str) -> tuple[str, ...]:
-        """The single choices of a word."""
-        return parted(word) if self.fields[name].kind is InputKind.CHOICES else (word,)
+        """The single choices of a word; a team may be written as people write to one, @shop."""
+        kind = self.fields[name].kind
+        return parted(word) if kind is InputKind.CHOICES else (word.removeprefix("@" * (kind is InputKind.TEAM)),)
 
     def _spelled(self, name: str, word: str) -> str:
         kind, choices = self.fields[name].kind, self._choices(name) or {}
@@ -318,7 +319,7 @@ class _Reader:
             return joined(dict.fromkeys(choices.get(one.casefold(), one) for one in parted(word)))
         if kind is InputKind.PERSON and word.startswith("@"):
             return self._people.get(word[1:].casefold(), word)
-        return choices.get(word.casefold(), word)
+        return choices.get(self._parts(name, word)[0].casefold(), word)
 
     def _closest(self, name: str, word: str) -> str:
         """The word that was probably meant; of several choices every one."""

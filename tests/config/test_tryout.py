@@ -86,7 +86,7 @@ def test_kinds_that_the_practice_cluster_lacks_are_made_known_to_it(tmp_path):
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (("inputs.tag}", "inputs.tga}"), "queue.create.yml:60: step 4 (job) image: in ${inputs.tga}: unknown field"),
+        (("inputs.tag}", "inputs.tga}"), "queue.create.yml:61: step 4 (job) image: in ${inputs.tga}: unknown field"),
         (None, "nowhere.yml:1: there is no such file"),
     ],
 )

@@ -83,6 +83,6 @@ async def test_where_nobody_is_paged_that_is_said_instead_of_waiting_for_nobody(
         del platform["escalations"]
 
     async with acme_house(platform=without) as house:
-        await house.dana.types("/platform page payments because help")
+        await house.dana.types("/platform page @payments because help")
         await house.dana.sees("general", "Nobody is paged for team payments")
         assert await house.rows("SELECT id FROM incidents") == []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chatops.incidents.incident import Incident, State
 from chatops.kernel.escalation import Plan, step_at
-from chatops.slack.mrkdwn import bold, channel_link, enumerated, escape, lasted, link, mention, plain, when
+from chatops.slack.mrkdwn import bold, channel_link, code, enumerated, escape, lasted, link, mention, plain, when
 from chatops.slack.views.blocks import (
     Block,
     Message,
@@ -145,7 +145,8 @@ def _handling(incident: Incident, now: float) -> Iterator[str]:
 
 
 def _people(incident: Incident, now: float) -> Iterator[str]:
-    yield f"Owner: {escape(incident.team, 60)}" if incident.team else "Owner: nobody that I know of"
+    unknown = f", {code(incident.stranger, 60)} is not in the catalog" if incident.stranger else " that I know of"
+    yield f"Owner: {escape(incident.team, 60)}" if incident.team else f"Owner: nobody{unknown}"
     if incident.state is not State.OPEN:
         return
     if incident.paged:
