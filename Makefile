@@ -20,6 +20,7 @@ demo: $(STAMP)
 	@$(BIN)/chatops demo
 
 # Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
+# More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts.
 test: $(STAMP)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadgroup
 
