@@ -1,5 +1,8 @@
 """With a real Prometheus and a real Alertmanager: a rule fires, the card appears, and is silenced from Slack."""
 
+import asyncio
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,38 @@ async def test_a_rule_fires_the_card_appears_and_a_silence_made_in_slack_is_seen
             assert [one["status"]["state"] for one in await silences(house, manager)] == ["expired"]
             await house.olu.types("/platform unsilence INC-101")
             await house.olu.sees("general", "No silence of INC-101 goes on that was made here.")
+
+
+async def test_what_fired_while_the_assistant_was_down_comes_once_when_it_is_back(tmp_path: Path) -> None:
+    async with acme_house(clock=ShiftedClock(0.0)) as house:
+        address = house.assistant.http.address
+        house.settings = replace(house.settings, listen=address.removeprefix("http://"))
+        async with alertmanager(tmp_path, f"{address}/hooks/alertmanager", HOOK_TOKEN) as manager:
+            await house.stop()
+            labels = {
+                "alertname": "ErrorRate",
+                "severity": "critical",
+                "service": "checkout",
+                "environment": "production",
+            }
+            told = [{"labels": labels, "annotations": {"summary": "5xx of checkout"}}]
+            async with house.sandbox.session.post(f"{manager}/api/v2/alerts", json=told) as answer:
+                assert answer.status == 200
+            async with asyncio.timeout(30):
+                while not await tried_in_vain(house, manager):
+                    await asyncio.sleep(0.05)
+            await house.start()
+            await house.dana.sees(INCIDENTS, "SEV1 · checkout · PRODUCTION", "5xx of checkout", within=30)
+            await house.olu.sees("@platform", "You are paged.", "INC-101")
+        assert [row["n"] for row in await house.rows("SELECT count(*) AS n FROM incidents")] == [1]
+
+
+async def tried_in_vain(house: House, address: str) -> bool:
+    """Whether Alertmanager has tried to tell of something and nobody answered."""
+    async with house.sandbox.session.get(f"{address}/metrics") as answer:
+        metrics = await answer.text()
+    tried = re.search(r'^alertmanager_notification_requests_failed_total\{integration="webhook"\} (\d+)', metrics, re.M)
+    return tried is not None and int(tried[1]) > 0
 
 
 async def test_what_no_alertmanager_sent_cannot_be_silenced_there() -> None:
