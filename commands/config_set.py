@@ -12,15 +12,18 @@ from pydantic import Field, StringConstraints
 
 from chatops.kernel.action import Action, ChangeInputs, Context, EnvironmentName, InputKind, ServiceName
 from chatops.kernel.diff import changes
-from chatops.kernel.errors import Conflict, Refused, Unavailable
+from chatops.kernel.errors import ClusterError, Conflict, Refused, Unavailable
 from chatops.kernel.ownership import drift, foreign_owner
 from chatops.kernel.plan import ObjectRef, Plan, Write
+from chatops.kernel.ports import ClusterReader
 from commands.workload import TRIES, apply
 
 # Kubernetes' own rule for keys: https://kubernetes.io/docs/concepts/configuration/configmap/#configmap-object
 Key = Annotated[str, InputKind.TEXT, StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
 Name = Annotated[str, InputKind.TEXT, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 MANAGER = "chatops-config"
+IN_EVERY_NAMESPACE = "kube-root-ca.crt"  # Kubernetes puts it there; nobody's configuration
+MOST_NAMED = 8
 
 
 class ConfigSet(ChangeInputs):
@@ -30,7 +33,7 @@ class ConfigSet(ChangeInputs):
     environment: EnvironmentName = Field(title="Environment", description="Where.")
     key: Key = Field(title="Key", description="Letters, digits, - _ and . as in LOG_LEVEL.")
     value: Annotated[str, InputKind.LONG_TEXT, StringConstraints(max_length=3000)] = Field(
-        title="Value", description="No passwords or tokens: `secret set` is for those."
+        title="Value", description="No passwords or tokens: secret set is for those."
     )
     configmap: Name = Field(default="", title="ConfigMap", description="Its name; left out: SERVICE-config.")
 
@@ -43,7 +46,9 @@ async def plan(inputs: ConfigSet, ctx: Context) -> Plan:
     for _ in range(TRIES):
         live = await cluster.get(ref)
         if live is None:
-            raise Refused(f"There is no {ref} in {environment.name}.", hint="Name it with configmap=NAME.")
+            raise Refused(
+                f"There is no {ref} in {environment.name}.", hint=await _others(cluster, environment.namespace)
+            )
         if owner := foreign_owner(live):
             raise Refused(
                 f"{ref} in {environment.name} belongs to {owner}.", rule="foreign owner", hint="Change it there."
@@ -73,6 +78,20 @@ async def plan(inputs: ConfigSet, ctx: Context) -> Plan:
             }
         )
     raise Unavailable(f"{ref} keeps changing while we look at it.", retry_after=2.0)
+
+
+async def _others(cluster: ClusterReader, namespace: str) -> str:
+    """Which ConfigMaps there are instead, as far as the cluster tells."""
+    try:
+        found = await cluster.find("v1", "ConfigMap", namespace)
+    except (ClusterError, Unavailable):
+        return "Name one that there is with configmap=NAME."
+    names = sorted(str(one["metadata"]["name"]) for one in found)
+    names = [name for name in names if name != IN_EVERY_NAMESPACE]
+    if not names:
+        return "There is none at all there: the first one is rolled out together with its service."
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"Name one that there is with configmap=NAME: {', '.join(names[:MOST_NAMED])}{more}."
 
 
 def _manager(key: str) -> str:

@@ -44,7 +44,11 @@ async def test_what_is_set_already_changes_nothing(house: House) -> None:
 
 async def test_a_configmap_that_is_not_there_or_is_immutable_is_refused(house: House) -> None:
     await house.dana.types("/platform config set cart production LOG_LEVEL info")
-    await house.dana.sees(REQUESTS, "There is no ConfigMap/cart-config in production", "configmap=NAME")
+    named = "Name one that there is with configmap=NAME: checkout-config"
+    await house.dana.sees(REQUESTS, "There is no ConfigMap/cart-config in production.", named)
+    await house.dana.types("/platform config set cart staging LOG_LEVEL info")
+    none = "There is none at all there: the first one is rolled out together with its service"
+    await house.dana.sees(REQUESTS, "There is no ConfigMap/cart-config in staging.", none)
     body = {"immutable": True}
     await house.cluster_call("PATCH", CONFIG, body, "application/merge-patch+json")
     await house.dana.types("/platform config set checkout production LOG_LEVEL debug")
