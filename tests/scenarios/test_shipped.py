@@ -90,7 +90,11 @@ async def test_a_bucket_is_claimed_and_its_endpoint_told(house: House) -> None:
 
 async def test_a_service_on_the_golden_path_comes_and_goes(house: House) -> None:
     card = await made(house, "service create gift-cards staging shop 1.0.0 because gifts", "Create a service")
-    for words in ("https://gift-cards.staging.acme.test", "grafana.acme.test", "gift-cards: {team: shop"):
+    for words in (
+        "https://gift-cards.staging.acme.test",
+        "grafana.acme.test",
+        "gift-cards:\n  team: shop\n  workload: {container: app}",
+    ):
         assert words in card.text, card.text
     paths = [
         f"{APPS}/namespaces/shop-staging/deployments/gift-cards", f"{CORE}/namespaces/shop-staging/services/gift-cards",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from approvals.request import ENDED, Request, State
 from chatops.kernel.course import described, lasts
-from chatops.slack.mrkdwn import bold, code, escape
+from chatops.slack.mrkdwn import bold, code, escape, link, preformatted
 
 SHOWN = 10
 OUTPUTS_SHOWN = 10
+_ADDRESS = re.compile(r"https?://[^\s<>|]{1,190}")
 _ELSEWHERE = frozenset({"service", "environment", "reason"})
 BEGUN = frozenset({State.RUNNING, State.ROLLING_BACK, State.FAILED, State.ROLLED_BACK})
 
@@ -53,7 +55,14 @@ def outputs(request: Request) -> Iterator[str]:
     """What the steps gave, a line each."""
     found = request.run.outputs if request.state is State.SUCCEEDED else {}
     for name, value in list(found.items())[:OUTPUTS_SHOWN]:
-        yield f"{bold(escape(str(name), 60))}: {code(str(value), 400)}"
+        yield f"{bold(escape(str(name), 60))}: {_shown(str(value))}"
+
+
+def _shown(value: str) -> str:
+    """An address to click, several lines to copy, anything else as it is."""
+    if "\n" in value.strip():
+        return "\n" + preformatted(value.strip().splitlines(), 1000)
+    return link(value, value) if _ADDRESS.fullmatch(value) else code(value, 400)
 
 
 def _reached(request: Request) -> int:
