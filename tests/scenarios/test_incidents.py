@@ -349,3 +349,24 @@ async def test_paging_that_is_late_is_told_in_the_channel_until_it_goes_on(
     assert await house.assistant.auditor.look() == 0
     await late.becomes("Paging was late, and goes on.")
     await house.olu.sees("@platform", "You are paged.")
+
+
+async def test_what_is_given_back_is_nobodys_and_is_paged_for_anew(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await (await house.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await card.becomes("OLU HAS IT")
+    await house.dana.types("/platform incident release INC-101")
+    await house.dana.sees("general", "Only who has it can give it back.")
+    await house.olu.types("/platform incident release INC-101")
+    await card.becomes("NOBODY HAS IT")
+    house.clock.advance(61)  # nobody is paged twice within a minute
+    await house.assistant.paging.look()
+    await house.quiet()
+    assert [row["step"] for row in await house.rows("SELECT step FROM paging WHERE page_id LIKE 'page/U0OLU%'")] == [
+        0,
+        0,
+    ]
+    house.clock.advance(10 * 60)
+    await house.assistant.paging.look()
+    await house.lee.sees("@platform", "You are paged.", "INC-101")
