@@ -291,6 +291,7 @@ async def test_without_such_a_name_the_thread_says_that_the_note_stayed_here(the
         assert there.notes == []
         await house.olu.types("/platform incident note INC-101 because it is empty", channel=REQUESTS)
         await house.until(lambda: bool(there.notes))
+        await told(house)
         assert there.notes == ["INC-101, olu@acme.test: it is empty"]
         assert await house.rows("SELECT id FROM pagerduty_changes WHERE ended = ''") == []
 
