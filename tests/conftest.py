@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
+from tests.support.thoroughness import EVERYTHING, examples
+
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
 MEMORY, ROOM = "/dev/shm", 1 << 30
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
@@ -39,8 +41,14 @@ if not os.environ.get("CHATOPS_TEST_KUBECONFIG"):
 
 
 # No test is timed: on a busy machine an example may take longer than the 200 ms that Hypothesis gives by default, and
-# making them longer than the second.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# making them longer than the second. `make test` tries the same few examples every time, `make fire` many new ones.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=examples(),
+    derandomize=not EVERYTHING,
+)
 settings.load_profile("untimed")
 
 

@@ -11,6 +11,7 @@ from chatops.adapters.configuration import load
 from chatops.kernel.cel import BOOL, STRING, CelMistake, check, list_of, possible, record, spoken_of, vocabulary
 from chatops.kernel.cel.syntax import CelSyntaxError, parse
 from tests.config.acme import ACTIONS, acme
+from tests.support.thoroughness import examples
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +227,7 @@ def library_reads(expression: str) -> bool:
     return True
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map(" ".join))
 @example("a ? b ? 1 : 2 : 3")
 @example("- ! a")
@@ -247,7 +248,7 @@ def macro(tree) -> bool:
     return "'has'" in repr(tree) or "'map'" in repr(tree)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text(alphabet=string.printable, max_size=60)))
 def test_any_text_is_either_read_or_explained(expression):
     for mistake in check(expression, vocabulary(ACTIONS)):

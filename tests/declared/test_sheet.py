@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chatops.kernel.cel.render import rendered
 from commands.declared.templates import Sheet, unescaped
+from tests.support.thoroughness import examples
 
 TYPED = st.text(alphabet=st.sampled_from(list("${}ax1 \n'\"")), max_size=30) | st.text(max_size=30)
 LATER = "${steps.first.outputs.a}"
@@ -22,7 +23,7 @@ async def lookup(pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
     return [values[expression](variables) for expression, variables in pairs]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(TYPED, TYPED)
 def test_nothing_that_people_type_or_a_cluster_gives_is_read_as_a_template(typed: str, given_later: str) -> None:
     async def filled_in() -> tuple[Any, Any, Any]:

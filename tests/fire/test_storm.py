@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -19,8 +18,8 @@ import pytest
 
 from tests.support.clock import START, ShiftedClock
 from tests.support.house import House, acme_house
+from tests.support.thoroughness import EVERYTHING
 
-EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
 GROUPS, EACH, SPEED = (200, 50, 1.0) if EVERYTHING else (24, 5, 20.0)
 
 

@@ -18,6 +18,7 @@ from chatops.adapters.drawing import MOST_TICKS, bounds, figure, picture
 from chatops.adapters.painter import ChartPainter
 from chatops.kernel.chart import Chart, Series
 from tests.kernel.test_chart import answer
+from tests.support.thoroughness import examples
 
 END = 1_795_000_000.0
 CHART = Chart("ErrorRate · checkout", "errors", END - 3600, END, 15.0, END - 30, ">", 1.0, "Europe/Berlin")
@@ -68,7 +69,7 @@ def test_the_time_is_that_of_the_zone() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # an empty box stands for it
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=5), st.floats(-1e300, 1e300), st.text(max_size=200),
     st.sampled_from(["UTC", "Asia/Kolkata", "Australia/Lord_Howe"]),

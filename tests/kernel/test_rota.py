@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatops.kernel.rota import Hours, Layer, Override, Rota, Turn, gaps, on_call, turns
+from tests.support.thoroughness import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Hours(days=(0, 1, 2, 3, 4), begin=time(9), end=time(17))
@@ -115,7 +116,7 @@ def test_more_than_a_year_at_once_is_refused() -> None:
         turns(WEEKLY, 0, 500 * 86400)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]),
     shift=st.sampled_from(["daily", "weekly"]),

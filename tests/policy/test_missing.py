@@ -10,6 +10,7 @@ from approvals.policy import missing
 from approvals.request import Vote
 from chatops.kernel.plan import Ask
 from chatops.kernel.quorum import unfilled
+from tests.support.thoroughness import examples
 
 
 def ask(approvals, *sources, rule="r"):
@@ -64,7 +65,7 @@ def every_way(seats, people):
             yield tuple(count - way.count(kind) for kind, (count, _) in enumerate(seats))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seats.filter(lambda some: sum(count for count, _ in some) <= 4), people.filter(lambda some: len(some) <= 4))
 def test_as_many_as_possible_are_filled_and_of_those_ways_the_earlier_first(seats, people):
     best = min(every_way(seats, people), key=lambda empty: (sum(empty), empty))

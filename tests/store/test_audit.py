@@ -12,6 +12,7 @@ from chatops.adapters.sqlite import SQLite
 from chatops.kernel import audit
 from chatops.kernel.ports import Row
 from tests.store.trails import add, fill, memory
+from tests.support.thoroughness import examples
 
 TABLES = {"audit": audit.COLUMNS, "audit_heads": ("chain", "seq", "hash"), "audit_seals": audit.SEAL_COLUMNS}
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -42,13 +43,13 @@ def flipped(value: Any, bit: int) -> Any:
 
 
 @given(chains)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_a_chain_as_it_was_written_is_good(rows: list[Row]) -> None:
     assert audit.verify_chain(rows, rows[-1]) is None
 
 
 @given(chains, st.data())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 def test_any_flipped_bit_of_any_field_of_any_row_is_found_there(rows: Rows, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(rows) - 1))
     column = data.draw(st.sampled_from(audit.COLUMNS))
@@ -61,7 +62,7 @@ def test_any_flipped_bit_of_any_field_of_any_row_is_found_there(rows: Rows, data
 
 
 @given(chains, st.data())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_a_missing_row_is_found_also_the_last_one(rows: list[Row], data: st.DataObject) -> None:
     head = rows[-1]
     index = data.draw(st.integers(0, len(rows) - 1))
@@ -73,7 +74,7 @@ def test_a_missing_row_is_found_also_the_last_one(rows: list[Row], data: st.Data
 
 
 @given(chains.filter(lambda rows: len(rows) > 1), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_rows_in_another_order_are_found(rows: list[Row], data: st.DataObject) -> None:
     one, other = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=2, max_size=2, unique=True))
     rows[one], rows[other] = rows[other], rows[one]
@@ -84,7 +85,7 @@ def test_rows_in_another_order_are_found(rows: list[Row], data: st.DataObject) -
 
 
 @given(chains, st.data())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_a_row_that_was_put_in_is_found_even_with_a_hash_that_fits(rows: Rows, data: st.DataObject) -> None:
     head = rows[-1]
     index = data.draw(st.integers(0, len(rows)))
@@ -98,7 +99,7 @@ def test_a_row_that_was_put_in_is_found_even_with_a_hash_that_fits(rows: Rows, d
 
 
 @given(chains.filter(lambda rows: len(rows) > 1), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_a_changed_row_with_a_hash_made_anew_is_found_at_the_next_one(rows: Rows, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(rows) - 2))
     rows[index]["who"] = "gus@acme.test"
@@ -124,7 +125,7 @@ def test_an_empty_trail_is_good() -> None:
 
 
 @given(st.sampled_from([(table, column) for table, columns in TABLES.items() for column in columns]), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 def test_any_changed_cell_of_the_database_is_found(where: tuple[str, str], data: st.DataObject) -> None:
     table, column = where
     with memory() as tx:

@@ -15,6 +15,7 @@ from chatops.adapters.sqlite import SQLite
 from chatops.kernel.audit import canonical, verify
 from chatops.kernel.errors import PlatformError
 from tests.store.trails import add, fill, memory
+from tests.support.thoroughness import examples
 
 
 def run(*arguments: object) -> Result:
@@ -119,7 +120,7 @@ def test_a_part_since_a_day_has_no_gap_when_the_clock_was_set_back(tmp_path: Pat
 
 
 @given(st.sampled_from([{}, {"chain": "R-1002"}, {"since": 1002.0}]), st.data())
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_flipped_bit_of_an_export_is_found(tmp_path: Path, options: dict[str, Any], data: st.DataObject) -> None:
     raw = bytearray("".join(f"{line}\n" for line in exported(**options)).encode())
     place = data.draw(st.integers(0, len(raw) - 1))
@@ -135,7 +136,7 @@ def test_any_flipped_bit_of_an_export_is_found(tmp_path: Path, options: dict[str
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_export_whose_end_was_made_to_fit_is_found_by_its_hashes(tmp_path: Path, data: st.DataObject) -> None:
     """Somebody takes a line out, changes a cell, or puts a line in twice, and corrects the end line."""
     lines = exported()[:-1]

@@ -18,6 +18,7 @@ from chatops.adapters.sqlite import SQLite, reading
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Tx
 from tests.store.facts import Gate, names, note, until
+from tests.support.thoroughness import examples
 
 
 def fail(tx: Tx, name: str, error: BaseException) -> None:
@@ -44,7 +45,7 @@ async def test_a_function_that_raises_undoes_only_itself(database: SQLite) -> No
 
 
 @given(st.lists(st.sampled_from(["good", "raises", "stops", "bad sql", "twice"]), max_size=25))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_whatever_others_do_every_function_is_kept_whole_or_not_at_all(kinds: list[str]) -> None:
     def act(tx: Tx, number: int, kind: str) -> int:
         note(tx, f"{number:02}-a")

@@ -9,6 +9,7 @@ async with acme_house() as house:
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import shutil
 import tempfile
@@ -147,6 +148,17 @@ class House(Acme):
                 await asyncio.sleep(0.02)
 
 
+def acme_platform() -> dict[str, Any]:
+    """What Acme's platform.yml says, to be edited."""
+    content: dict[str, Any] = json.loads(_platform())
+    return content
+
+
+@functools.cache
+def _platform() -> str:
+    return json.dumps(yaml.load((ACME / "platform.yml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
 @asynccontextmanager
 async def acme_house(
     *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None,
@@ -165,7 +177,7 @@ async def acme_house(
         config.mkdir()
         shutil.copy(ACME / "platform.yml", config)
         if platform is not None:
-            content = yaml.load((ACME / "platform.yml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            content = acme_platform()
             platform(content)
             (config / "platform.yml").write_text(json.dumps(content))  # JSON is YAML, and quickly written
         for name, text in (actions or {}).items():

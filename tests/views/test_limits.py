@@ -18,6 +18,7 @@ from chatops.slack.views.card import card
 from chatops.slack.views.home import home
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import end, notice
+from tests.support.thoroughness import examples
 from tests.views.requests import DIGEST, NOW
 from tests.views.slack import problems, view_problems
 
@@ -105,7 +106,7 @@ requests = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(request=requests, now=times, digest=st.sampled_from(["", DIGEST[:8], "ffffffff"]))
 def test_slack_takes_every_view_of_every_request(request: Request, now: float, digest: str) -> None:
     shown = [card(request, now), approvers_reply(request, now, digest), notice(request), end(request, now)]
@@ -153,7 +154,7 @@ answers = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(given_answer=answers)
 def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer) -> None:
     shown = answer(given_answer)
@@ -161,7 +162,7 @@ def test_slack_takes_every_answer_also_after_it_was_stored(given_answer: Answer)
     assert answer_from(asdict(given_answer)) == shown
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     lines=st.one_of(nasty, st.lists(nasty, max_size=100)),
     mention=st.lists(person_ids, max_size=60),
@@ -178,7 +179,7 @@ def test_slack_takes_every_note(
     assert problems(note(content)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(waiting=rows, mine=rows, made=buttons, paused=nasty)
 def test_slack_takes_every_home(waiting: Any, mine: Any, made: tuple[Button, ...], paused: str) -> None:
     assert view_problems(home(waiting=waiting, mine=mine, buttons=made, now=NOW, paused=paused)) == []
