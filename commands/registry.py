@@ -6,6 +6,7 @@ A distribution adds one with ``[project.entry-points."platform_chatops.actions"]
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from chatops.kernel.action import Action, inputs_of
@@ -57,6 +58,12 @@ BUILT_IN = (
 )
 
 
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """Looked for once: what is installed stays the same while a process runs."""
+    return tuple(entry_points(group=GROUP))
+
+
 def load(
     added: Iterable[EntryPoint] | None = None, refused: Callable[[PlatformError], object] | None = None
 ) -> Mapping[str, Action]:
@@ -66,7 +73,7 @@ def load(
     others are loaded: one team's package must not take deploys from everybody. Without it the first is raised.
     """
     actions = {action.name: action for action in BUILT_IN}
-    for point in entry_points(group=GROUP) if added is None else added:
+    for point in _installed() if added is None else added:
         try:
             action = _loaded(point)
             if action.name in actions:

@@ -27,7 +27,7 @@ def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[EntryPoint]:
     monkeypatch.syspath_prepend(str(tmp_path))
     values = {name: value.replace("tests.config.raises", "raises_at_import") for name, (value, _) in BROKEN.items()}
     found = [EntryPoint(name, value, registry.GROUP) for name, value in values.items()]
-    monkeypatch.setattr(registry, "entry_points", lambda group: found)
+    monkeypatch.setattr(registry, "_installed", lambda: found)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from chatops.kernel.catalog import closest
 from chatops.kernel.cel import types as t
 from chatops.kernel.cel.literals import literal_problem
-from chatops.kernel.cel.narrow import MACROS, path, present, truth
+from chatops.kernel.cel.narrow import MACROS, path, paths, present, truth
 from chatops.kernel.cel.relations import NUMBERS, ORDERED, SUMS, accepts, comparable, fits, joined
 from chatops.kernel.cel.syntax import (
     Binary,
@@ -28,6 +28,8 @@ from chatops.kernel.cel.syntax import (
     parse,
 )
 from chatops.kernel.cel.types import Type, Vocabulary
+
+_TOLD_BY = frozenset({"action", "inputs"})  # the variables that tell one action from another
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,12 @@ class _Checker:
         raise TypeError(f"no such node: {node!r}")
 
     def _narrowed(self, scope: _Scope, condition: Node, holds: bool) -> _Scope:
-        actions = frozenset(
-            name for name in scope.actions if truth(condition, self._vocabulary.told_apart[name]) is not (not holds)
-        )
+        actions = scope.actions
+        if any(steps[0] in _TOLD_BY for steps in paths(condition)):
+            apart = self._vocabulary.told_apart
+            actions = frozenset(name for name in actions if truth(condition, apart[name]) is not (not holds))
+        elif truth(condition, {}) is (not holds):  # whatever is asked for
+            actions = frozenset()
         return replace(scope, actions=actions, present=scope.present | present(condition, holds))
 
     # names and fields

@@ -32,7 +32,10 @@ class Clockwork:
         self.pace = pace
 
     def resource(self, group: str, plural: str) -> Resource:
-        return next(r for r in self.api.registry if (r.group, r.plural) == (group, plural))
+        found = self.api.registry.named(group, plural)
+        if found is None:
+            raise KeyError(f"{plural}.{group}")
+        return found
 
     def find(self, key: Key, name: Name) -> Obj | None:
         return self.store.get(key, *name)
@@ -114,10 +117,9 @@ class Controller:
         if change.key == self.key:
             yield _name(change.obj)
             return
-        kind = self.work.resource(*self.key).kind
         for obj in (change.obj, change.old):
             owner = controller_of(obj) if obj else None
-            if owner and owner["kind"] == kind and obj:
+            if owner and obj and owner["kind"] == self.work.resource(*self.key).kind:
                 yield (obj["metadata"].get("namespace", ""), owner["name"])
 
     def on_change(self, change: Change) -> None:

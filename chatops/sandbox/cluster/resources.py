@@ -137,15 +137,23 @@ class Registry:
 
     def __init__(self, resources: Iterable[Resource] | None = None) -> None:
         self._all: dict[tuple[str, str, str], Resource] = {}
+        self._kinds: dict[tuple[str, str], Resource | None] = {}
+        self._plurals: dict[tuple[str, str], Resource] = {}
         for resource in _table() if resources is None else resources:
             self.add(resource)
 
     def add(self, resource: Resource) -> None:
         self._all[(resource.group, resource.version, resource.plural)] = resource
+        self._forget()
 
     def drop(self, group: str, plural: str) -> None:
         for key in [key for key in self._all if key[0] == group and key[2] == plural]:
             del self._all[key]
+        self._forget()
+
+    def _forget(self) -> None:
+        self._kinds.clear()
+        self._plurals.clear()
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(list(self._all.values()))
@@ -159,7 +167,19 @@ class Registry:
 
     def of(self, api_version: str, kind: str) -> Resource | None:
         """The resource of an object's apiVersion and kind."""
-        return next((r for r in self._all.values() if r.kind == kind and r.api_version == api_version), None)
+        if (api_version, kind) not in self._kinds:
+            found = (r for r in self._all.values() if r.kind == kind and r.api_version == api_version)
+            self._kinds[(api_version, kind)] = next(found, None)
+        return self._kinds[(api_version, kind)]
+
+    def named(self, group: str, plural: str) -> Resource | None:
+        """The first version of a resource that was registered."""
+        if (group, plural) not in self._plurals:
+            found = next((r for r in self._all.values() if (r.group, r.plural) == (group, plural)), None)
+            if found is None:
+                return None
+            self._plurals[(group, plural)] = found
+        return self._plurals[(group, plural)]
 
     def add_definition(self, crd: Obj) -> list[Resource]:
         """Register what a CustomResourceDefinition serves; returns the new resources."""

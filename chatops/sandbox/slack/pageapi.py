@@ -273,4 +273,4 @@ async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
 
 def shown_person(person: Person) -> Json:
     """A person as the page shows them."""
-    return asdict(person) | {"initials": person.initials}
+    return {**vars(person), "initials": person.initials}
