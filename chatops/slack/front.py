@@ -20,7 +20,7 @@ from chatops.slack.filling import Filling
 from chatops.slack.intake import Intake, Item
 from chatops.slack.listeners import Listeners, ShowHome
 from chatops.slack.offering import Offering
-from chatops.slack.permalinks import post_at
+from chatops.slack.permalinks import is_posting, post_at
 from chatops.slack.picking import Picking
 from chatops.slack.ports import Road
 from chatops.slack.showing import Showing
@@ -74,8 +74,9 @@ class Front:
             intake=self.intake, asking=asking, deciding=deciding, submitting=submitting,
             offering=Offering(self.picking, showing, submitting),
             directory=directory, answers=answers, background=self.background, home=directory.home, show_home=show_home,
-            incident_at=partial(_incident_at, database),
+            incident_at=partial(_incident_at, database), is_posting=partial(_is_posting, database), clock=clock,
         )  # fmt: skip
+        work["reply"] = self.listeners.reply
         self.app = build(self.listeners, client, directory.home, metrics)
 
     async def open(self) -> None:
@@ -97,3 +98,7 @@ async def _incident_at(database: Database, channel: str, ts: str) -> str:
     """The name of the incident whose card stands there, or empty."""
     found = await database.read(post_at, channel, ts)
     return found if INCIDENT.fullmatch(found) else ""
+
+
+async def _is_posting(database: Database, channel: str) -> bool:
+    return await database.read(is_posting, channel)

@@ -15,6 +15,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from chatops.kernel.errors import InputError, PlatformError
+from chatops.kernel.ports import Clock
 from chatops.slack import elements, errors, forms, ids, payloads
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
@@ -31,7 +32,9 @@ from chatops.slack.submitting import Submitting
 
 Body = dict[str, Any]
 IncidentAt = Callable[[str, str], Awaitable[str]]  # the incident whose card stands in a channel at a ts, or ""
+IsPosting = Callable[[str], Awaitable[bool]]  # whether a message of ours may stand in a channel, unknown to us
 NOTE = "note:"  # how a reply begins that is meant for the timeline
+LOOK_AGAIN, LONGEST_WAIT = 0.5, 120.0  # seconds: for a card that Slack has stored and not yet confirmed
 MOST_NOTED = 1000  # characters of a message that go onto a timeline
 ShowHome = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -51,6 +54,8 @@ class Listeners:
     home: Home
     show_home: ShowHome
     incident_at: IncidentAt
+    is_posting: IsPosting
+    clock: Clock
 
     # ---- lines
 
@@ -220,6 +225,17 @@ class Listeners:
         trigger = str(body.get("trigger_id") or "")
         self.background.spawn(self.answers.tell(f"unknown:{trigger}", where, errors.answer(said)))
 
+    async def reply(self, item: Item) -> None:
+        """A note under what may be an incident's card: people can see it before Slack has told us where it stands."""
+        where, said = Where.read(item.body["where"]), str(item.body["said"])
+        while not (name := await self.incident_at(where.channel, where.thread_ts)):
+            waited = self.clock.now() - item.received_at
+            if waited > LONGEST_WAIT or not await self.is_posting(where.channel):
+                return
+            await self.clock.sleep(LOOK_AGAIN)
+        key = item.key.replace("reply:", "event:", 1)
+        await self._accept_line(key, where, f"incident note {name} because {said}")
+
     async def gave_up(self, item: Item, error: BaseException) -> None:
         """Tells the person that something they asked for failed."""
         where = Where.read(item.body["where"])
@@ -242,8 +258,13 @@ class Listeners:
         if where is None or where.user == self.home.bot_user_id or not text.casefold().startswith(NOTE):
             return
         said = text[len(NOTE) :].strip()
-        if said and (name := await self.incident_at(where.channel, where.thread_ts)):
+        if not said:
+            return
+        if name := await self.incident_at(where.channel, where.thread_ts):
             await self._accept_line(f"event:{body['event_id']}", where, f"incident note {name} because {said}")
+        elif await self.is_posting(where.channel):
+            values, _ = payloads.masked({"said": said})
+            await self.intake.accept(f"reply:{body['event_id']}", "reply", {"where": where.pack(), **values})
 
     async def _decide(
         self, ack: AsyncAck, decision: Decision, where: Where, trigger: str, *, in_view: bool = False

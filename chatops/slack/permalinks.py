@@ -9,6 +9,7 @@ from chatops.kernel.ports import Row, Tx
 from chatops.slack.directory import Home
 
 AT = "SELECT id FROM posts WHERE channel_id = :channel AND ts = :ts AND ts <> ''"
+POSTING = "SELECT count(*) AS n FROM posts WHERE wanted > sent AND posting_since IS NOT NULL AND channel_id = :channel"
 STANDS = "SELECT channel_id, ts FROM posts WHERE id = :id AND ts <> ''"
 
 
@@ -33,6 +34,12 @@ def post_at(tx: Tx, channel: str, ts: str) -> str:
     """The id of the post that stands there, empty when it is none of ours."""
     row = tx.one(AT, channel=channel, ts=ts)
     return str(row["id"]) if row else ""
+
+
+def is_posting(tx: Tx, channel: str) -> bool:
+    """Whether a message of ours may stand in the channel that is not known to stand: Slack has not answered yet."""
+    row = tx.one(POSTING, channel=channel)
+    return bool(row and row["n"])
 
 
 def permalink(team_url: str, channel: str, ts: str) -> str:

@@ -1,5 +1,6 @@
 """Incidents as people meet them: an alert comes, somebody is paged, somebody has it, it is over."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -308,6 +309,22 @@ async def test_a_reply_that_begins_with_note_is_on_the_timeline_and_no_other(hou
     assert "dana@acme.test: the cart times out" in shown.text
     for other in ("cart again", "sell", "not in a thread"):
         assert other not in shown.text
+    assert len(await house.rows("SELECT * FROM audit WHERE chain = 'INC-101' AND what = 'noted'")) == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_note_under_a_card_that_slack_has_not_yet_confirmed_waits_for_it(house: House, killed: bool) -> None:
+    await house.sandbox.fault("timeout_after_store", method="chat.postMessage", channel=INCIDENTS)
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT")
+    await house.dana.types("note: the cart times out", channel=INCIDENTS, thread=card)
+    async with asyncio.timeout(10):
+        while not await house.rows("SELECT key FROM inbox WHERE kind = 'reply'"):
+            await asyncio.sleep(0.02)
+    if killed:
+        await house.stop()
+        await house.start()
+    await house.dana.sees(INCIDENTS, "It is on the timeline of INC-101.", thread=card.ts, within=30)
     assert len(await house.rows("SELECT * FROM audit WHERE chain = 'INC-101' AND what = 'noted'")) == 1
 
 
