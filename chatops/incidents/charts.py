@@ -16,6 +16,7 @@ from chatops.incidents.incident import Incident
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
 from chatops.kernel.alert import Alert
+from chatops.kernel.background import Background
 from chatops.kernel.chart import Chart, Drawn, Monitor, Painter, Pictures
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
@@ -42,7 +43,7 @@ class Charts:
     painter: Painter
     pictures: Pictures
     clock: Clock
-    tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    tasks: Background = field(default_factory=Background)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def start(self) -> None:
@@ -53,17 +54,12 @@ class Charts:
 
     def wake(self, number: int) -> None:
         """Makes sure that somebody makes its chart, unless there is one since it opened or came back."""
-        if number not in self.tasks and self.monitor.configured:
-            task = asyncio.get_running_loop().create_task(self._make(number), name=f"chart of INC-{number}")
-            self.tasks[number] = task
-            task.add_done_callback(lambda _: self.tasks.pop(number, None))
+        if self.monitor.configured:
+            self.tasks.spawn(self._make(number), number, f"chart of INC-{number}")
 
     async def close(self) -> None:
         """Stops; what is not done is done at the next start."""
-        tasks = list(self.tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.tasks.close()
 
     # inside --------------------------------------------------------------------------------------------------------
 

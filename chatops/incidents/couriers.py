@@ -15,6 +15,7 @@ from chatops.incidents import store
 from chatops.incidents.incident import AUTOMATION, Incident, State
 from chatops.incidents.keeper import Keeper
 from chatops.kernel.accidents import recorded
+from chatops.kernel.background import Background
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.pages import Page, PagePath
 from chatops.kernel.ports import Clock, Database, Lane, Post, Row, Tx
@@ -72,7 +73,7 @@ class Couriers:
     paths: Mapping[str, PagePath]
     clock: Clock
     count: Callable[[str, str], None] = lambda path, outcome: None
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: Background = field(default_factory=Background)
     _under_way: set[tuple[str, str]] = field(default_factory=set)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -87,16 +88,11 @@ class Couriers:
 
     def wake(self) -> None:
         """Looks at once, beside what goes on."""
-        task = asyncio.get_running_loop().create_task(self.look(), name="pages beside Slack")
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.spawn(self.look(), name="pages beside Slack")
 
     async def close(self) -> None:
         """Stops; what was not sent is sent after the next start."""
-        tasks = list(self.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.tasks.close()
 
     async def look(self) -> None:
         """Sends what is due, each beside the others: a way that hangs keeps no other page waiting."""

@@ -16,6 +16,7 @@ from chatops.incidents import lifecycle, store
 from chatops.incidents.incident import Incident
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
+from chatops.kernel.background import Background
 from chatops.kernel.catalog import Environment, Service
 from chatops.kernel.errors import ClusterError, TooLate, Unavailable
 from chatops.kernel.masking import mask
@@ -59,7 +60,7 @@ class Evidence:
     clusters: Clusters
     ledger: Ledger
     clock: Clock
-    tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    tasks: Background = field(default_factory=Background)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def start(self) -> None:
@@ -70,17 +71,11 @@ class Evidence:
 
     def wake(self, number: int) -> None:
         """Makes sure that somebody looks into this incident, unless that was done since it opened or came back."""
-        if number not in self.tasks:
-            task = asyncio.get_running_loop().create_task(self._look(number), name=f"evidence of INC-{number}")
-            self.tasks[number] = task
-            task.add_done_callback(lambda _: self.tasks.pop(number, None))
+        self.tasks.spawn(self._look(number), number, f"evidence of INC-{number}")
 
     async def close(self) -> None:
         """Stops; what was not looked into is looked into at the next start."""
-        tasks = list(self.tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.tasks.close()
 
     # inside --------------------------------------------------------------------------------------------------------
 

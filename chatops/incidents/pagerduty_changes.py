@@ -11,6 +11,7 @@ from chatops.incidents import pagerduty_store, store
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.pagerduty_store import Change
 from chatops.kernel.accidents import recorded
+from chatops.kernel.background import Background
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 
@@ -43,22 +44,17 @@ class Changes:
     configuration: Configuration
     api: Api
     clock: Clock
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: Background = field(default_factory=Background)
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     _not_before: float = 0.0  # PagerDuty asked to wait until then
 
     def wake(self) -> None:
         """Looks at once, beside what goes on."""
-        task = asyncio.get_running_loop().create_task(self.look(), name="telling PagerDuty")
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.spawn(self.look(), name="telling PagerDuty")
 
     async def close(self) -> None:
         """Stops; what is not told is told after the next start."""
-        tasks = list(self.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.tasks.close()
 
     async def look(self) -> None:
         """Tells all that is due; a failure of our own is logged, and tried again like any other."""

@@ -12,13 +12,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.action import Action, Answer, Button
+from chatops.kernel.background import Background
 from chatops.kernel.errors import InputError
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration
 from chatops.requests.sheets import blank
 from chatops.slack import errors, files, forms
 from chatops.slack.answers import MASKED, Answers
-from chatops.slack.background import Background
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.filling import Filling
 from chatops.slack.forms import Origin, Shown

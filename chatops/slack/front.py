@@ -9,11 +9,11 @@ from functools import partial
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.adapters.metrics import Metrics
+from chatops.kernel.background import Background
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox
 from chatops.slack.answers import Answers
 from chatops.slack.app import build
 from chatops.slack.asking import Asking
-from chatops.slack.background import Background
 from chatops.slack.deciding import Deciding
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.filling import Filling

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatops.adapters.metrics import Metrics
+from chatops.kernel.background import Background
 from chatops.kernel.ports import Clock, Database, Row, Tx
-from chatops.slack.background import Background
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from chatops.kernel.background import Background
 from chatops.kernel.errors import InputError, PlatformError
 from chatops.kernel.ports import Clock
 from chatops.slack import elements, errors, forms, ids, payloads
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
-from chatops.slack.background import Background
 from chatops.slack.deciding import Deciding, Decision
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.forms import Origin

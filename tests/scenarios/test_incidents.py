@@ -299,6 +299,7 @@ async def later(house: House, seconds: float) -> None:
 async def test_a_reply_that_begins_with_note_is_on_the_timeline_and_no_other(house: House) -> None:
     await tell(house, alert())
     card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await house.attending()
     await house.dana.types("is it the cart again?", channel=INCIDENTS, thread=card)
     await house.dana.types("Note: the cart times out <!channel> &amp; *more*", channel=INCIDENTS, thread=card)
     await house.dana.sees(INCIDENTS, "It is on the timeline of INC-101.", thread=card.ts)
@@ -314,6 +315,7 @@ async def test_a_reply_that_begins_with_note_is_on_the_timeline_and_no_other(hou
 
 @pytest.mark.parametrize("killed", [False, True])
 async def test_a_note_under_a_card_that_slack_has_not_yet_confirmed_waits_for_it(house: House, killed: bool) -> None:
+    await house.attending()
     await house.sandbox.fault("timeout_after_store", method="chat.postMessage", channel=INCIDENTS)
     await tell(house, alert())
     card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT")

@@ -11,9 +11,9 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from chatops.adapters.metrics import Metrics
+from chatops.kernel.background import Background
 from chatops.slack import app as module
 from chatops.slack.app import Guard
-from chatops.slack.background import Background
 
 
 class Ack:

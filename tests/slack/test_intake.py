@@ -12,8 +12,8 @@ import pytest
 
 from chatops.adapters.metrics import Metrics
 from chatops.adapters.sqlite import SQLite
+from chatops.kernel.background import Background
 from chatops.kernel.ports import Tx
-from chatops.slack.background import Background
 from chatops.slack.intake import KEPT, MOST_TRIES, Intake, Item, prune
 from tests.slack.desk import desk
 from tests.support.clock import MovableClock
