@@ -15,6 +15,7 @@ from approvals.request import Vote
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Environment, Platform, PolicyRule, Service
 from chatops.kernel.cel import CelError, EvaluateAll, spoken_of
+from chatops.kernel.durations import spoken
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Ask, Decision, Plan
 from chatops.kernel.quorum import unfilled, unsatisfiable
@@ -361,7 +362,7 @@ def _sentence(one: _Judged, *, lifted: bool, team: str) -> str:
 
 def _wants(approvals: int, sources: Sequence[str], expires: float, team: str) -> str:
     names = " or ".join(source_words(source, team) for source in sources)
-    return f"{approvals} approval{'s' if approvals > 1 else ''} from {names} within {span(expires)}"
+    return f"{approvals} approval{'s' if approvals > 1 else ''} from {names} within {spoken(expires)}"
 
 
 def source_words(source: str, team: str = "") -> str:
@@ -372,12 +373,3 @@ def source_words(source: str, team: str = "") -> str:
     if kind == "team-leads":
         return f"the leads of team {team}" if team else "the leads of the service's team"
     return name or source
-
-
-def span(seconds: float) -> str:
-    """Seconds as people say them: 4 h, 30 min, 7 days."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} day" if unit == "days" and count == 1 else f"{count} {unit}"
-    return f"{seconds:g} s"

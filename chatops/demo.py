@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -49,9 +50,11 @@ async def run_demo(
 
 @asynccontextmanager
 async def sandbox(
-    listen: str, pace: float, config: Path
+    listen: str, pace: float, config: Path, *, tour: bool = True
 ) -> AsyncIterator[tuple[LocalSlack, PracticeCluster, Assistant]]:
     """Acme's Slack and cluster with an assistant under the configuration ``config``, connected.
+
+    ``tour``: whether the page shows the tour, which needs Acme's own actions.
 
     Raises ``PlatformError`` when Acme's files are not here or ``listen`` cannot be used.
     """
@@ -60,7 +63,8 @@ async def sandbox(
     host, port = _address(listen)
     manifests = list(YAML(typ="safe").load_all(ACME / "cluster.yml"))
     with tempfile.TemporaryDirectory(prefix="chatops-demo-") as folder:
-        slack = LocalSlack(load_workspace(ACME / "slack.yml"), host=host, port=port)
+        workspace = load_workspace(ACME / "slack.yml")
+        slack = LocalSlack(workspace if tour else replace(workspace, tour=()), host=host, port=port)
         cluster = PracticeCluster(manifests, pace=pace)
         async with (
             _listening(slack, listen),

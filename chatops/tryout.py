@@ -48,7 +48,7 @@ async def try_action(
     with tempfile.TemporaryDirectory(prefix="chatops-try-") as folder:
         stage = Stage(file, Path(folder))
         declaration = stage.declaration()
-        async with sandbox(listen, pace, stage.folder) as (slack, cluster, assistant):
+        async with sandbox(listen, pace, stage.folder, tour=False) as (slack, cluster, assistant):
             cluster.load(list(definitions(declaration, cluster)))
             slack.offer(Opening(declaration.name, slack, assistant).offers)
             say(f"\n  {declaration.title} is ready:  {page_of(slack)}\n")

@@ -25,6 +25,7 @@ from chatops.kernel.accidents import recorded
 from chatops.kernel.alerting import Automation
 from chatops.kernel.cel import CelError, EvaluateAll
 from chatops.kernel.cel.render import rendered
+from chatops.kernel.durations import short
 from chatops.kernel.errors import PlatformError, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
@@ -195,7 +196,7 @@ class Automations:
             self.count(rule.name, SAME)
             return False
         if not triggers.told(tx, rule.name, trigger, LIMITED):
-            said = f"not asked for: it asks at most {rule.at_most} × in {_length(rule.per)}"
+            said = f"not asked for: it asks at most {rule.at_most} × in {short(rule.per)}"
             self._tell(tx, rule, trigger, LIMITED, said)
         triggers.begin(tx, rule.name, trigger, now, LIMITED)
         self.count(rule.name, LIMITED)
@@ -272,11 +273,3 @@ def _wanted(action: str, values: Mapping[str, Any]) -> str:
     """The action and what it is given, as on the line."""
     shown = [str(value) for key, value in values.items() if key != "reason" and value not in (None, "")]
     return mask(" ".join([action, *shown]))[0]
-
-
-def _length(seconds: float) -> str:
-    """1h, 30m, 2d, as the configuration writes it."""
-    for letter, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds % size == 0:
-            return f"{seconds / size:g}{letter}"
-    return f"{seconds:g}s"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from chatops.incidents.incident import AUTOMATION, Incident
 from chatops.incidents.timeline import sentences
 from chatops.kernel.alert import Alert
+from chatops.kernel.durations import lasted
 from chatops.kernel.masking import mask
 from chatops.kernel.ports import Row
 
@@ -55,7 +56,7 @@ def _times(incident: Incident, rows: Iterable[Row]) -> Iterator[str]:
         ("Began", began), ("Detected", incident.opened_at), ("Acknowledged", answered),
         ("Mitigated", incident.mitigated_at), ("Resolved", incident.resolved_at),
     ):  # fmt: skip
-        yield f"| {word} | {_at(at) if at else 'not recorded'} | {_lasted(at - began) if at else ''} |"
+        yield f"| {word} | {_at(at) if at else 'not recorded'} | {lasted(at - began) if at else ''} |"
     if incident.reopened:
         yield ""
         yield f"It came back {incident.reopened} times; the times are those of its last end."
@@ -122,9 +123,3 @@ def _open(heading: str) -> Iterator[str]:
 
 def _at(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _lasted(seconds: float) -> str:
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{rest} s"

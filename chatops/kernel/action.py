@@ -77,6 +77,8 @@ class Asked:
     show_when: str = ""  # CEL
     needed: bool = False  # while show_when shows it; the model cannot insist on it
     min_length: int = 0  # characters, where something is given
+    minimum: float | None = None  # seconds of a duration, which is a text that no model compares
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ def _input(name: str, info: FieldInfo) -> Input:
         required=info.is_required(),
         default=None if info.is_required() else info.default,
         help=info.description or "",
-        minimum=next((_number(m.ge) for m in meta if isinstance(m, Ge)), None),
-        maximum=next((_number(m.le) for m in meta if isinstance(m, Le)), None),
+        minimum=next((_number(m.ge) for m in meta if isinstance(m, Ge)), asked.minimum),
+        maximum=next((_number(m.le) for m in meta if isinstance(m, Le)), asked.maximum),
         min_length=asked.min_length or next((m.min_length for m in meta if isinstance(m, MinLen)), 0),
         max_length=next((m.max_length for m in meta if isinstance(m, MaxLen)), None),
         options=options or tuple(asked.values),

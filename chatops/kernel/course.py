@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from chatops.kernel.catalog import Record
+from chatops.kernel.durations import short
 from chatops.kernel.plan import Plan, Step
 
 EARLIER = {"steps": "place", "expires": "value_until"}  # names in rows that were stored before there was a ``form``
@@ -89,10 +90,10 @@ def described(step: Step) -> str:
     if step.kind == "apply" and step.created:
         parts.append("new" if len(step.created) == len(step.writes) else f"{len(step.created)} of them new")
     if step.kind == "wait":
-        parts.append(f"until {step.until}, at most {lasts(step.timeout)}")
+        parts.append(f"until {step.until}, at most {short(step.timeout)}")
         parts += [f"fails when {step.fail_when}"] if step.fail_when else []
     if step.kind == "job":
-        parts.append(f"at most {lasts(step.timeout)}")
+        parts.append(f"at most {short(step.timeout)}")
     if step.deferred:
         parts.append("partly filled in by what earlier steps give")
     return f"{step.title} ({'; '.join(parts)})" if parts else step.title
@@ -113,12 +114,4 @@ def _written_out(plan: Plan) -> Iterator[str]:
     for name, template in plan.outputs.items():
         yield f"At the end, {name}: {template}"
     if plan.expires:
-        yield f"What it makes is removed after {lasts(plan.expires)}, unless somebody extends it."
-
-
-def lasts(seconds: float) -> str:
-    """``90s``, ``10m``, ``4h``, ``30d``."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
+        yield f"What it makes is removed after {short(plan.expires)}, unless somebody extends it."

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatops.kernel.cel import CelError, EvaluateAll
-from chatops.kernel.course import lasts
 from chatops.kernel.diff import changes
+from chatops.kernel.durations import short
 from chatops.kernel.errors import Conflict, PlatformError, Unavailable
 from chatops.kernel.labels import EXPIRES_AT, REQUEST
 from chatops.kernel.masking import MASK, mask
@@ -179,7 +179,7 @@ async def wait(scene: Scene, step: Step, ref: ObjectRef) -> tuple[Object, dict[s
     if found is None:
         aim = f"come to `{step.until}`" if step.until else f"have {', '.join(step.outputs)}"
         lines = await conditions(scene.writer, ref)
-        raise StepFailed(f"{ref} did not {aim} within {lasts(step.timeout)}. {said.sentence()}", lines=lines)
+        raise StepFailed(f"{ref} did not {aim} within {short(step.timeout)}. {said.sentence()}", lines=lines)
     return found
 
 
@@ -239,7 +239,7 @@ async def finished(scene: Scene, step: Step, ref: ObjectRef, uid: str) -> str:
     log = await last_words(scene.writer, ref)
     if found is None:
         await scene.writer.delete(ref, uid)  # or it would go on behind the back of what is undone now
-        raise StepFailed(f"{ref} did not finish within {lasts(step.timeout)} and was stopped.", code=log)
+        raise StepFailed(f"{ref} did not finish within {short(step.timeout)} and was stopped.", code=log)
     verdict, message = found
     if verdict == "Failed":
         raise StepFailed(f"{ref} failed: {mask(message)[0].rstrip('.')}.", code=log)
@@ -282,7 +282,7 @@ async def remove(scene: Scene, step: Step, ref: ObjectRef, uid: str) -> None:
 
     if not await follow(scene.writer, ref, look, clock=scene.clock, deadline=scene.deadline):
         lines = await conditions(scene.writer, ref)
-        raise StepFailed(f"{ref} was still being removed after {lasts(step.timeout)}.", lines=lines)
+        raise StepFailed(f"{ref} was still being removed after {short(step.timeout)}.", lines=lines)
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from approvals import store
 from approvals.request import Request
 from chatops.kernel import audit
 from chatops.kernel.accidents import recorded
-from chatops.kernel.course import lasts
+from chatops.kernel.durations import short
 from chatops.kernel.errors import PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.labels import EXPIRES_AT
 from chatops.kernel.people import Person
@@ -113,7 +113,7 @@ class Expiry:
             self._tell_warning(tx, request, each, end, now)
 
     def _tell_warning(self, tx: Tx, request: Request, due: Sequence[Owned], end: float, now: float) -> None:
-        left, period = lasts(round((end - now) / 60) * 60.0 or 60.0), lasts(due[0].period)
+        left, period = short(round((end - now) / 60) * 60.0 or 60.0), short(due[0].period)
         what = f"{_names(due)} in {request.environment or due[0].namespace}"
         lines = [
             f"In {left}, at {_time(end)}, what {request.name} made is removed: {what}.",

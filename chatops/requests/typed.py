@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
+from chatops.kernel.durations import short
 from chatops.kernel.errors import InputError
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Directory
@@ -16,7 +17,6 @@ from chatops.kernel.several import joined, parted
 
 # today 17:00, tomorrow 9:00
 _DAY = re.compile(r"(today|tomorrow)\s+(\d{1,2})[:.](\d{2})", re.IGNORECASE)
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 def as_text(one: Input, value: Any) -> str:
@@ -29,19 +29,10 @@ def as_text(one: Input, value: Any) -> str:
     if isinstance(value, datetime):
         return iso(value)
     if one.kind is InputKind.DURATION and isinstance(value, int | float):
-        return span(value)
+        return short(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return str(value).strip() if isinstance(value, str | int | float) else ""
-
-
-def span(seconds: float) -> str:
-    """Seconds as people write them: ``4h``."""
-    whole = int(seconds)
-    for size, unit in _UNITS:
-        if whole and whole % size == 0:
-            return f"{whole // size}{unit}"
-    return f"{whole}s"
 
 
 def iso(at: datetime) -> str:

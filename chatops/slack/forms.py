@@ -9,6 +9,7 @@ from typing import Any
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
 from chatops.kernel.catalog import Platform
+from chatops.kernel.durations import short
 from chatops.kernel.errors import InputError
 from chatops.kernel.several import NONE
 from chatops.requests.sheets import Sheet, depended_on
@@ -369,6 +370,16 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
+def _limits(one: Input) -> str:
+    """From 1 to 9; Slack itself says it of a number, but only once somebody got it wrong."""
+    shown = short if one.kind is InputKind.DURATION else elements.number
+    if one.minimum is not None and one.maximum is not None:
+        return f"From {shown(one.minimum)} to {shown(one.maximum)}."
+    if one.maximum is not None:
+        return f"At most {shown(one.maximum)}."
+    return f"At least {shown(one.minimum)}." if one.minimum is not None and one.minimum > 0 else ""
+
+
 def _input(one: Input, around: Around, value: str, mark: str) -> Json:
     block: Json = {
         "type": "input",
@@ -377,7 +388,7 @@ def _input(one: Input, around: Around, value: str, mark: str) -> Json:
         "element": elements.element(one, around, value, mark),
         "optional": not (one.required or one.asked.needed or (one.kind in _PRESET and one.default not in (None, ""))),
     }
-    if hint := " ".join(text for text in (one.help, around.sheet.silent.get(one.name, "")) if text):
+    if hint := " ".join(text for text in (one.help or _limits(one), around.sheet.silent.get(one.name, "")) if text):
         block["hint"] = _plain(hint, _HINT)
     if one.kind in (InputKind.SERVICE, InputKind.ENVIRONMENT) or one.name in around.listened:
         block["dispatch_action"] = True

@@ -97,20 +97,6 @@ def when(at: float, now: float) -> str:
     return f"<!date^{int(at)}^{'{date_short_pretty} {time}' if far else '{time}'}|{fallback}>"
 
 
-def lasted(seconds: float) -> str:
-    """40 s, 3 min, 2 h 5 min, 6 days."""
-    whole = max(0, round(seconds))
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{round(minutes / 60 / 24)} days"
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
-
-
 def enumerated(items: Iterable[str], last: str = "and") -> str:
     """Lee, Sam and Olu."""
     found = list(items)

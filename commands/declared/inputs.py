@@ -26,6 +26,7 @@ from pydantic import (
 
 from chatops.kernel.action import Asked, ChangeInputs, InputKind
 from chatops.kernel.declaration import Declaration, DeclaredInput
+from chatops.kernel.durations import short
 
 LONGEST_TEXT = 3000  # characters unless the file says otherwise: what a field of Slack's forms holds
 LONGEST_ANYWHERE = 100_000
@@ -106,7 +107,10 @@ def _has_default(one: DeclaredInput) -> bool:
 def _field(one: DeclaredInput) -> tuple[Any, Any]:
     kind, absent = _kind(one)
     needed = bool(one.show_when) and one.required and not _has_default(one)
-    asked = Asked(one.options, one.options_from, one.default_from, one.show_when, needed, one.min_length or 0)
+    asked = Asked(
+        one.options, one.options_from, one.default_from, one.show_when, needed, one.min_length or 0,
+        *((one.minimum, one.maximum) if one.type == "duration" else ()),
+    )  # fmt: skip
     default = absent if one.default is None else tuple(one.default) if one.several else one.default
     info = Field(... if is_needed(one) else default, title=title_of(one), description=one.help or None)
     return Annotated[kind, *_limits(one), _asked_as(one), asked], info
@@ -213,9 +217,9 @@ def _duration(one: DeclaredInput) -> Callable[[str], Any]:
     def check(text: str) -> None:
         found = seconds(text)
         if one.minimum is not None and found < one.minimum:
-            raise ValueError(f"{title_of(one)} must be {_span(one.minimum)} or more.")
+            raise ValueError(f"{title_of(one)} must be {short(one.minimum)} or more.")
         if one.maximum is not None and found > one.maximum:
-            raise ValueError(f"{title_of(one)} must be {_span(one.maximum)} or less.")
+            raise ValueError(f"{title_of(one)} must be {short(one.maximum)} or less.")
 
     return check
 
@@ -257,14 +261,6 @@ def _split(given: Any) -> Any:
 
 def _either(names: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _span(length: float) -> str:
-    whole = int(length)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if whole >= size and whole % size == 0:
-            return f"{whole // size}{unit}"
-    return f"{whole}s"
 
 
 def _seen(one: DeclaredInput, value: Any) -> Any:

@@ -55,6 +55,7 @@ async def test_the_form_opens_with_the_page_and_only_this_action_is_offered(tmp_
         assert [one["text"] for one in command["suggestions"]] == ["/platform queue create"]
         modal = await dana.modal("Create a queue", within=15)
         assert "How many messages" in modal.text
+        assert (await dana.api.get("bootstrap", **{"as": "dana"}))["tour"] == []  # it needs actions that are not here
 
 
 async def test_a_changed_file_is_read_again_and_a_mistake_in_it_is_said(tmp_path):

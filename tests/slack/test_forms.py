@@ -42,7 +42,7 @@ class NewKinds(ChangeInputs):
     pick: Annotated[str, InputKind.CHOICE, Asked({f"p{n}": n for n in range(101)})] = Field(default="p7")
     team: Annotated[str, InputKind.TEAM] = Field(title="Team")
     who: Annotated[str, InputKind.PERSON] = Field(title="Who")
-    wait: Annotated[str, InputKind.DURATION] = Field(default="4h", title="Wait")
+    wait: Annotated[str, InputKind.DURATION, Asked(maximum=86400.0)] = Field(default="4h", title="Wait")
     at: Annotated[str, InputKind.DATETIME] = Field(default="", title="At")
     note: Annotated[str, InputKind.TEXT, Asked(min_length=3), MaxLen(5000)] = Field(default="", title="Note")
 
@@ -51,6 +51,16 @@ KINDS = {
     "ratio": "0.75", "tags": '"a, b",green', "many": "m1,m59", "crowd": "c3,c100", "pick": "p100", "team": "shop",
     "who": "U0LEE", "wait": "30m", "at": "2026-12-24T10:00:00Z", "note": "as typed", "reason": "two\nlines",
 }  # fmt: skip
+
+
+def test_limits_are_said_before_somebody_gets_them_wrong() -> None:
+    every, kinds = (
+        {one["block_id"]: one for one in form(name)["blocks"] if "block_id" in one} for name in ("every", "kinds")
+    )
+    assert every["in:count"]["hint"]["text"] == "From 1 to 9."
+    assert kinds["in:ratio"]["hint"]["text"] == "From 0.25 to 1000000000."
+    assert kinds["in:wait"]["hint"]["text"] == "At most 1d."
+    assert "hint" not in kinds["in:team"]
 
 
 def standing(view: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.request import ENDED, Approver, State
+from chatops.kernel import durations
 from chatops.kernel.action import Answer, Button, RequestList
 from chatops.kernel.plan import Ask, Decision
 from chatops.slack import ids, mrkdwn
@@ -381,7 +382,7 @@ def test_cutting_counts_what_is_sent_and_breaks_no_entity() -> None:
     ("seconds", "said"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (7500, "2 h 5 min"), (7200, "2 h")]
 )
 def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
-    assert mrkdwn.lasted(seconds) == said
+    assert durations.lasted(seconds) == said
 
 
 def test_a_moment_far_away_comes_with_its_day() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from chatops.incidents.incident import Incident, State
+from chatops.kernel.durations import lasted
 from chatops.kernel.escalation import Plan, step_at
-from chatops.slack.mrkdwn import bold, channel_link, code, enumerated, escape, lasted, link, mention, plain, when
+from chatops.slack.mrkdwn import bold, channel_link, code, enumerated, escape, link, mention, plain, when
 from chatops.slack.views.blocks import (
     Block,
     Message,

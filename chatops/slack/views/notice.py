@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from approvals.request import Request, State
+from chatops.kernel.durations import lasted
 from chatops.kernel.people import is_automation
-from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, link, mention, quoted, said
+from chatops.slack.mrkdwn import bold, enumerated, escape, link, mention, quoted, said
 from chatops.slack.views.blocks import Message, context, fallback, section
 from chatops.slack.views.status import back_to, has_steps, place, status, votes
 from chatops.slack.views.steps import outputs

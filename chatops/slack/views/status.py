@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from approvals.lifecycle import still_asked
 from approvals.policy import missing
 from approvals.request import Request, State
+from chatops.kernel.durations import lasted
 from chatops.kernel.plan import Ask
-from chatops.slack.mrkdwn import bold, enumerated, escape, lasted, when
+from chatops.slack.mrkdwn import bold, enumerated, escape, when
 
 NAMES = 4  # people named before the rest are counted
 
