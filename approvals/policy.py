@@ -125,17 +125,22 @@ def _valid(action: Action, values: Mapping[str, Any]) -> Iterator[tuple[str, Any
             yield name, TypeAdapter(kind).validate_python(value)
 
 
-async def decide(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, broke_glass: bool = False) -> Decision:
-    """What policy says to these facts.
+async def decide(
+    platform: Platform, facts: Facts, evaluate: EvaluateAll, *, broke_glass: bool = False,
+    standing: Sequence[PolicyRule] = (),
+) -> Decision:  # fmt: skip
+    """What policy says to these facts; ``standing``: denials that hold beside its rules, whatever the facts are.
 
     ``broke_glass`` lifts the denials whose group the requester is in, never the approvals. What is dangerous is
     authorised by people whom the configuration names: being in a Slack usergroup alone neither approves it, nor lifts
     a denial, nor makes a rule allow it.
     """
     judged = await _judged(platform, facts, evaluate)
+    no_freeze = _no_freeze(judged)
+    judged += [_Judged(rule, matched=True) for rule in standing]
     decision = _decision(judged, _of_the_named(platform, facts), broke_glass=broke_glass)
     reviewers = _reviewers(judged, decision, platform)
-    return decision.model_copy(update={"no_freeze": _no_freeze(judged), "reviewers": reviewers})
+    return decision.model_copy(update={"no_freeze": no_freeze, "reviewers": reviewers})
 
 
 def _reviewers(judged: Iterable[_Judged], decision: Decision, platform: Platform) -> tuple[str, ...]:
@@ -157,12 +162,16 @@ def _no_freeze(judged: Iterable[_Judged]) -> bool:
     return bool(freezes) and not any(one.matched or one.error for one in freezes)
 
 
-async def explain(platform: Platform, facts: Facts, evaluate: EvaluateAll, *, short: bool = False) -> tuple[str, ...]:
+async def explain(
+    platform: Platform, facts: Facts, evaluate: EvaluateAll, *, short: bool = False,
+    standing: Sequence[PolicyRule] = (),
+) -> tuple[str, ...]:  # fmt: skip
     """The decision in sentences, then the rules that do not apply (not when ``short``): the answer of ``why``.
 
     With ``partial_facts`` as far as can be said: a rule that speaks of what is not known yet says what it depends on.
     """
     judged = await _judged(platform, facts, evaluate)
+    judged += [_Judged(rule, matched=True) for rule in standing]
     open_ended = [one for one in judged if one.error and _unknown(one.rule, facts)]
     decision = _decision([one for one in judged if one not in open_ended], _of_the_named(platform, facts))
     depends = tuple(f"{one.rule.name}: depends on {', '.join(_unknown(one.rule, facts))}." for one in open_ended)

@@ -59,9 +59,11 @@ from chatops.kernel.ports import Clock
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
+from chatops.requests import locks
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
 from chatops.requests.expiry import Expiry
+from chatops.requests.locks import LockDesk
 from chatops.requests.pages import Pages
 from chatops.requests.pages import prune as forget_pages
 from chatops.requests.planning import Planner
@@ -93,6 +95,7 @@ log = logging.getLogger("chatops")
 
 PRUNINGS = (
     intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls, triggers.prune,
+    locks.prune,
 )  # fmt: skip
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
@@ -202,6 +205,8 @@ class Assistant:
         self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
         self.planner.overrides = overrides
+        self.locks = LockDesk(database, self.messenger, configuration, clock)
+        self.planner.locks = self.locks
         duty = Duty(configuration, clock, overrides)
         self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
@@ -295,6 +300,7 @@ class Assistant:
         looks: list[tuple[Callable[[], Awaitable[object]], float]] = [
             (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
+            (self.locks.look, LOOK_EVERY),
             (self.watcher.look, WATCH_EVERY), (self._refresh_digests, DIGESTS_EVERY), (self.forget, FORGET_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:

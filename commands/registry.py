@@ -19,6 +19,7 @@ from commands import (
     help,
     incident,
     incidents,
+    lock,
     logs,
     mine,
     oncall,
@@ -55,6 +56,7 @@ BUILT_IN = (
     oncall.RESTORE,
     oncall.TEST,
     *incident.RECORDS,
+    *lock.RECORDS,
 )
 
 

@@ -129,6 +129,12 @@ class PolicyRule(Record):
     where: str = ""  # file:line, for explanations
 
 
+class Locking(Record):
+    """How locks are dealt with."""
+
+    break_glass: BreakGlass | None = None  # who may unlock what is somebody else's, and change it all the same
+
+
 class Allowed(Record):
     """What declared actions may touch (``actions:`` in platform.yml); None: the default.
 
@@ -198,6 +204,7 @@ class Platform(Record):
     alerts: tuple[AlertRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     automations: tuple[Automation, ...] = ()
+    locks: Locking = Locking()
     watcher: Watching = Watching()
     alertmanager: Endpoint | None = None  # where silences are made
     prometheus: Endpoint | None = None  # where charts get their numbers

@@ -119,6 +119,7 @@ class Decision(Record):
     break_glass: str = ""  # the group that may lift the denial; empty: nobody
     lifted: bool = False
     reviewers: tuple[str, ...] = ()  # sources of those who look at it afterwards; empty: nobody has to
+    locked: bool = False  # what refuses is somebody's lock
     no_freeze: bool = False  # there are rules that deny at certain times, and none of them does now
 
     @property

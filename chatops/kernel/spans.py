@@ -11,10 +11,13 @@ from chatops.kernel.rota import DAYS, moment
 
 LONGEST = 30 * 86400.0  # seconds
 LIKE = "Say it like `tomorrow 9-17`, `monday`, `2026-11-25 18:00-8:00` or `2026-11-25..2026-11-27`."
+UNTIL = "Say it like 16:00, tomorrow 9:00, friday 17:00, 2026-11-25 18:00 or 2h."
 _WHOLE = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKDAYS = {name: number for names in (DAYS, _WHOLE) for number, name in enumerate(names)}
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIME = r"(\d{1,2})(?:[:.](\d{2}))?"
+_CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})")
+_LENGTH = re.compile(r"(\d{1,4})\s*(m|h|d)")
 _HOURS = re.compile(f"{_TIME}-{_TIME}")
 
 
@@ -39,6 +42,30 @@ def span(day: str, hours: str, now: float, zone: ZoneInfo) -> tuple[float, float
     if end - start > LONGEST:
         raise InputError("That is longer than 30 days: change the rota in the configuration instead.", field="day")
     return start, end
+
+
+def ending(said: str, now: float, zone: ZoneInfo) -> float:
+    """When something ends that people say ``until`` of: epoch seconds.
+
+    ``16:00`` (the next one), ``tomorrow 9:00``, ``friday 17:00``, ``2026-11-25 18:00``, a day alone (when it begins),
+    ``2h`` (from now). Times are those of ``zone``. Raises ``InputError`` for what is over, and for no time at all.
+    """
+    words = said.strip().casefold()
+    if length := _LENGTH.fullmatch(words):
+        return now + int(length[1]) * {"m": 60, "h": 3600, "d": 86400}[length[2]]
+    today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
+    day, _, hour = words.rpartition(" ") if _CLOCK.fullmatch(words.rpartition(" ")[2]) else (words, "", "")
+    try:
+        first = _days(day, today)[0] if day else today
+        found = _CLOCK.fullmatch(hour)
+        at = moment(first, _time(found[1], found[2], said) if found else time(0), zone)
+    except InputError as error:
+        raise InputError(f"I don't know when {said[:40]!r} is.", field="until", hint=UNTIL) from error
+    if at <= now and not day:
+        at = moment(today + timedelta(days=1), _time(found[1], found[2], said), zone) if found else at
+    if at <= now:
+        raise InputError("That time is over already.", field="until", hint=UNTIL)
+    return at
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -13,12 +13,15 @@ from approvals import policy
 from approvals.lifecycle import is_requester, sources_of
 from approvals.request import Approver, Request
 from chatops.kernel.action import Action, Context, Incidents, Overrides, Questions
+from chatops.kernel.catalog import PolicyRule
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
+from chatops.kernel.locks import Locks, rule
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
+from chatops.kernel.spans import zone_of
 
 MOST_REVIVED = 200  # pinned actions kept; as many requests of different versions are hardly under way at once
 
@@ -60,6 +63,7 @@ class Planner:
     questions: Questions | None = None
     incidents: Incidents | None = None  # handed in later, as the questions are
     overrides: Overrides | None = None
+    locks: Locks | None = None
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     _revived: dict[str, Action] = field(default_factory=dict)
 
@@ -138,6 +142,7 @@ class Planner:
             request=number,
             incidents=self.incidents,
             overrides=self.overrides,
+            locks=self.locks,
         )
 
     def clusters_for(self, person: Person) -> Clusters:
@@ -159,7 +164,21 @@ class Planner:
     ) -> Decision:
         """Policy's word on a plan."""
         facts = await self.facts(action, inputs, requester, plan)
-        return await policy.decide(self.configuration.platform, facts, self.evaluate, broke_glass=broke_glass)
+        locked = await self.locked(action, inputs.model_dump(), requester)
+        decision = await policy.decide(
+            self.configuration.platform, facts, self.evaluate, broke_glass=broke_glass, standing=locked
+        )
+        denied = decision.outcome == "deny" and bool(locked)
+        return decision.model_copy(update={"locked": denied}) if denied else decision
+
+    async def locked(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
+        """Other people's locks of the place, as denials."""
+        if self.locks is None:
+            return ()
+        place = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
+        held = await self.locks.standing(requester, action.name, action.risk, *place)
+        glass, now = self.configuration.platform.locks.break_glass, self.clock.now()
+        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in held)
 
     async def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
         """The CEL variables for one decision."""

@@ -112,7 +112,8 @@ class Answers:
             if inputs is None
             else await self.planner.facts(record, inputs, person, plan)
         )
-        explained = await policy.explain(platform, facts, self.planner.evaluate)
+        locked = await self.planner.locked(record, needed, person)
+        explained = await policy.explain(platform, facts, self.planner.evaluate, standing=locked)
         if inputs is None:
             return note + explained
         return note + explained + await self._out_of_reach(record, inputs, person, plan)
@@ -234,7 +235,8 @@ class Answers:
             facts = await self.planner.partial_facts(record, given, person)
         else:
             facts = await self.planner.facts(record, parse(record, given, platform), person, plan)
-        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True)
+        locked = await self.planner.locked(record, given, person)
+        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True, standing=locked)
         if given.get("service"):
             holder = await self.database.read(store.holder, given["service"], given.get("environment", ""))
             lines += [f"Under way there: {stands(holder)}"] if holder is not None else []

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chatops.kernel.errors import InputError
-from chatops.kernel.spans import shown, span, zone_of
+from chatops.kernel.spans import ending, shown, span, zone_of
 
 BERLIN, AUCKLAND = ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Auckland")
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday, 10:00 in Berlin
@@ -70,3 +70,26 @@ def test_a_span_is_shown_with_the_second_day_where_there_is_one() -> None:
     start, end = span("tomorrow", "9-17", NOW, BERLIN)
     assert shown(start, end, BERLIN) == "Tue 24 Nov 09:00 to 17:00 CET"
     assert shown(start, end + 86400, zone_of("Mars/Olympus")) == "Tue 24 Nov 08:00 to Wed 25 Nov 16:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("said", "when"),
+    [
+        ("16:00", "2026-11-23 16:00"), ("9:30", "2026-11-24 09:30"), ("tomorrow 9:00", "2026-11-24 09:00"),
+        ("friday 17:00", "2026-11-27 17:00"), ("Friday", "2026-11-27 00:00"), ("2026-12-01 18.00", "2026-12-01 18:00"),
+        ("2h", "2026-11-23 14:00"), ("30 m", "2026-11-23 12:30"), ("2d", "2026-11-25 12:00"),
+    ],
+)  # fmt: skip
+def test_an_end_is_understood_in_the_zone_of_who_says_it(said: str, when: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    noon = datetime(2026, 11, 23, 12, tzinfo=zone).timestamp()
+    assert f"{datetime.fromtimestamp(ending(said, noon, zone), zone):%Y-%m-%d %H:%M}" == when
+
+
+@pytest.mark.parametrize("said", ["", "soon", "25:00", "today 9:00", "2026-11-22 9:00", "today", "9 30", "-2h"])
+def test_what_is_no_end_or_over_is_said_with_what_would_be_one(said: str) -> None:
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+    with pytest.raises(InputError) as no:
+        ending(said, noon, ZoneInfo("UTC"))
+    assert no.value.field == "until"
+    assert "16:00" in no.value.hint

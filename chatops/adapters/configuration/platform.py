@@ -11,7 +11,7 @@ from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.endpoints import endpoint
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.pagerduty import pagerduty
-from chatops.adapters.configuration.policies import policies
+from chatops.adapters.configuration.policies import locking, policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
 from chatops.kernel.cel import of_alerts, of_automations, vocabulary
@@ -29,6 +29,7 @@ KEYS = (
     "operators",
     "rotas",
     "escalations",
+    "locks",
     "watcher",
     "alertmanager",
     "alerts",
@@ -73,6 +74,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
         operators = (f"group:{OPERATORS}",)
     monitors = {name: endpoint(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
+    outside["locks"] = locking(root, known)
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform)}
     platform = platform.model_copy(update=outside)

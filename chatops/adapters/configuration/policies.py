@@ -8,7 +8,7 @@ from typing import Any
 from chatops.adapters.configuration.catalog import sources
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.fields import Fields, suggestion
-from chatops.kernel.catalog import BreakGlass, PolicyRule, Requirement
+from chatops.kernel.catalog import BreakGlass, Locking, PolicyRule, Requirement
 from chatops.kernel.cel import Vocabulary, check
 
 SOURCES = ("group:NAME", "team-leads", "user:NAME")
@@ -78,6 +78,16 @@ def _require(fields: Fields, known: Mapping[str, Any]) -> tuple[Requirement, ...
         if given:
             found.append(Requirement(approvals=approvals, sources=given, expires=expires))
     return tuple(found)
+
+
+def locking(root: Fields, known: Mapping[str, Any]) -> Locking:
+    """``locks``: who may break somebody's lock."""
+    node = root.get("locks")
+    if node is None:
+        return Locking()
+    fields = Fields(node, "locks", root.problems)
+    fields.only("break_glass")
+    return Locking(break_glass=_break_glass(fields, known))
 
 
 def _break_glass(fields: Fields, known: Mapping[str, Any]) -> BreakGlass | None:

@@ -10,7 +10,7 @@ from approvals.request import ENDED, Request, State
 from chatops.kernel.plan import Change, Plan
 from chatops.slack import ids
 from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
-from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, section
+from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, line_buttons, section
 from chatops.slack.views.status import status, votes
 from chatops.slack.views.steps import inputs, outputs, steps
 
@@ -72,6 +72,9 @@ def _buttons(request: Request, now: float) -> Iterator[Block]:
     glass = state is State.DENIED and request.decision is not None and request.decision.break_glass
     if glass and now - request.ended_at <= GLASS_HOLDS:
         yield button("Break glass", ids.BREAK_GLASS, value, style="danger")
+    if state is State.DENIED and request.decision is not None and request.decision.locked:
+        line = f"lock watch {request.service} {request.environment}"
+        yield from line_buttons([("Tell me when it is free", line, False, "")])
     if request.plan is not None and (request.plan.changes or request.plan.steps):
         yield button("Full diff", ids.FULL_DIFF, value)
     if request.votes and state in DECIDING:

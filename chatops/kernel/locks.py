@@ -1,0 +1,70 @@
+"""Locks: somebody keeps everyone else's changes away from a service in an environment, for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Protocol
+
+from chatops.kernel.catalog import BreakGlass, PolicyRule
+from chatops.kernel.people import Person
+
+USUAL, LONGEST = 4 * 3600.0, 30 * 86400.0  # seconds a lock lasts when nobody says how long, and at most
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One lock that holds. Times: epoch seconds."""
+
+    id: int
+    service: str
+    environment: str
+    holder_id: str
+    holder: str
+    reason: str
+    made_at: float
+    until: float
+
+    @property
+    def place(self) -> str:
+        """``checkout in production``."""
+        return f"{self.service} in {self.environment}"
+
+    def sentence(self, now: float, zone: tzinfo = UTC) -> str:
+        """Who keeps it, until when, and why."""
+        until = datetime.fromtimestamp(self.until, zone)
+        far = self.until - now > 18 * 3600
+        said = f"{self.place} is locked by {self.holder} until {until:{'%-d %b ' if far else ''}%H:%M %Z}"
+        return f"{said}: {self.reason}" if self.reason else f"{said}."
+
+
+def rule(lock: Lock, glass: BreakGlass | None, now: float, zone: tzinfo) -> PolicyRule:
+    """What a lock says to a change of somebody in ``zone``, in the words of policy."""
+    sentence = lock.sentence(now, zone)
+    sentence = sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+    return PolicyRule(name="lock", when="true", deny=sentence, break_glass=glass)
+
+
+class Locks(Protocol):
+    """Takes locks, gives them back, and says which hold."""
+
+    async def standing(self, requester: Person, action: str, risk: str, service: str, environment: str) -> list[Lock]:
+        """The locks that keep this person from changing this: never their own, and never a way back."""
+        ...
+
+    async def listed(self) -> Sequence[Lock]:
+        """What is locked, the one that ends first first."""
+        ...
+
+    async def take(self, person: Person, service: str, environment: str, until: float, reason: str) -> Lock:
+        """Locks it, or says of one's own lock that it lasts until then. Raises ``Refused``, ``TooLate``."""
+        ...
+
+    async def give_back(self, person: Person, service: str, environment: str, reason: str) -> Lock:
+        """Unlocks it. Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked."""
+        ...
+
+    async def watch(self, person: Person, service: str, environment: str) -> Lock | None:
+        """Tells this person once it is free; None when it is."""
+        ...
