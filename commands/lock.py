@@ -38,13 +38,20 @@ class Place(Inputs):
     environment: Annotated[str, InputKind.ENVIRONMENT] = Field(title="Environment")
 
 
+Until = Annotated[
+    str,
+    AfterValidator(_end),
+    Field(
+        title="Until", max_length=40,
+        description="16:00, tomorrow 9:00, friday 17:00, 2h; left out: four hours from now.",
+    ),
+]  # fmt: skip
+
+
 class Taking(Place):
     """Which service where, until when, why."""
 
-    until: Annotated[str, AfterValidator(_end)] = Field(
-        default="", title="Until", max_length=40,
-        description="16:00, tomorrow 9:00, friday 17:00, 2h; left out: four hours from now.",
-    )  # fmt: skip
+    until: Until = ""
     reason: Reason = Field(
         min_length=1,
         title="Reason",
@@ -60,25 +67,32 @@ class Giving(Place):
 
 async def lock(inputs: Taking, ctx: Context) -> Answer:
     """Locks it; the reason may end with ``until …``."""
+    until, reason = end_of(inputs.until, inputs.reason, ctx)
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
-    reason, until = inputs.reason, now + USUAL
-    if inputs.until:
-        until = ending(inputs.until, now, zone)
-    elif found := _UNTIL.fullmatch(reason):
-        try:
-            until, reason = ending(found[2], now, zone), found[1] or ""
-        except InputError:
-            until = now + USUAL  # it speaks of something else than the end
-    if until - now > LONGEST:
-        raise InputError("A lock lasts 30 days at most.", field="until")
-    if not reason:
-        raise InputError("Why is it locked? Whoever meets the lock reads it.", field="reason")
     held = await ctx.locked.take(ctx.requester, inputs.service, inputs.environment, until, reason)
     lines = (
         f"🔒 {held.sentence(now, zone)}",
         "Changes of others are refused until then; yours and rollbacks go on. The deploys channel is told.",
     )
     return Answer("Locked", lines, buttons=(_unlock(held),), private=True)
+
+
+def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
+    """When it ends (epoch seconds), as said or at the end of the reason; and the reason without that."""
+    now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
+    until = now + USUAL
+    if said:
+        until = ending(said, now, zone)
+    elif found := _UNTIL.fullmatch(reason):
+        try:
+            until, reason = ending(found[2], now, zone), found[1] or ""
+        except InputError:
+            until = now + USUAL  # it speaks of something else than the end
+    if until - now > LONGEST:
+        raise InputError("That is longer than 30 days.", field="until")
+    if not reason:
+        raise InputError("Why? Whoever meets it reads that.", field="reason")
+    return until, reason
 
 
 async def unlock(inputs: Giving, ctx: Context) -> Answer:
@@ -89,7 +103,7 @@ async def unlock(inputs: Giving, ctx: Context) -> Answer:
 
 async def locks(inputs: Inputs, ctx: Context) -> Answer:
     """What is locked now."""
-    found = await ctx.locked.listed()
+    found = [one for one in await ctx.locked.listed() if one.service]
     if not found:
         return Answer("Locks", ("Nothing is locked.",), private=True)
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)

@@ -16,6 +16,7 @@ from commands import (
     deploy,
     diagnose,
     extend,
+    freeze,
     help,
     incident,
     incidents,
@@ -57,6 +58,7 @@ BUILT_IN = (
     oncall.TEST,
     *incident.RECORDS,
     *lock.RECORDS,
+    *freeze.RECORDS,
 )
 
 

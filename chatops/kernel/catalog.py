@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Literal
 
@@ -129,6 +130,25 @@ class PolicyRule(Record):
     where: str = ""  # file:line, for explanations
 
 
+class Freeze(Record):
+    """A time at which nothing is changed: local wall-clock times; ``rrule`` (iCalendar) repeats it from ``start`` on.
+
+    Where: what each list names that is not empty; all empty: everywhere.
+    """
+
+    name: str
+    start: datetime
+    end: datetime
+    timezone: str
+    rrule: str = ""
+    environments: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    message: str = ""
+    break_glass: BreakGlass | None = None
+
+
 class Locking(Record):
     """How locks are dealt with."""
 
@@ -204,6 +224,7 @@ class Platform(Record):
     alerts: tuple[AlertRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     automations: tuple[Automation, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
     locks: Locking = Locking()
     watcher: Watching = Watching()
     alertmanager: Endpoint | None = None  # where silences are made

@@ -1,4 +1,7 @@
-"""Locks: somebody keeps everyone else's changes away from a service in an environment, for a while."""
+"""Locks: somebody keeps everyone else's changes away from a service in an environment, for a while.
+
+A lock without a service freezes the whole environment: nobody changes anything there, not even who froze it.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,19 @@ class Lock:
 
     @property
     def place(self) -> str:
-        """``checkout in production``."""
-        return f"{self.service} in {self.environment}"
+        """``checkout in production``; of a freeze, ``production``."""
+        return f"{self.service} in {self.environment}" if self.service else self.environment
+
+    @property
+    def done(self) -> str:
+        """What was done to the place."""
+        return "locked" if self.service else "frozen"
 
     def sentence(self, now: float, zone: tzinfo = UTC) -> str:
         """Who keeps it, until when, and why."""
         until = datetime.fromtimestamp(self.until, zone)
         far = self.until - now > 18 * 3600
-        said = f"{self.place} is locked by {self.holder} until {until:{'%-d %b ' if far else ''}%H:%M %Z}"
+        said = f"{self.place} is {self.done} by {self.holder} until {until:{'%-d %b ' if far else ''}%H:%M %Z}"
         return f"{said}: {self.reason}" if self.reason else f"{said}."
 
 
@@ -43,7 +51,7 @@ def rule(lock: Lock, glass: BreakGlass | None, now: float, zone: tzinfo) -> Poli
     """What a lock says to a change of somebody in ``zone``, in the words of policy."""
     sentence = lock.sentence(now, zone)
     sentence = sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
-    return PolicyRule(name="lock", when="true", deny=sentence, break_glass=glass)
+    return PolicyRule(name="lock" if lock.service else "freeze", when="true", deny=sentence, break_glass=glass)
 
 
 class Locks(Protocol):

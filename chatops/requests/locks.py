@@ -43,6 +43,12 @@ def _held(tx: Tx, service: str, environment: str, now: float) -> Lock | None:
     return _read(row) if row is not None and row["until_at"] > now else None
 
 
+def _on(tx: Tx, service: str, environment: str, now: float) -> list[Lock]:
+    """What holds at a place: the freeze of its environment, and its own lock."""
+    found = (_held(tx, one, environment, now) for one in ("", service))
+    return [one for one in found if one is not None]
+
+
 @dataclass(slots=True)
 class LockDesk:
     """Implements ``kernel.locks.Locks``."""
@@ -54,10 +60,10 @@ class LockDesk:
 
     async def standing(self, requester: Person, action: str, risk: str, service: str, environment: str) -> list[Lock]:
         """The locks that keep this person from changing this: never their own, and never a way back."""
-        if risk == "read" or action in WAYS_BACK or not service or not environment:
+        if risk == "read" or action in WAYS_BACK or not environment:
             return []
-        held = await self.database.read(_held, service, environment, self.clock.now())
-        return [held] if held is not None and held.holder_id != requester.id else []
+        held = await self.database.read(_on, service, environment, self.clock.now())
+        return [one for one in held if not one.service or one.holder_id != requester.id]
 
     async def listed(self) -> Sequence[Lock]:
         """What is locked, the one that ends first first."""
@@ -66,7 +72,7 @@ class LockDesk:
 
     async def take(self, person: Person, service: str, environment: str, until: float, reason: str) -> Lock:
         """Locks it, or says of one's own lock that it lasts until then. Raises ``Refused``, ``TooLate``."""
-        self._check(person, service, f"lock {service}")
+        self._check(person, service, f"lock {service}" if service else f"freeze {environment}")
         return await self.database.write(self._take, person, service, environment, until, mask(reason)[0])
 
     async def give_back(self, person: Person, service: str, environment: str, reason: str) -> Lock:
@@ -86,8 +92,9 @@ class LockDesk:
     def _check(self, person: Person, service: str, what: str) -> None:
         """The owning team, its leads, the platform team, and who may break the glass of locks."""
         if not (self._owns(person, service) or self._breaks(person)):
-            team = self.configuration.platform.services[service].team
-            raise Refused(f"Only team {team}, who owns it, and the platform team can {what}.")
+            found = self.configuration.platform.services.get(service)
+            who = f"team {found.team}, who owns it," if found else "the leads of a team"
+            raise Refused(f"Only {who} and the platform team can {what}.")
 
     def _owns(self, person: Person, service: str) -> bool:
         platform = self.configuration.platform
@@ -95,7 +102,16 @@ class LockDesk:
         team = found.team if found else ""
         if not person.is_member:
             return False
-        return team in person.teams or bool(sources_of(person, (*platform.operators, "team-leads"), team, platform))
+        return (bool(service) and team in person.teams) or self._leads(person, service)
+
+    def _leads(self, person: Person, service: str) -> bool:
+        """The platform team, and the leads: of the owning team, or of any where a whole environment is frozen."""
+        platform = self.configuration.platform
+        found = platform.services.get(service)
+        teams = [found.team if found else ""] if service else list(platform.teams)
+        if sources_of(person, platform.operators, "", platform):
+            return True
+        return any(sources_of(person, ("team-leads",), team, platform) for team in teams)
 
     def _breaks(self, person: Person) -> bool:
         glass = self.configuration.platform.locks.break_glass
@@ -119,32 +135,32 @@ class LockDesk:
         if made is None:
             raise TypeError("a statement that returns gives a row")
         lock = _read(made)
-        self._audit(tx, person.email or person.id, "locked", lock, reason)
-        self._tell(tx, lock, f"🔒 {lock.sentence(now)}")
+        self._audit(tx, person.email or person.id, lock.done, lock, reason)
+        self._tell(tx, lock, f"{'🔒' if lock.service else '🧊'} {lock.sentence(now)}")
         return lock
 
     def _give_back(self, tx: Tx, person: Person, service: str, environment: str, reason: str) -> Lock:
         lock = _held(tx, service, environment, self.clock.now())
         if lock is None:
-            raise TooLate(f"{service} in {environment} is not locked.")
-        mine, platform = lock.holder_id == person.id, self.configuration.platform
-        found = platform.services.get(service)
-        leads = sources_of(person, (*platform.operators, "team-leads"), found.team if found else "", platform)
+            is_not = f"{service} in {environment} is not locked" if service else f"{environment} is not frozen"
+            raise TooLate(f"{is_not}.", hint="" if service else "What the configuration freezes ends by itself.")
+        mine, leads = lock.holder_id == person.id, self._leads(person, service)
         if not mine and not leads and not self._breaks(person):
-            raise Refused(f"{lock.holder} has locked it: they, the leads of its team and the platform team unlock it.")
+            said = f"{lock.holder} has {lock.done} it: they, the leads of its team and the platform team end that."
+            raise Refused(said)
         if not mine and not leads and not reason.strip():
             raise Refused("Breaking a lock needs a reason: … because REASON.", hint="Everyone is told of it.")
         self._end(tx, lock, person.name or person.id, reason, who=person.email or person.id)
         if not mine:
-            why = f": {reason}" if reason else "."
-            self._say_to(tx, lock, lock.holder_id, [f"🔓 {person.name} ended your lock of {lock.place}{why}"])
+            why, kind = f": {reason}" if reason else ".", "lock" if lock.service else "freeze"
+            self._say_to(tx, lock, lock.holder_id, [f"🔓 {person.name} ended your {kind} of {lock.place}{why}"])
         return lock
 
     def _watch(self, tx: Tx, person: Person, service: str, environment: str) -> Lock | None:
-        lock = _held(tx, service, environment, self.clock.now())
-        if lock is not None:
+        held = _on(tx, service, environment, self.clock.now())
+        for lock in held:
             tx.run(WATCH, id=lock.id, person=person.id)
-        return lock
+        return max(held, key=lambda one: one.until, default=None)
 
     def _look(self, tx: Tx) -> None:
         for row in tx.all(DUE, now=self.clock.now()):
@@ -153,12 +169,14 @@ class LockDesk:
     def _end(self, tx: Tx, lock: Lock, by: str, reason: str, who: str = "assistant") -> None:
         """It is free; whoever wanted to hear of that is told, and the deploys channel."""
         tx.run(END, id=lock.id, now=self.clock.now(), by=by)
-        self._audit(tx, who, "unlocked", lock, reason)
-        how = f"{lock.holder}'s lock is over" if not by else f"{by} unlocked it" + (f": {reason}" if reason else "")
+        self._audit(tx, who, "unlocked" if lock.service else "thawed", lock, reason)
+        kind, ended = ("lock", "unlocked it") if lock.service else ("freeze", "thawed it")
+        how = f"{lock.holder}'s {kind} is over" if not by else f"{by} {ended}" + (f": {reason}" if reason else "")
         self._tell(tx, lock, f"🔓 {lock.place} is free: {how.rstrip('.')}.")
         for row in tx.all(WATCHERS, id=lock.id):
             lines = [f"🔓 {lock.place} is free: {how.rstrip('.')}."]
-            self._say_to(tx, lock, row["person_id"], lines, f"deploy {lock.service} {lock.environment}")
+            place = f"{lock.service} {lock.environment}" if lock.service else f"environment={lock.environment}"
+            self._say_to(tx, lock, row["person_id"], lines, f"deploy {place}")
 
     def _audit(self, tx: Tx, who: str, what: str, lock: Lock, reason: str) -> None:
         data = {"service": lock.service, "environment": lock.environment, "lock": lock.id, "holder": lock.holder}

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from approvals import policy
 from approvals.lifecycle import is_requester, sources_of
 from approvals.request import Approver, Request
+from chatops.kernel import freezes
 from chatops.kernel.action import Action, Context, Incidents, Overrides, Questions
-from chatops.kernel.catalog import PolicyRule
+from chatops.kernel.catalog import Environment, PolicyRule, Service
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
@@ -94,8 +95,11 @@ class Planner:
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
         approvers = await self.approvers(request, decision)
         reviewers = await self._members(request, decision.reviewers, named=(plan.risk or action.risk) == "danger")
-        if said := self.out_of_reach(request, requester, decision, approvers):  # not of the plan: it binds nobody
-            plan = plan.model_copy(update={"warnings": (said, *plan.warnings)})
+        # Not of the plan: they bind nobody
+        said = [self.out_of_reach(request, requester, decision, approvers)]
+        said += self.freezes_ahead(action, inputs.model_dump())
+        if warnings := tuple(filter(None, said)):
+            plan = plan.model_copy(update={"warnings": (*warnings, *plan.warnings)})
         return Made(plan, decision, bound, approvers, reviewers)
 
     def _check_still_there(self, request: Request) -> None:
@@ -164,21 +168,43 @@ class Planner:
     ) -> Decision:
         """Policy's word on a plan."""
         facts = await self.facts(action, inputs, requester, plan)
-        locked = await self.locked(action, inputs.model_dump(), requester)
-        decision = await policy.decide(
-            self.configuration.platform, facts, self.evaluate, broke_glass=broke_glass, standing=locked
+        values, platform = inputs.model_dump(), self.configuration.platform
+        standing = await self.standing(action, values, requester)
+        decision = await policy.decide(platform, facts, self.evaluate, broke_glass=broke_glass, standing=standing)
+        frozen = self._frozen(action, values, requester)
+        return decision.model_copy(
+            update={
+                "locked": decision.outcome == "deny" and len(standing) > len(frozen),
+                "no_freeze": not frozen and (decision.no_freeze or bool(platform.freezes)),
+            }
         )
-        denied = decision.outcome == "deny" and bool(locked)
-        return decision.model_copy(update={"locked": denied}) if denied else decision
 
-    async def locked(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
-        """Other people's locks of the place, as denials."""
+    async def standing(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
+        """What keeps this person from changing something there beside the rules: freezes, and other people's locks."""
+        frozen = self._frozen(action, inputs, requester)
         if self.locks is None:
-            return ()
+            return frozen
         place = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
         held = await self.locks.standing(requester, action.name, action.risk, *place)
         glass, now = self.configuration.platform.locks.break_glass, self.clock.now()
-        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in held)
+        return (*frozen, *(rule(one, glass, now, zone_of(requester.tz)) for one in held))
+
+    def _frozen(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
+        if action.risk == "read" or action.name in freezes.NEVER_FROZEN:
+            return ()
+        where, zone = self._place(inputs), zone_of(requester.tz)
+        return freezes.rules(self.configuration.platform, *where, self.clock.now(), zone)
+
+    def freezes_ahead(self, action: Action, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+        """What begins there within a day, in a sentence each."""
+        if action.risk == "read" or action.name in freezes.NEVER_FROZEN:
+            return ()
+        return freezes.ahead(self.configuration.platform, *self._place(inputs), self.clock.now())
+
+    def _place(self, inputs: Mapping[str, Any]) -> tuple[Environment | None, Service | None]:
+        platform = self.configuration.platform
+        environment = platform.environments.get(str(inputs.get("environment") or ""))
+        return environment, platform.services.get(str(inputs.get("service") or ""))
 
     async def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
         """The CEL variables for one decision."""

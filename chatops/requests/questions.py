@@ -112,8 +112,8 @@ class Answers:
             if inputs is None
             else await self.planner.facts(record, inputs, person, plan)
         )
-        locked = await self.planner.locked(record, needed, person)
-        explained = await policy.explain(platform, facts, self.planner.evaluate, standing=locked)
+        standing = await self.planner.standing(record, needed, person)
+        explained = await policy.explain(platform, facts, self.planner.evaluate, standing=standing)
         if inputs is None:
             return note + explained
         return note + explained + await self._out_of_reach(record, inputs, person, plan)
@@ -235,8 +235,9 @@ class Answers:
             facts = await self.planner.partial_facts(record, given, person)
         else:
             facts = await self.planner.facts(record, parse(record, given, platform), person, plan)
-        locked = await self.planner.locked(record, given, person)
-        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True, standing=locked)
+        standing = await self.planner.standing(record, given, person)
+        lines += await policy.explain(platform, facts, self.planner.evaluate, short=True, standing=standing)
+        lines += [f"⚠ {said}" for said in self.planner.freezes_ahead(record, given)]
         if given.get("service"):
             holder = await self.database.read(store.holder, given["service"], given.get("environment", ""))
             lines += [f"Under way there: {stands(holder)}"] if holder is not None else []

@@ -115,7 +115,7 @@ async def test_only_the_holder_the_leads_and_who_breaks_the_glass_unlock(house: 
     await house.olu.types("/platform lock checkout production until 2h because the bank is away")
     await house.olu.sees("general", "Locked")
     await house.dana.types("/platform unlock checkout production")
-    await house.dana.sees("general", "Olu has locked it: they, the leads of its team and the platform team unlock it.")
+    await house.dana.sees("general", "Olu has locked it: they, the leads of its team and the platform team end that.")
     await house.lee.types("/platform unlock checkout production because the bank is back")
     await house.lee.sees("general", "Unlocked")
     await house.olu.sees("@platform", "Lee ended your lock of checkout in production: the bank is back")
@@ -152,7 +152,7 @@ async def test_a_time_that_is_over_or_none_at_all_is_said_at_its_field(house: Ho
     for said, answer in (
         ("until 99:00 because x", "I don't know when '99:00' is."),
         ("until 2026-11-01 because x", "That time is over already."),
-        ("until 40d because x", "A lock lasts 30 days at most."),
+        ("until 40d because x", "That is longer than 30 days."),
     ):
         await house.lee.types(f"/platform lock checkout staging {said}")
         await house.lee.sees("general", answer)

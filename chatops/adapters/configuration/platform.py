@@ -10,6 +10,7 @@ from chatops.adapters.configuration.automations import Known, automations
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.endpoints import endpoint
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
+from chatops.adapters.configuration.freezes import freezes
 from chatops.adapters.configuration.pagerduty import pagerduty
 from chatops.adapters.configuration.policies import locking, policies
 from chatops.kernel.action import Action
@@ -29,6 +30,7 @@ KEYS = (
     "operators",
     "rotas",
     "escalations",
+    "freezes",
     "locks",
     "watcher",
     "alertmanager",
@@ -41,7 +43,6 @@ KEYS = (
     "actions",
 )
 LATER = (
-    "freezes",
     "routes",
     "smtp",
     "github",
@@ -75,6 +76,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     monitors = {name: endpoint(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
     outside["locks"] = locking(root, known)
+    outside["freezes"] = freezes(root, platform, known)
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform)}
     platform = platform.model_copy(update=outside)

@@ -37,7 +37,7 @@ def _rule(fields: Fields, name: str, known: Mapping[str, Any], vocabulary: Vocab
     deny = fields.text("deny")
     if deny and fields.has("require"):
         fields.wrong(fields.line("require"), "both denies and requires: keep one (a denial is lifted by break_glass)")
-    glass = _break_glass(fields, known)
+    glass = break_glass(fields, known)
     if glass is not None and not deny:
         fields.wrong(fields.line("break_glass"), "has break_glass but denies nothing: give it deny, or remove it")
     review = sources(fields, "review", known, SOURCES) if fields.has("review") else ()
@@ -87,10 +87,11 @@ def locking(root: Fields, known: Mapping[str, Any]) -> Locking:
         return Locking()
     fields = Fields(node, "locks", root.problems)
     fields.only("break_glass")
-    return Locking(break_glass=_break_glass(fields, known))
+    return Locking(break_glass=break_glass(fields, known))
 
 
-def _break_glass(fields: Fields, known: Mapping[str, Any]) -> BreakGlass | None:
+def break_glass(fields: Fields, known: Mapping[str, Any]) -> BreakGlass | None:
+    """``break_glass:``: the group that may lift a denial, which has to be there."""
     node = fields.get("break_glass")
     if node is None:
         return None

@@ -1,0 +1,93 @@
+"""Nothing is changed: freezes of the configuration, and freezes made in Slack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.house import REQUESTS, acme_house
+
+DEPLOY = "/platform deploy checkout 1.4.2 production because fixes the cart"
+STAGING = "/platform deploy checkout 1.4.3 staging because fixes the cart"
+
+
+def afternoon(content: dict[str, Any]) -> None:
+    """The tests' clock stands at Monday 23 November 2026, 10:00 in Berlin."""
+    content["freezes"] = [
+        {
+            "name": "weekday afternoons", "from": "2026-11-02 12:00", "until": "2026-11-02 18:00",
+            "rrule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "timezone": "Europe/Berlin", "tiers": ["production"],
+            "break_glass": {"group": "sre"},
+        }
+    ]  # fmt: skip
+
+
+async def test_a_freeze_ahead_is_told_in_the_form_and_on_the_card() -> None:
+    async with acme_house(platform=afternoon) as house:
+        await house.dana.types("/platform deploy checkout environment=production")
+        await house.dana.modal("production freezes in 2 h (weekday afternoons)", title="Deploy")
+        await house.dana.types(DEPLOY)
+        await house.lee.sees(REQUESTS, "WAITING", "⚠ production freezes in 2 h (weekday afternoons)", "no freeze")
+        await house.dana.types(STAGING)
+        card = await house.dana.sees(REQUESTS, "STAGING", "SUCCEEDED")
+        assert "freezes in" not in card.text
+
+
+async def test_a_freeze_that_begins_while_a_request_waits_refuses_it_and_the_right_group_breaks_the_glass() -> None:
+    async with acme_house(platform=afternoon) as house:
+        await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+        await (await house.lee.sees(REQUESTS, "WAITING")).click("Approve")
+        await house.dana.sees(REQUESTS, "SUCCEEDED")
+        await house.dana.types("/platform deploy checkout 1.4.3 production because fixes it more")
+        await house.lee.sees(REQUESTS, "1.4.3", "WAITING")
+        await house.later(3 * 3600)
+        await (await house.lee.sees(REQUESTS, "1.4.3", "WAITING")).click("Approve")
+        await house.dana.sees(REQUESTS, "DENIED", "Production is frozen: weekday afternoons (until 18:00 CET).")
+        assert await house.image("checkout") == "1.4.2"
+        await house.dana.types("/platform rollback checkout production because it is slow")
+        await house.dana.sees(REQUESTS, "Roll back checkout", "WAITING")
+        await house.olu.types("/platform deploy cart 2.3.1 production because orders stop")
+        card = await house.olu.sees(REQUESTS, "Deploy cart", "DENIED", "sre may break the glass")
+        assert "Tell me when it is free" not in card.buttons, "what the configuration freezes is no lock"
+
+
+async def test_a_freeze_that_begins_during_a_rollout_lets_it_go_on() -> None:
+    async with acme_house(platform=afternoon, pace=0.3) as house:
+        await house.dana.types(DEPLOY)
+        await (await house.lee.sees(REQUESTS, "WAITING")).click("Approve")
+        await house.dana.sees(REQUESTS, "RUNNING")
+        await house.later(3 * 3600)
+        await house.dana.sees(REQUESTS, "SUCCEEDED", within=30)
+        assert await house.image("checkout") == "1.4.2"
+
+
+async def test_a_whole_environment_is_frozen_and_thawed_in_slack() -> None:
+    async with acme_house() as house:
+        await house.dana.types("/platform freeze staging because of me")
+        await house.dana.sees("general", "Only the leads of a team and the platform team can freeze staging.")
+        await house.lee.types("/platform freeze staging until 14:00 because the auditors are here")
+        await house.lee.sees("general", "staging is frozen by Lee until 14:00 CET: the auditors are here", "yours too")
+        await house.dana.sees("deploys", "🧊 staging is frozen by Lee until 13:00 UTC: the auditors are here")
+        for person in (house.dana, house.lee):
+            await person.types(STAGING)
+            await person.sees(REQUESTS, "DENIED", "staging is frozen by Lee until 14:00 CET", "Rule: freeze")
+        await (await house.dana.sees(REQUESTS, "DENIED", "Rule: freeze", "Dana:")).click("Tell me when it is free")
+        await house.dana.sees(REQUESTS, "I tell you in a direct message when staging is free.")
+        await house.dana.types("/platform freezes")
+        await house.dana.sees("general", "Freezes", "staging is frozen by Lee")
+        await house.dana.types("/platform thaw staging")
+        await house.dana.sees("general", "Lee has frozen it")
+        await house.sam.types("/platform thaw staging because they left")
+        await house.sam.sees("general", "staging is free.")
+        await house.lee.sees("@platform", "Sam ended your freeze of staging: they left")
+        await house.dana.sees("@platform", "staging is free: Sam thawed it: they left.")
+        await house.lee.types("/platform thaw staging")
+        await house.lee.sees("general", "staging is not frozen.")
+
+
+async def test_what_is_frozen_and_what_will_be_is_listed() -> None:
+    async with acme_house(platform=afternoon) as house:
+        await house.dana.types("/platform freezes")
+        await house.dana.sees("general", "weekday afternoons (production) from 12:00 CET")
+        house.clock.advance(3 * 3600)
+        await house.dana.types("/platform freezes")
+        await house.dana.sees("general", "🧊 weekday afternoons (production) until 18:00 CET")
