@@ -26,6 +26,7 @@ from commands import (
     oncall,
     page,
     pause,
+    promote,
     remove,
     requests,
     restart,
@@ -59,6 +60,7 @@ BUILT_IN = (
     *incident.RECORDS,
     *lock.RECORDS,
     *freeze.RECORDS,
+    *promote.RECORDS,
 )
 
 

@@ -102,7 +102,7 @@ async def answer(inputs: Status, ctx: Context) -> Answer:
         if inputs.environment:
             return _in_words(known[0], await _revisions(ctx, known[0]))
         return _over_environments(inputs.service, known)
-    columns = await asyncio.gather(*(_all(ctx, services, environment) for environment in environments))
+    columns = await asyncio.gather(*(all_in(ctx, services, environment) for environment in environments))
     if inputs.environment:
         worst = sorted(columns[0], key=lambda one: (one.is_well, one.service))
         shown = [await dated(ctx, one) for one in worst[:MOST_ROWS]]
@@ -204,7 +204,7 @@ def _kept(
     return tuple(sorted(found, key=lambda one: one.number, reverse=True))
 
 
-async def _all(ctx: Context, services: list[Service], environment: Environment) -> list[Standing]:
+async def all_in(ctx: Context, services: list[Service], environment: Environment) -> list[Standing]:
     """Every service of an environment from one list of its Deployments, and a closer look at those that are unwell."""
     cluster = _cluster(ctx, environment)
     try:
