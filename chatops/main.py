@@ -27,6 +27,7 @@ from chatops.adapters.pagerduty import PagerDutyApi
 from chatops.adapters.painter import ChartPainter
 from chatops.adapters.prometheus import Prometheus
 from chatops.adapters.sqlite import SQLite
+from chatops.http.deploys import DeployHooks
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
 from chatops.http.hooks import Hooks
@@ -56,8 +57,10 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock
+from chatops.notices import outside
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
+from chatops.notices.outside import OutsideDeploys
 from chatops.points import OnPoint, cluster_points, commit_points, slack_points
 from chatops.requests import locks
 from chatops.requests.deadlines import Deadlines
@@ -95,7 +98,7 @@ log = logging.getLogger("chatops")
 
 PRUNINGS = (
     intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls, triggers.prune,
-    locks.prune,
+    locks.prune, outside.prune,
 )  # fmt: skip
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
@@ -156,7 +159,7 @@ class Assistant:
         self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
         self.permalinks = Permalinks(self.directory.home)
         self.messenger = Messenger(
-            self.database, self.client, self.clock, renderers(self.clock, self.permalinks),
+            self.database, self.client, self.clock, renderers(self.clock, self.permalinks, self.configuration),
             burst=self._burst, on_call=hook and slack_points(hook),
         )  # fmt: skip
         self._build_road()
@@ -317,7 +320,9 @@ class Assistant:
     def _hooks(self) -> Hooks:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
         signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
-        return Hooks(tokens, self.alerts.take, unread, (signed.route(),))
+        deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock)
+        doors = DeployHooks(tokens, deploys.take)
+        return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
 
     async def _look_at_credentials(self) -> None:
         """Says at once what would otherwise be found out by the first who asks."""

@@ -19,7 +19,8 @@ from chatops.kernel.alert import Delivery, Unreadable
 
 log = logging.getLogger(__name__)
 
-SIGNED = ("pagerduty",)  # senders with a door of their own, which sign what they send
+SIGNED = ("pagerduty", "github")  # senders with a door of their own, which sign what they send
+DEPLOYS = ("deploy",)  # who tells of deploys
 TOKEN = "CHATOPS_HOOK_TOKEN"  # noqa: S105 - the name of the variable
 IN_A_THREAD = 100_000  # bytes from which a body is read beside the event loop
 MOST_KEPT = 20_000  # characters of what could not be read
@@ -38,7 +39,7 @@ class Tokens:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Tokens:
         """``CHATOPS_HOOK_TOKEN`` and ``CHATOPS_HOOK_TOKEN_SOURCE``; two with a comma between while rotating."""
-        own = {source: _split(environ.get(f"{TOKEN}_{source.upper()}", "")) for source in (*READERS, *SIGNED)}
+        own = {source: _split(environ.get(f"{TOKEN}_{source.upper()}", "")) for source in (*READERS, *SIGNED, *DEPLOYS)}
         return cls(_split(environ.get(TOKEN, "")), {source: found for source, found in own.items() if found})
 
     def allowed(self, source: str) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ class Hooks:
         allowed = self.tokens.allowed(source)
         if not allowed:
             return refused(401, f"Nobody may send here yet: {TOKEN} is not set.")
-        if not _is_one_of(_token(request), allowed):
+        if not is_one_of(token_of(request), allowed):
             return refused(401, "The token is missing or wrong.")
         body = await request.read()  # over the limit: 413, before all of it was read
         try:
@@ -97,7 +98,7 @@ class Hooks:
         return refused(400, why)
 
 
-def _token(request: web.Request) -> str:
+def token_of(request: web.Request) -> str:
     """Of ``Authorization: Bearer …``, or the password of basic auth."""
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
@@ -110,7 +111,7 @@ def _token(request: web.Request) -> str:
     return ""
 
 
-def _is_one_of(given: str, allowed: tuple[str, ...]) -> bool:
+def is_one_of(given: str, allowed: tuple[str, ...]) -> bool:
     """Compares with all of them, in constant time."""
     found = [hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()) for token in allowed]
     return bool(given) and any(found)

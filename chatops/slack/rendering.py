@@ -8,7 +8,8 @@ from approvals import store
 from approvals.request import Request
 from chatops.incidents import store as incidents
 from chatops.incidents.keeper import room_card
-from chatops.kernel.ports import Clock, Post, Tx
+from chatops.kernel.ports import Clock, Configuration, Post, Tx
+from chatops.notices import outside as outside_deploys
 from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
 from chatops.slack.permalinks import Permalinks
@@ -19,9 +20,10 @@ from chatops.slack.views.card import card
 from chatops.slack.views.incident import digest, incident_card, page
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import automated, end, notice
+from chatops.slack.views.outside import outside
 
 
-def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
+def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration) -> Mapping[str, Renderer]:
     """By kind of post; a request that is gone renders as nothing."""
 
     def of_notice(tx: Tx, post: Post) -> Message | None:
@@ -51,7 +53,13 @@ def renderers(clock: Clock, permalinks: Permalinks) -> Mapping[str, Renderer]:
             return incident_card(incident, clock.now())
         return incident_card(incident, clock.now(), permalinks.of(tx, [incident.name]).get(incident.name, ""))
 
+    def of_outside(tx: Tx, post: Post) -> Message | None:
+        deploy = outside_deploys.find(tx, int(post.subject))
+        known = deploy is not None and deploy.service in configuration.platform.services
+        return outside(deploy, known, clock.now()) if deploy is not None else None
+
     return {
+        "outside": of_outside,
         "request": of_request(lambda request, post: card(request, clock.now())),
         "approvers": of_request(
             lambda request, post: approvers_reply(request, clock.now(), str(post.content.get("digest", "")))

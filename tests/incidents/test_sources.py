@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatops.incidents.sources import READERS
-from chatops.incidents.sources.fields import MOST_LABELS
 from chatops.kernel.alert import Alert, Unreadable
+from chatops.kernel.received import MOST_LABELS
 
 # As Alertmanager 0.27 sends it (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config).
 NOTIFICATION: dict[str, Any] = {

@@ -109,6 +109,7 @@ async def test_whom_slack_does_not_know_costs_no_time_and_gets_no_mail(mails: Ma
         platform["rotas"]["shop-rota"]["people"] = ["sam.who.left@acme.test"]
 
     async with with_mail(mails, platform=gone) as house:
+        await house.assistant.directory.members("user:sam.who.left@acme.test")  # Slack has been asked
         await alarm(house)
         mail = await mails.arrived()
         assert mail["To"] == "lee@acme.test", "the next step is taken at once"

@@ -18,7 +18,7 @@ TABLES = {
     "requests", "votes", "inbox", "posts", "audit", "audit_heads", "audit_seals", "ledger", "settings", "people",
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
-    "automation_runs", "locks", "lock_watchers",
+    "automation_runs", "locks", "lock_watchers", "outside", "outside_keys",
 }  # fmt: skip
 
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from chatops.incidents.sources.fields import address, text
 from chatops.incidents.sources.notification import alerts_of, common, dropped, notification
 from chatops.kernel.alert import Alert, Delivery
+from chatops.kernel.received import address, text
 
 VERSION = "4"
 

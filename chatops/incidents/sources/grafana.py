@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from chatops.incidents.sources.fields import LONGEST, MOST_LABELS, address
 from chatops.incidents.sources.notification import alerts_of, common, dropped, notification
 from chatops.kernel.alert import Alert, Delivery, Unreadable
+from chatops.kernel.received import LONGEST, MOST_LABELS, address
 
 VERSION = "1"
 

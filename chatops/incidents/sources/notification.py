@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chatops.incidents.sources.fields import address, first, moment, parsed, status, text, texts
 from chatops.kernel.alert import Alert, Unreadable
+from chatops.kernel.received import address, first, moment, parsed, status, text, texts
 
 
 def notification(body: bytes, version: str, said: str) -> dict[str, Any]:

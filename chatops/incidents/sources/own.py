@@ -5,9 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from chatops.incidents.sources.fields import address, moment, parsed, status, text, texts
 from chatops.kernel.alert import Alert, Delivery, Unreadable
 from chatops.kernel.catalog import closest
+from chatops.kernel.received import address, moment, parsed, status, text, texts
 
 KEYS = (
     "name", "status", "service", "environment", "severity", "summary", "description", "value", "labels", "annotations",

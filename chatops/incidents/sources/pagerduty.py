@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chatops.incidents.sources.fields import address, moment, parsed, text
 from chatops.kernel.alert import Alert, Unreadable
+from chatops.kernel.received import address, moment, parsed, text
 
 SOURCE = "pagerduty"
 # The events that say where an incident stands there now.

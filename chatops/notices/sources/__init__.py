@@ -1,0 +1,1 @@
+"""What other pipelines send of their deploys; each a small parser."""
