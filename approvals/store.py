@@ -62,6 +62,11 @@ SELECT id FROM requests WHERE ended_at = 0 AND state IN ('contested', 'waiting',
 TO_REMIND = "SELECT id FROM requests WHERE ended_at = 0 AND remind_at <= :now ORDER BY remind_at LIMIT 100"
 OF_PERSON = "SELECT id FROM requests WHERE requester_id = :person ORDER BY id DESC LIMIT :limit"
 RECENT = "SELECT id FROM requests ORDER BY id DESC LIMIT :limit"
+UNDECIDED = frozenset({"planning", "contested", "queued", "waiting", "stalled"})  # nobody has let them go ahead
+OF_AUTOMATIONS = """
+SELECT id FROM requests WHERE ended_at = 0 AND state IN ('planning', 'contested', 'queued', 'waiting', 'stalled')
+      AND requester_id LIKE 'automation.%' ORDER BY id
+"""
 WAITING = "SELECT id FROM requests WHERE ended_at = 0 AND state = 'waiting' ORDER BY id DESC LIMIT :limit"
 
 
@@ -231,6 +236,11 @@ def due(tx: Tx, now: float) -> list[int]:
 def to_remind(tx: Tx, now: float) -> list[int]:
     """Requests whose approvers are to be reminded."""
     return _ids(tx.all(TO_REMIND, now=now))
+
+
+def of_automations(tx: Tx) -> list[int]:
+    """Requests of automations that have not been let go ahead."""
+    return _ids(tx.all(OF_AUTOMATIONS))
 
 
 def _several(tx: Tx, rows: Sequence[Row]) -> list[Request]:

@@ -53,6 +53,7 @@ from chatops.incidents.paging import Paging
 from chatops.incidents.rooms import Rooms
 from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
+from chatops.incidents.withdrawing import Withdrawals
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
@@ -200,8 +201,9 @@ class Assistant:
         rules = Rules(self.evaluator.evaluate_all, clock)
         judge = Judge(configuration, rules)
         self.automations = Automations(
-            database, keeper, rules, self.evaluator.evaluate_all, self.road, clock, self.metrics.automated
-        )
+            database, keeper, rules, self.evaluator.evaluate_all, self.road, Withdrawals(database, self.register),
+            clock, self.metrics.automated,
+        )  # fmt: skip
         self.register.moved, self.road.holds = self.automations.moved, self.automations.holds
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)

@@ -15,12 +15,13 @@ from typing import Any, Protocol
 
 from approvals import store as requests
 from approvals.lifecycle import stands
-from approvals.request import Request
+from approvals.request import Request, State
 from chatops.incidents import triggers
 from chatops.incidents.grouping import place
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.rules import Rules, facts_of
 from chatops.incidents.triggers import Trigger
+from chatops.incidents.withdrawing import Withdrawals, cause
 from chatops.kernel.accidents import recorded
 from chatops.kernel.alerting import Automation
 from chatops.kernel.cel import CelError, EvaluateAll
@@ -28,7 +29,7 @@ from chatops.kernel.cel.render import rendered
 from chatops.kernel.durations import short
 from chatops.kernel.errors import PlatformError, Unavailable
 from chatops.kernel.masking import mask
-from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
+from chatops.kernel.people import AUTOMATION, Person, automation
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ AGAIN = 15.0  # seconds after which what could not be asked for is tried again
 COMES_LATE = 30 * 60.0  # seconds after which it is not: a restart long after the alert surprises
 ASKED, LIMITED, DRY_RUN, FAILED = "asked", "limited", "dry_run", "failed"
 SAME = "same"  # another alert had made the rule ask for it, and that is under way
-OVER = "over"  # the alert was, before anything was asked for
+OVER = "over"  # the alert was, before anything was asked for, or before what was asked for was decided on
+WITHDRAWN = "withdrawn"  # asked for; then the alert ended, before anybody decided
 
 
 class Asks(Protocol):
@@ -62,6 +64,7 @@ class Automations:
     rules: Rules
     evaluate: EvaluateAll
     road: Asks
+    withdrawals: Withdrawals
     clock: Clock
     count: Callable[[str, str], None]
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,16 +90,18 @@ class Automations:
         async with self._looking:
             while found := await self.database.write(triggers.due, self.clock.now(), AT_ONCE):
                 await self._judge(found)
+            for rule in await self.withdrawals.look():
+                self.count(rule, WITHDRAWN)
 
     def moved(self, tx: Tx, request: Request) -> None:
         """A request came into another state: where an automation asked, its incident's thread says so."""
-        trigger = _cause(tx, request)
+        trigger = cause(tx, request)
         if trigger is not None and triggers.run_of(tx, _rule(request), trigger) == ASKED:
             self._show(tx, trigger, request)
 
     def holds(self, tx: Tx, request: Request, person: Person) -> bool:
         """Whether this person has the incident in which an automation asked for it."""
-        trigger = _cause(tx, request)
+        trigger = cause(tx, request)
         holder = trigger.incident.holder if trigger is not None else None
         return holder is not None and holder.id == person.id
 
@@ -106,7 +111,7 @@ class Automations:
         """Which rules hold, asked for all of them together; then each that does, one after the other."""
         platform = self.keeper.configuration.platform
         rules, now = platform.automations, self.clock.now()
-        live = [one for one in found if rules and self._still(one)]
+        live = [one for one in found if rules and one.live]
         facts = [self._facts(one, now) for one in live]
         answers = await self.rules.answers([rule.when for rule in rules], facts) if live else []
         later = set[str]()
@@ -118,7 +123,7 @@ class Automations:
 
     def _done(self, tx: Tx, found: Sequence[tuple[Trigger, bool]]) -> None:
         for trigger, again in found:
-            if not self._still(trigger):
+            if not trigger.live:
                 self._close(tx, trigger)
             triggers.put_off(tx, trigger, self.clock.now() + AGAIN if again else 0.0)
 
@@ -131,12 +136,6 @@ class Automations:
                 self._end(tx, rule, trigger, request.inputs, request.name)
             else:
                 triggers.end(tx, rule.name, trigger, OVER)
-
-    @staticmethod
-    def _still(one: Trigger) -> bool:
-        """Whether it still fires, in the same incident as when it came up."""
-        incident = one.incident
-        return one.alert.status == "firing" and not incident.ended and incident.reopened == one.round
 
     def _facts(self, one: Trigger, now: float) -> dict[str, Any]:
         platform, incident = self.keeper.configuration.platform, one.incident
@@ -192,7 +191,7 @@ class Automations:
             return True
         last = triggers.last_key(tx, rule.name, trigger.incident)
         if last and (request := requests.by_key(tx, last)) and not request.ended:
-            triggers.begin(tx, rule.name, trigger, now, SAME)
+            triggers.begin(tx, rule.name, trigger, now, SAME, request.id)
             self.count(rule.name, SAME)
             return False
         if not triggers.told(tx, rule.name, trigger, LIMITED):
@@ -218,10 +217,10 @@ class Automations:
     def _end(self, tx: Tx, rule: Automation, trigger: Trigger, values: Mapping[str, Any], name: str) -> None:
         asked, outcome = _wanted(rule.action, values), ASKED if name else DRY_RUN
         request = requests.load(tx, int(name.removeprefix("R-"))) if name else None
-        cause = _cause(tx, request) if request is not None else None
+        first = cause(tx, request) if request is not None else None
         if request is not None and requests.key_of(tx, request.id) != triggers.key_of(rule.name, trigger):
             outcome = SAME  # its thread says it already
-            elsewhere = cause is None or cause.incident.id != trigger.incident.id
+            elsewhere = first is None or first.incident.id != trigger.incident.id
             if elsewhere and not triggers.told(tx, rule.name, trigger, SAME):
                 self._tell(tx, rule, trigger, SAME, f"{asked} was asked for before ({name})")
         elif request is not None:
@@ -230,7 +229,7 @@ class Automations:
             self._show(tx, trigger, request, news=False)
         else:
             self._tell(tx, rule, trigger, outcome, f"would ask for {asked} (dry run)")
-        triggers.end(tx, rule.name, trigger, outcome)
+        triggers.end(tx, rule.name, trigger, outcome, request.id if request is not None else 0)
         self.count(rule.name, outcome)
 
     def _show(self, tx: Tx, trigger: Trigger, request: Request, *, news: bool = True) -> None:
@@ -240,7 +239,7 @@ class Automations:
         once = f"automation/{_rule(request)}/{trigger.key.removeprefix(f'{incident.name}/')}"
         told = {once: f"*{who}* about {trigger.alert.name}: asks for {asked}"}
         if request.ended:
-            self.keeper.note(tx, incident, who, "automation_ended", {"text": stands(request)})
+            self.keeper.note(tx, incident, who, "automation_ended", {"text": _ended(request)})
             told |= {f"automation/{request.name}/end/{request.version}": f"*{who}*: {asked}"} if news else {}
         for what, line in told.items():
             post = Post(
@@ -260,13 +259,14 @@ class Automations:
         self.keeper.say(tx, incident, f"automation/{rule.name}/{once}", [line])
 
 
-def _cause(tx: Tx, request: Request) -> Trigger | None:
-    """What made an automation ask for it; None for what a person asked for."""
-    return triggers.by_key(tx, requests.key_of(tx, request.id)) if is_automation(request.requester_id) else None
-
-
 def _rule(request: Request) -> str:
     return request.requester_id.removeprefix(AUTOMATION)
+
+
+def _ended(request: Request) -> str:
+    """What became of it; of what was cancelled also why."""
+    told = stands(request)
+    return f"{told[:-1]}: {request.outcome}." if request.state is State.CANCELLED and request.outcome else told
 
 
 def _wanted(action: str, values: Mapping[str, Any]) -> str:

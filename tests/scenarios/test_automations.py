@@ -316,9 +316,9 @@ async def test_what_was_asked_for_just_before_the_end_is_told_though_the_alert_i
             await house.dana.sees(REQUESTS, "Restart checkout", "WAITING")
             await house.stop()
         await tell_while_down(house, leak(status="resolved"))
-        assert await outcomes(house) == ["asked"]
+        assert await outcomes(house) == ["withdrawn"]
         incident = await house.dana.sees(INCIDENTS, "INC-101")
-        await incident.thread("asks for restart checkout production (R-1001)", "WAITING")
+        await incident.thread("asks for restart checkout production (R-1001)", "CANCELLED")
 
 
 async def tell_while_down(house: House, alert: Alert) -> None:
