@@ -104,6 +104,7 @@ PRUNINGS = (
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
+REMIND_EVERY = 60  # seconds between looks for changes of which nobody has said that they looked at them
 FORGET_EVERY = 3600  # seconds between two tidyings-up
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
@@ -181,7 +182,7 @@ class Assistant:
         )  # fmt: skip
         self.pages = Pages(self.actions, database, register, self.messenger, planner, clock, self._public_url)
         self.expiry = Expiry(database, register, self.clusters, configuration, clock)
-        reviews = Reviews(database, register, configuration, clock)
+        self.reviews = reviews = Reviews(database, register, configuration, clock)
         questions = Answers(
             self.actions, database, planner, configuration, clock, self.pages, self.expiry, reviews, self.permalinks.of
         )
@@ -305,8 +306,8 @@ class Assistant:
         looks: list[tuple[Callable[[], Awaitable[object]], float]] = [
             (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
-            (self.locks.look, LOOK_EVERY),
-            (self.watcher.look, WATCH_EVERY), (self._refresh_digests, DIGESTS_EVERY), (self.forget, FORGET_EVERY),
+            (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
+            (self._refresh_digests, DIGESTS_EVERY), (self.forget, FORGET_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)

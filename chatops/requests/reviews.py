@@ -1,11 +1,13 @@
 """Looking at a change afterwards, where nobody had to look at it before: somebody else says that they did.
 
-Asked for in the transaction in which the change ends, so it is asked once; a review is a row of the audit trail.
+Asked for in the transaction in which the change ends, so it is asked once; a review is a row of the audit trail. Until
+there is one, those who may give it are reminded once a day: when, is a row too, so a restart forgets none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from approvals import store
 from approvals.lifecycle import is_requester, names, sources_of
@@ -18,11 +20,20 @@ from chatops.requests.planning import ended, team_of
 from chatops.requests.register import Register
 
 NOTE = "review"
+DAY = 86400.0  # seconds between two reminders
+
+OPEN = "INSERT INTO reviews (request_id, remind_at) VALUES (:request, :at) ON CONFLICT (request_id) DO NOTHING"
+DUE = "SELECT request_id FROM reviews WHERE remind_at <= :now ORDER BY remind_at LIMIT 100"
+REMINDED = """
+UPDATE reviews SET reminders = reminders + 1, remind_at = :at WHERE request_id = :request AND remind_at <= :now
+RETURNING reminders
+"""
+CLOSE = "DELETE FROM reviews WHERE request_id = :request RETURNING reminders"
 
 
 @dataclass(slots=True)
 class Reviews:
-    """Takes reviews; ``ask`` is told of each request that ended."""
+    """Takes reviews, and reminds of those that are missing; ``ask`` is told of each request that ended."""
 
     database: Database
     register: Register
@@ -36,6 +47,26 @@ class Reviews:
         """
         return await self.database.write(self._give, person, number, mask(text)[0])
 
+    async def look(self) -> int:
+        """Reminds of what is due, and returns of how many changes; may be called late, early or twice."""
+        due = await self.database.read(lambda tx: [int(row["request_id"]) for row in tx.all(DUE, now=self.clock.now())])
+        return sum([await self.database.write(self._remind, number) for number in due])
+
+    def _remind(self, tx: Tx, number: int) -> int:
+        """One reminder, however many days nobody looked; the button stands on the newest."""
+        now, request = self.clock.now(), store.load(tx, number)
+        row = tx.one(REMINDED, request=number, at=now + DAY, now=now)
+        if row is None:
+            return 0
+        told, line = int(row["reminders"]), f"*Still to be reviewed:* {request.requester_name} {_how(request)}."
+        if told > 1:
+            self.register.say(tx, request, f"{NOTE}/{told - 1}", [line])
+        self.register.say(
+            tx, request, f"{NOTE}/{told}", [line, _whom(request)], mention=[one.id for one in request.reviewers],
+            buttons=_buttons(request),
+        )  # fmt: skip
+        return 1
+
     def _give(self, tx: Tx, person: Person, number: int, text: str) -> str:
         request = store.load(tx, number)
         if request.reviewed is not None:
@@ -47,7 +78,10 @@ class Reviews:
         self._check(request, person)
         review = Review(name=person.name or person.id, text=text, at=self.clock.now())
         after = self.register.reviewed(tx, request, review, who=person.email or person.id)
-        self.register.say(tx, after, NOTE, [*_asked(after)[:1], f"Reviewed by {review.name}: {text}"])
+        closed, said = tx.one(CLOSE, request=number), f"Reviewed by {review.name}: {text}"
+        self.register.say(tx, after, NOTE, [*_asked(after)[:1], said])
+        if closed and closed["reminders"]:
+            self.register.say(tx, after, f"{NOTE}/{closed['reminders']}", [said])
         return f"You have reviewed {request.name}."
 
     def _check(self, request: Request, person: Person) -> None:
@@ -68,12 +102,23 @@ def to_review(request: Request) -> bool:
 def ask(register: Register, tx: Tx, request: Request) -> None:
     """Asks those who may to look at a change that has ended, where policy wants that."""
     if to_review(request):
-        buttons = [{"label": "Reviewed", "line": f"review {request.name}", "form": True}]
-        register.say(tx, request, NOTE, _asked(request), mention=[one.id for one in request.reviewers], buttons=buttons)
+        tx.run(OPEN, request=request.id, at=request.ended_at + DAY)
+        rung = [one.id for one in request.reviewers]
+        register.say(tx, request, NOTE, _asked(request), mention=rung, buttons=_buttons(request))
 
 
 def _asked(request: Request) -> list[str]:
-    how = "broke the glass" if request.glass_is_broken else "did this at once, nobody had to approve it"
+    return [f"*To be reviewed:* {request.requester_name} {_how(request)}.", _whom(request)]
+
+
+def _how(request: Request) -> str:
+    return "broke the glass" if request.glass_is_broken else "did this at once, nobody had to approve it"
+
+
+def _whom(request: Request) -> str:
     whom = names(request.reviewers)
-    said = f"{whom}: look at it, and say that you did." if whom else "I found nobody else who may look at it."
-    return [f"*To be reviewed:* {request.requester_name} {how}.", said]
+    return f"{whom}: look at it, and say that you did." if whom else "I found nobody else who may look at it."
+
+
+def _buttons(request: Request) -> list[dict[str, Any]]:
+    return [{"label": "Reviewed", "line": f"review {request.name}", "form": True}]

@@ -18,7 +18,7 @@ TABLES = {
     "requests", "votes", "inbox", "posts", "audit", "audit_heads", "audit_seals", "ledger", "settings", "people",
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
-    "automation_runs", "locks", "lock_watchers", "outside", "outside_keys",
+    "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
 }  # fmt: skip
 
 
@@ -79,6 +79,8 @@ async def test_requests_are_numbered_from_1001_and_a_number_is_never_given_twice
         ("SELECT id FROM requests WHERE ended_at = 0 AND state = :x ORDER BY id", "requests_open"),
         ("SELECT id FROM requests WHERE requester_id = :x ORDER BY id DESC LIMIT 20", "requests_by_requester"),
         ("SELECT id FROM requests WHERE service = :x AND environment = :x ORDER BY id DESC", "requests_by_place"),
+        ("SELECT request_id FROM reviews WHERE remind_at <= :x ORDER BY remind_at LIMIT 100", "reviews_due"),
+        ("SELECT rule FROM automation_runs WHERE request_id > 0 AND request_id = :x", "automation_runs_of_request"),
         ("SELECT incident_id FROM rooms WHERE work_at > 0 AND work_at <= :x", "rooms_work"),
         ("SELECT incident_id FROM rooms WHERE remind_at > 0 AND remind_at <= :x", "rooms_remind"),
         ("SELECT id FROM posts WHERE wanted > sent AND lane = 1 ORDER BY next_at", "posts_unsent"),

@@ -39,4 +39,26 @@ def m023_automations_withdraw(db: Database) -> None:
     db.execute("CREATE INDEX automation_runs_of_alert ON automation_runs (incident_id, source, fingerprint)")
 
 
-STEPS = (m023_automations_withdraw,)
+def m024_reviews(db: Database) -> None:
+    """Changes of which nobody has said yet that they looked at them afterwards, and when people are reminded of that.
+
+    Those that were left open lately are reminded of as well; older ones would come as a flood.
+    """
+    db.execute(
+        """CREATE TABLE reviews (
+            request_id INTEGER PRIMARY KEY REFERENCES requests (id) ON DELETE CASCADE,
+            remind_at REAL NOT NULL,
+            reminders INTEGER NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX reviews_due ON reviews (remind_at)")
+    db.execute(
+        """INSERT INTO reviews (request_id, remind_at)
+        SELECT id, ended_at + 86400.0 FROM requests
+        WHERE ended_at > (SELECT max(updated_at) FROM requests) - 30 * 86400.0
+              AND json_extract(body, '$.started_at') > 0 AND json_extract(body, '$.reviewed') IS NULL
+              AND json_array_length(body, '$.decision.reviewers') > 0"""
+    )
+
+
+STEPS = (m023_automations_withdraw, m024_reviews)
