@@ -62,7 +62,7 @@ from chatops.notices import outside
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
 from chatops.notices.outside import OutsideDeploys
-from chatops.points import OnPoint, cluster_points, commit_points, slack_points
+from chatops.points import OnPoint, PointedPath, cluster_points, commit_points, slack_points
 from chatops.requests import locks
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
@@ -221,7 +221,8 @@ class Assistant:
         prometheus = Prometheus(lambda: configuration.platform.prometheus, lambda: self.client.session)
         pictures = SlackPictures(self.client)
         self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
-        channels = SlackRooms(self.client, database, self.directory.home)
+        on_call = self._on_point and slack_points(self._on_point)
+        channels = SlackRooms(self.client, database, self.directory.home, on_call)
         self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
@@ -239,7 +240,8 @@ class Assistant:
             paths["webhook"] = PageHook(
                 settings.page_hook_url, settings.page_hook_secret, lambda: self.client.session, self.clock
             )
-        return paths
+        hook = self._on_point
+        return {name: PointedPath(name, path, hook) for name, path in paths.items()} if hook else paths
 
     def _build_pagerduty(self, keeper: Keeper) -> None:
         configuration, token = self.configuration, self.settings.pagerduty_token

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatops.kernel.pages import Page, PagePath
 
 OnPoint = Callable[[str, str], object]
 """Hears (site, object), for example ("before commit", "_vote"); called on whichever thread gets there."""
@@ -36,3 +39,20 @@ def slack_points(on_point: OnPoint) -> Callable[[str, str, str], None]:
         on_point(f"{when} slack", f"{method} {subject}")
 
     return hit
+
+
+@dataclass(frozen=True, slots=True)
+class PointedPath:
+    """A way to a person beside Slack (``mail``, ``webhook``), with a point before and after every try."""
+
+    name: str
+    path: PagePath
+    on_point: OnPoint
+
+    async def send(self, page: Page) -> None:
+        """``kernel.pages.PagePath.send``."""
+        self.on_point("before page", f"{self.name} {page.id}")
+        try:
+            await self.path.send(page)
+        finally:
+            self.on_point("after page", f"{self.name} {page.id}")

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Database
 from chatops.slack import errors
-from chatops.slack.calls import Away, Caller, Limited, Refusal
+from chatops.slack.calls import Away, Caller, Hook, Limited, Refusal
 from chatops.slack.directory import Home
 from chatops.slack.permalinks import permalink, place
 
@@ -38,15 +38,16 @@ _IN_ALREADY = "already_in_channel"
 
 @dataclass(slots=True)
 class SlackRooms:
-    """``kernel.rooms.RoomHost`` over one Slack workspace."""
+    """``kernel.rooms.RoomHost`` over one Slack workspace; ``on_call`` hears of every call."""
 
     client: AsyncWebClient
     database: Database
     home: Home
+    on_call: Hook | None = None
     _caller: Caller = field(init=False)
 
     def __post_init__(self) -> None:
-        self._caller = Caller(self.client, timeout=TIMEOUT)
+        self._caller = Caller(self.client, timeout=TIMEOUT, on_call=self.on_call)
 
     async def create(self, name: str) -> tuple[str, str]:
         """The channel of this name, made now or by us before."""
@@ -112,6 +113,8 @@ class SlackRooms:
         where, thread = await self._where(channel, post)
         if thread:  # a file goes only where we are a member
             await self._asked("join the channel of the card", "conversations.join", channel=where)
+        heard = self.on_call or (lambda when, method, subject: None)
+        heard("before", "files.upload", name)
         try:
             async with asyncio.timeout(UPLOADS):
                 await self.client.files_upload_v2(
@@ -125,6 +128,8 @@ class SlackRooms:
             raise _refused("files.upload", code, f"put the file {name} there") from error
         except (SlackClientError, TimeoutError, OSError, aiohttp.ClientError) as error:
             raise Unavailable(f"Slack did not take the file {name} ({type(error).__name__}).") from error
+        finally:
+            heard("after", "files.upload", name)
 
     # inside --------------------------------------------------------------------------------------------------------
 

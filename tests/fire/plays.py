@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,6 +62,11 @@ class Play(Protocol):
         """Only points after this one are tried: those before it are the same in every play."""
         ...
 
+    @property
+    def beside(self) -> bool:
+        """Whether pages go by mail and webhook as well."""
+        ...
+
     async def acted(self, trial: Trial) -> None:
         """People try again when Slack tells them that something did not work."""
 
@@ -92,6 +98,7 @@ class RequestPlay:
     actions: Mapping[str, str] = field(default_factory=dict)
     wakes: Wakes | None = None
     since: str = ""
+    beside: bool = False
 
     async def acted(self, trial: Trial) -> None:
         """Dana asks, Lee approves."""
@@ -132,6 +139,7 @@ class IncidentPlay:
     actions: Mapping[str, str] = field(default_factory=dict)
     wakes: Wakes | None = None
     since: str = "before commit _take #"
+    beside: bool = False
 
     async def acted(self, trial: Trial) -> None:
         """The monitor tells until it is answered; Olu and Lee sleep; Lee wakes up at the second step."""
@@ -168,6 +176,7 @@ class AutomationPlay:
     actions: Mapping[str, str] = field(default_factory=dict)
     wakes: Wakes | None = None
     since: str = "before commit _take #"
+    beside: bool = False
 
     async def acted(self, trial: Trial) -> None:
         """The monitor tells until it is answered, and once more; Lee approves."""
@@ -189,6 +198,109 @@ class AutomationPlay:
         assert {"INC-101", "R-1001", "R-1001/notice"} <= said
         assert len([one for one in said if one.startswith("INC-101/automation/restart-what-leaks/")]) == 1
         await _deployed(trial.get, trial.rows("SELECT name, uid FROM objects"))
+
+
+async def typed(person: Person, line: str, over: Callable[[], bool]) -> None:
+    """Types a line, and again when Slack says that it did not work; what was acknowledged is never typed again."""
+    for patience in (5, 15, 30):
+        acknowledged = True
+        try:
+            await person.types(line)
+        except SlackSays:
+            acknowledged = False
+        with suppress(AssertionError):
+            wait = 40 if acknowledged else patience
+            await person.wait(lambda: True if over() else None, wait, lambda: f"what comes of {line}")
+            return
+        assert not acknowledged, f"Slack was told that the line had been taken in, and it is lost: {line}"
+    raise AssertionError(f"{line} was typed three times and nothing happened")
+
+
+@dataclass(frozen=True)
+class RoomPlay:
+    """Olu has an incident, asks for its room, and closes it: the draft of the postmortem comes into the room."""
+
+    actions: Mapping[str, str] = field(default_factory=dict)
+    wakes: Wakes | None = None
+    since: str = "before commit _act #2"
+    beside: bool = False
+
+    async def acted(self, trial: Trial) -> None:
+        """From the page to the draft."""
+        olu = trial.acme.olu
+        await trial.tell("alert", _alert("firing"))
+        page = await olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        card = await olu.sees("incidents", "SEV1 · checkout · PRODUCTION", within=30)
+        await pressed(olu, page, "Acknowledge", lambda: "OLU HAS IT" in card.text)
+        await typed(olu, "/platform incident room INC-101", lambda: "Room: #inc-" in card.text)
+        await self._until(trial, lambda: any(one.pins for one in _rooms(trial)))
+        await typed(olu, "/platform incident close INC-101", lambda: "RESOLVED" in card.text)
+        done = "SELECT 1 FROM rooms WHERE work_at = 0 AND incident_id = 101"
+        await self._until(trial, lambda: bool(trial.rows(done)))
+
+    @staticmethod
+    async def _until(trial: Trial, over: Callable[[], bool]) -> None:
+        """Time goes on until it is so, for what is put off is looked at some seconds later."""
+        async with asyncio.timeout(60):
+            while not over():
+                trial.advance(1)
+                await asyncio.sleep(0.1)
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """One channel, one pinned card, everybody in it, one file; the timeline says each once."""
+        assert trial.rows("SELECT id, state FROM incidents") == [{"id": 101, "state": "resolved"}]
+        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
+        once = dict.fromkeys(("opened", "acknowledged", "room_asked", "room_opened", "closed", "postmortem"), 1)
+        assert {name: what.count(name) for name in once} == once
+        [room] = _rooms(trial)
+        assert {"U0OLU", "U0LEE"} <= set(room.members)
+        assert len(room.pins) == 1
+        files = [file["name"] for one in room.messages.values() for file in one.get("files", ())]
+        assert files == ["inc-101-postmortem.md"]
+        assert {"INC-101", "INC-101/room"} <= said
+
+
+def _rooms(trial: Trial) -> list[Any]:
+    return [one for one in trial.acme.slack.state.conversations.values() if one.name.startswith("inc-")]
+
+
+@dataclass(frozen=True)
+class PagePlay:
+    """A page goes by mail and webhook beside Slack, and is acknowledged."""
+
+    actions: Mapping[str, str] = field(default_factory=dict)
+    wakes: Wakes | None = None
+    since: str = "before commit _page #"
+    beside: bool = True
+
+    async def acted(self, trial: Trial) -> None:
+        """Olu answers once all three ways have reached him."""
+        olu = trial.acme.olu
+        await trial.tell("alert", _alert("firing"))
+        page = await olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        card = await olu.sees("incidents", "SEV1 · checkout · PRODUCTION", within=30)
+        async with asyncio.timeout(40):
+            while len(trial.rows("SELECT 1 FROM page_calls WHERE ended = 'sent'")) < 2:
+                await asyncio.sleep(0.05)
+        await pressed(olu, page, "Acknowledge", lambda: "OLU HAS IT" in card.text)
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """Nothing is lost. Mail and webhook may come twice, for one death at most once more, and then bear one id."""
+        assert trial.mails is not None
+        assert trial.ringer is not None
+        mails = [str(one["Message-ID"]) for one in trial.mails.mails]
+        calls = [headers["Idempotency-Key"] for headers, _ in trial.ringer.calls]
+        again = 1 if trial.target else 0
+        for told in (mails, calls):
+            assert len(set(told)) == 1, told
+            assert len(told) <= 1 + again, told
+        assert {str(one["To"]) for one in trial.mails.mails} == {"olu@acme.test"}
+        found = trial.rows("SELECT path, ended FROM page_calls ORDER BY path")
+        assert found == [{"path": "mail", "ended": "sent"}, {"path": "webhook", "ended": "sent"}]
+        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
+        once = {"opened": 1, "paged": 1, "page_sent": 2, "page_failed": 0, "acknowledged": 1}
+        assert {name: what.count(name) for name in once} == once
+        assert len([one for one in said if one.startswith("page/")]) == 1
 
 
 def _alert(status: str) -> dict[str, Any]:
@@ -230,3 +342,5 @@ STEPS = RequestPlay(
 )  # fmt: skip
 ALERT = IncidentPlay()
 AUTOMATION = AutomationPlay()
+ROOM = RoomPlay()
+PAGES = PagePlay()

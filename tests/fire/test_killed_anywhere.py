@@ -1,4 +1,5 @@
-"""Killed anywhere (SIGKILL), the next start finishes the job: one run, one card, one notice, one page for each step.
+"""Killed anywhere (SIGKILL), the next start finishes the job: one run, one card, one notice, one page for each step,
+one room and one draft.
 
 The points are listed by several whole runs; a run is then killed at each of them. ``make test`` tries a seeded sample,
 ``make fire`` all of them.
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.fire.nursery import Nursery, nursery
-from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, STEPS, Play
+from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, PAGES, ROOM, STEPS, Play
 from tests.fire.trial import MISSED, trial
 from tests.support.thoroughness import EVERYTHING
 
@@ -62,8 +63,8 @@ async def tried(play: Play, nursery: Nursery, point: str) -> str:
 @pytest.mark.fire
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
 @pytest.mark.parametrize(
-    ("play", "sample"), [(DEPLOY, 4), (STEPS, 3), (ALERT, 3), (AUTOMATION, 3)],
-    ids=["deploy", "steps", "alert", "automation"],
+    ("play", "sample"), [(DEPLOY, 4), (STEPS, 3), (ALERT, 3), (AUTOMATION, 3), (ROOM, 2), (PAGES, 2)],
+    ids=["deploy", "steps", "alert", "automation", "room", "pages"],
 )  # fmt: skip
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
     play: Play, sample: int, shard: int, record_property: Callable[[str, object], None]

@@ -23,7 +23,9 @@ from tests.fire.plays import Play
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
 from tests.support.house import HOOK_TOKEN, acme_platform
+from tests.support.mailserver import MailServer, mail_server
 from tests.support.people import Acme, acme_slack
+from tests.support.ringer import Ringer, ringer
 
 MISSED = "it was not reached"
 
@@ -39,6 +41,8 @@ class Trial:
     folder: Path
     target: str
     clock: ShiftedClock
+    mails: MailServer | None = None
+    ringer: Ringer | None = None
     starts: int = 0
     child: Child | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -131,6 +135,7 @@ class Trial:
             "app_token": app.app_token, "slack_api_url": self.acme.slack.api_url, "clock": str(self.folder / "clock"),
             "kubeconfig": self.cluster.kubeconfig(), "points": str(points), "target": target,
             "recovered": str(self.recovered) if self.starts > 1 else "", "address": str(self.folder / "address"),
+            "mail": self.mails.url if self.mails else "", "page_hook": self.ringer.url if self.ringer else "",
         }  # fmt: skip
         settings.write_text(json.dumps(given))
         return await self.nursery.start(settings)
@@ -193,6 +198,9 @@ async def trial(play: Play, nursery: Nursery, target: str = "") -> AsyncIterator
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, retry_scale=0.001, clock=clock.now))
         cluster = await stack.enter_async_context(acme_cluster())
         one = Trial(play, nursery, acme, cluster, folder, target, clock)
+        if play.beside:
+            one.mails = await stack.enter_async_context(mail_server())
+            one.ringer = await stack.enter_async_context(ringer())
         one.advance(0)
         one.supervisor, waking = asyncio.create_task(one.supervise()), asyncio.create_task(one.wakes())
         try:

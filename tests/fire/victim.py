@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from chatops.adapters.mail import Mail
 from chatops.http.hooks import Tokens
 from chatops.main import Assistant
 from chatops.settings import Settings
@@ -23,7 +24,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.house import HOOK_TOKEN
 
 _MADE_UP = re.compile(
-    r"(?<=answer/line):\S+|(?<=Job/)\S+|(?<=Pod/)\S+|(?<=page/U0\w{3}/)\d+"
+    r"(?<=answer/line):\S+|(?<=Job/)\S+|(?<=Pod/)\S+|(?<=page/U0\w{3}/)\d+|(?<=inc-)\d{8}"
 )  # ids that differ from run to run
 
 
@@ -56,6 +57,8 @@ async def main(given: dict[str, Any]) -> None:
         config=Path(given["config"]), database=given["database"], bot_token=given["bot_token"],
         app_token=given["app_token"], slack_api_url=given["slack_api_url"], kubeconfig=given["kubeconfig"],
         listen="127.0.0.1:0", hook_tokens=Tokens((HOOK_TOKEN,)),
+        mail=Mail.from_url(given["mail"]) if given["mail"] else None, page_hook_url=given["page_hook"],
+        page_hook_secret="page-hook-of-the-trial" if given["page_hook"] else "",
     )  # fmt: skip
     async with Assistant(settings, clock=clock, on_point=points.hit, burst=50) as assistant:
         recovering = asyncio.create_task(recover(assistant, Path(given["recovered"]))) if given["recovered"] else None
@@ -78,6 +81,8 @@ async def move(assistant: Assistant, clock: ShiftedClock, given: dict[str, Any])
             clock.offset = offset
             await assistant.deadlines.look()
             await assistant.paging.look()
+            await assistant.rooms.look()
+            await assistant.couriers.look()
         await asyncio.sleep(0.02)
 
 
@@ -87,6 +92,8 @@ async def recover(assistant: Assistant, recovered: Path) -> None:
     await assistant.deadlines.look()
     await assistant.paging.look()
     await assistant.automations.look()
+    await assistant.rooms.look()
+    await assistant.couriers.look()
     while assistant.engine.tasks or assistant.evidence.tasks or not assistant.messenger.settled:
         await assistant.engine.idle()
         await asyncio.sleep(0.02)

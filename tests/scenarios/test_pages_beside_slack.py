@@ -5,7 +5,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,20 +17,9 @@ from chatops.incidents.couriers import GIVEN_UP_AFTER
 from chatops.kernel.alert import Alert, Delivery
 from tests.support.house import House, acme_house
 from tests.support.mailserver import PASSWORD, MailServer, mail_server
+from tests.support.ringer import Ringer
 
 INCIDENTS, SECRET = "incidents", "page-hook-canary-1234"
-
-
-@dataclass
-class Ringer:
-    """Rings phones; answers with ``status``."""
-
-    status: int = 200
-    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.calls.append((dict(request.headers), await request.read()))
-        return web.Response(status=self.status)
 
 
 @pytest.fixture
