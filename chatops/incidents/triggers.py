@@ -61,8 +61,8 @@ SELECT count(*) AS n FROM automation_runs
 WHERE rule = :rule AND at > :since AND outcome IN ('', 'asked', 'dry_run', 'withdrawn')
 """
 TOLD = """
-SELECT count(*) AS n FROM automation_runs
-WHERE rule = :rule AND incident_id = :incident AND round = :round AND outcome = :outcome
+SELECT 1 FROM automation_runs
+WHERE rule = :rule AND incident_id = :incident AND round = :round AND outcome = :outcome LIMIT 1
 """
 LAST = """
 SELECT round, source, fingerprint, turn FROM automation_runs
@@ -199,8 +199,8 @@ def lately(tx: Tx, rule: str, since: float) -> int:
 
 def told(tx: Tx, rule: str, trigger: Trigger, outcome: str) -> bool:
     """Whether that came of a rule in this incident before, since it was opened or came back."""
-    row = tx.one(TOLD, rule=rule, incident=trigger.incident.id, round=trigger.round, outcome=outcome)
-    return bool(row and row["n"])
+    incident = trigger.incident.id
+    return tx.one(TOLD, rule=rule, incident=incident, round=trigger.round, outcome=outcome) is not None
 
 
 def last_key(tx: Tx, rule: str, incident: Incident) -> str:

@@ -81,6 +81,21 @@ async def test_requests_are_numbered_from_1001_and_a_number_is_never_given_twice
         ("SELECT id FROM requests WHERE service = :x AND environment = :x ORDER BY id DESC", "requests_by_place"),
         ("SELECT request_id FROM reviews WHERE remind_at <= :x ORDER BY remind_at LIMIT 100", "reviews_due"),
         ("SELECT rule FROM automation_runs WHERE request_id > 0 AND request_id = :x", "automation_runs_of_request"),
+        (
+            "SELECT count(*) FROM automation_runs WHERE rule = :x AND at > :x "
+            "AND outcome IN ('', 'asked', 'dry_run', 'withdrawn')",
+            "automation_runs_asked",
+        ),
+        (
+            "SELECT round FROM automation_runs WHERE rule = :x AND incident_id = :x AND outcome = 'asked' "
+            "ORDER BY at DESC LIMIT 1",
+            "automation_runs_came",
+        ),
+        (
+            "SELECT made_at FROM triggers WHERE due_at > 0 AND due_at <= :x "
+            "ORDER BY due_at, incident_id, source, fingerprint LIMIT 250",
+            "triggers_due",
+        ),
         ("SELECT incident_id FROM rooms WHERE work_at > 0 AND work_at <= :x", "rooms_work"),
         ("SELECT incident_id FROM rooms WHERE remind_at > 0 AND remind_at <= :x", "rooms_remind"),
         ("SELECT id FROM posts WHERE wanted > sent AND lane = 1 ORDER BY next_at", "posts_unsent"),

@@ -1,4 +1,4 @@
-"""Step 21 and on: what everyone follows and controls about deploys."""
+"""Steps 21 and 22: what everyone follows and controls about deploys."""
 
 from __future__ import annotations
 

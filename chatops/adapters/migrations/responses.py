@@ -1,4 +1,4 @@
-"""What came later to automated responses and to what people do at once: turns, reviews, storms."""
+"""Steps 23 to 25: what came later to automated responses and to what people do at once: turns, reviews, storms."""
 
 from __future__ import annotations
 
@@ -61,4 +61,19 @@ def m024_reviews(db: Database) -> None:
     )
 
 
-STEPS = (m023_automations_withdraw, m024_reviews)
+def m025_automations_in_a_storm(db: Database) -> None:
+    """Finds what a rule asked for lately, and what came of it in one incident, without a look at all that came of it.
+
+    In a storm thousands of alerts are beyond the limit, and each would count all those before it.
+    """
+    db.execute("DROP INDEX automation_runs_lately")
+    db.execute(
+        "CREATE INDEX automation_runs_asked ON automation_runs (rule, at) "
+        "WHERE outcome IN ('', 'asked', 'dry_run', 'withdrawn')"
+    )
+    db.execute("CREATE INDEX automation_runs_came ON automation_runs (rule, incident_id, outcome, at)")
+    db.execute("DROP INDEX triggers_due")
+    db.execute("CREATE INDEX triggers_due ON triggers (due_at, incident_id, source, fingerprint) WHERE due_at > 0")
+
+
+STEPS = (m023_automations_withdraw, m024_reviews, m025_automations_in_a_storm)
