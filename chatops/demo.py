@@ -16,10 +16,12 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from chatops.http.hooks import Tokens
+from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.families import spoken
 from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
+from chatops.sandbox.prometheus import PracticePrometheus
 from chatops.sandbox.slack import LocalSlack, Suggestion, load_workspace
 from chatops.settings import Settings
 
@@ -69,7 +71,8 @@ async def sandbox(
         async with (
             _listening(slack, listen),
             cluster,
-            Assistant(_settings(slack, cluster, config, folder)) as assistant,
+            PracticePrometheus(cluster) as prometheus,
+            Assistant(_settings(slack, cluster, prometheus, config, folder)) as assistant,
         ):
             await slack.connected()
             yield slack, cluster, assistant
@@ -107,7 +110,9 @@ async def _listening(slack: LocalSlack, listen: str) -> AsyncIterator[None]:
         yield
 
 
-def _settings(slack: LocalSlack, cluster: PracticeCluster, config: Path, folder: str) -> Settings:
+def _settings(
+    slack: LocalSlack, cluster: PracticeCluster, prometheus: PracticePrometheus, config: Path, folder: str
+) -> Settings:
     app = slack.state.workspace.app
     return Settings(
         config=config,
@@ -118,6 +123,7 @@ def _settings(slack: LocalSlack, cluster: PracticeCluster, config: Path, folder:
         kubeconfig=cluster.kubeconfig(),
         listen="127.0.0.1:0",
         hook_tokens=Tokens((TOKEN,)),
+        prometheus=Endpoint(name="prometheus", url=prometheus.url),
     )
 
 

@@ -218,7 +218,8 @@ class Assistant:
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
         painter = ChartPainter()
         self._stack.callback(painter.close)
-        prometheus = Prometheus(lambda: configuration.platform.prometheus, lambda: self.client.session)
+        asked = self.settings.prometheus
+        prometheus = Prometheus(lambda: configuration.platform.prometheus or asked, lambda: self.client.session)
         pictures = SlackPictures(self.client)
         self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
         on_call = self._on_point and slack_points(self._on_point)

@@ -9,6 +9,7 @@ from typing import Any
 
 from chatops.adapters.mail import Mail
 from chatops.http.hooks import Tokens
+from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import PlatformError
 from chatops.slack.client import SLACK
 
@@ -32,6 +33,7 @@ class Settings:
     mail: Mail | None = None  # pages by e-mail
     page_hook_url: str = field(default="", repr=False)  # pages by a webhook; empty: none
     page_hook_secret: str = field(default="", repr=False)
+    prometheus: Endpoint | None = None  # what charts ask where the configuration names none, as in the demo
     heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
     public_url: str = ""  # where people's browsers reach us; empty: where we listen
 

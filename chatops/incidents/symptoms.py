@@ -22,6 +22,7 @@ CRASHES = frozenset({"CrashLoopBackOff", "OOMKilled"})
 IMAGES = "ImagePullBackOff"  # in which all that keeps an image from coming is one alert
 JOB_FAILED_LATELY = 3600.0  # seconds; a Job that failed stays there until somebody removes it
 HASH = "pod-template-hash"
+AVAILABLE = "kube_deployment_status_replicas_available"  # kube-state-metrics' name for it
 
 
 def of_environment(
@@ -70,15 +71,21 @@ def _crashing(environment: Environment, pods: Iterable[Thing], ready: Mapping[st
             continue
         for trouble in pod_troubles([pod]):
             if trouble.reason in CRASHES | IMAGE | CONFIG:
-                yield _alert(environment, owner, trouble, serves=ready.get(owner, 0) > 0)
+                serves = ready.get(owner, 0) > 0
+                yield _alert(environment, owner, trouble, serves=serves, expression=_pods(environment, kind, owner))
 
 
-def _alert(environment: Environment, owner: str, trouble: Trouble, *, serves: bool) -> Alert:
+def _pods(environment: Environment, kind: str, owner: str) -> str:
+    """What a chart shows of a Deployment: how many of its pods serve. The alert itself comes from no expression."""
+    return f'{AVAILABLE}{{namespace="{environment.namespace}",deployment="{owner}"}}' if kind == "ReplicaSet" else ""
+
+
+def _alert(environment: Environment, owner: str, trouble: Trouble, *, serves: bool, expression: str) -> Alert:
     reason = IMAGES if trouble.reason in IMAGE else trouble.reason
     return Alert(
         source=SOURCE, fingerprint=f"{environment.name}/{owner}/{reason}", status="firing", name=reason,
         severity="warning" if serves else "error", summary=_line(trouble.sentence),
-        labels={**_labels(environment), "workload": owner, "pod": trouble.pod},
+        labels={**_labels(environment), "workload": owner, "pod": trouble.pod}, expression=expression,
     )  # fmt: skip
 
 
@@ -92,6 +99,7 @@ def _stuck(environment: Environment, deployments: Iterable[Thing]) -> Iterator[A
                 source=SOURCE, fingerprint=f"{environment.name}/{_name(one)}/rollout", status="firing",
                 name="RolloutStuck", severity="warning", summary=said, description=_line(progressing.get("message")),
                 labels={**_labels(environment), "workload": _name(one)},
+                expression=_pods(environment, "ReplicaSet", _name(one)),
             )  # fmt: skip
 
 

@@ -91,3 +91,12 @@ def test_what_is_over_is_the_same_alert() -> None:
     [alert] = of_environment(PRODUCTION, [], [pod(WAITING)], [], NOW)
     over = ended(alert, NOW + 60)
     assert (over.fingerprint, over.status, over.ends_at) == (alert.fingerprint, "resolved", NOW + 60)
+
+
+def test_the_chart_of_a_deployment_shows_its_pods_and_of_anything_else_nothing_is_measured() -> None:
+    pods = 'kube_deployment_status_replicas_available{namespace="shop",deployment="checkout"}'
+    stuck = deployment(status="False", reason="ProgressDeadlineExceeded", message="has timed out progressing.")
+    crashing = of_environment(PRODUCTION, [stuck], [pod(WAITING)], [], NOW)
+    assert [alert.expression for alert in crashing] == [pods, pods]
+    stateful = pod(WAITING, kind="StatefulSet")
+    assert [alert.expression for alert in of_environment(PRODUCTION, [], [stateful], [job()], NOW)] == ["", ""]
