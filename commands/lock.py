@@ -118,7 +118,7 @@ async def watch(inputs: Place, ctx: Context) -> Answer:
     if held is None:
         again = (Button("Deploy", f"deploy {inputs.service} {inputs.environment}", form=True),)
         return Answer("It is free", (f"{inputs.service} in {inputs.environment} is not locked.",), buttons=again)
-    if held.holder_id == ctx.requester.id:
+    if held.service and held.holder_id == ctx.requester.id:
         raise Refused("It is your own lock.", hint=f"`/platform unlock {held.service} {held.environment}` ends it.")
     lines = (f"I tell you in a direct message when {held.place} is free.",)
     return Answer("You will hear of it", lines, private=True)

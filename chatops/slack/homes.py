@@ -36,7 +36,9 @@ class Homes:
             view = {"type": "home", "blocks": [section(line) for line in errors.said_lines(no)]}
         else:
             now = self.clock.now()
-            view = home(waiting=page.waiting, mine=page.mine, buttons=page.buttons, now=now, paused=page.paused)
+            view = home(
+                waiting=page.waiting, mine=page.mine, buttons=page.buttons, now=now, paused=page.paused, held=page.held
+            )
         try:
             await self.client.views_publish(user_id=user_id, view=view)
         except SlackApiError as error:

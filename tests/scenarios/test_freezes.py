@@ -84,6 +84,19 @@ async def test_a_whole_environment_is_frozen_and_thawed_in_slack() -> None:
         await house.lee.sees("general", "staging is not frozen.")
 
 
+async def test_app_home_shows_what_is_locked_and_what_freezes_soon() -> None:
+    async with acme_house(platform=afternoon) as house:
+        await house.dana.home("Your requests")
+        await house.lee.types("/platform lock checkout staging until 16:00 because migrating")
+        await house.lee.sees("general", "Locked")
+        await house.dana.home(
+            "Locked and frozen", "checkout in staging is locked by Lee until 16:00 CET: migrating",
+            "⏳ production freezes in 2 h (weekday afternoons)",
+        )  # fmt: skip
+        house.clock.advance(3 * 3600)
+        await house.olu.home("🧊 Production is frozen: weekday afternoons (until 18:00 CET).")
+
+
 async def test_what_is_frozen_and_what_will_be_is_listed() -> None:
     async with acme_house(platform=afternoon) as house:
         await house.dana.types("/platform freezes")
