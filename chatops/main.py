@@ -327,7 +327,7 @@ class Assistant:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
         signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
         deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock)
-        doors = DeployHooks(tokens, deploys.take)
+        doors = DeployHooks(tokens, deploys.take, lambda: self.configuration.platform)
         return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
 
     async def _look_at_credentials(self) -> None:

@@ -19,8 +19,8 @@ from chatops.kernel.alert import Delivery, Unreadable
 
 log = logging.getLogger(__name__)
 
-SIGNED = ("pagerduty", "github")  # senders with a door of their own, which sign what they send
-DEPLOYS = ("deploy",)  # who tells of deploys
+SIGNED = ("pagerduty", "github", "flux")  # senders with a door of their own, which sign what they send
+DEPLOYS = ("deploy", "argocd")  # who tells of deploys
 TOKEN = "CHATOPS_HOOK_TOKEN"  # noqa: S105 - the name of the variable
 IN_A_THREAD = 100_000  # bytes from which a body is read beside the event loop
 MOST_KEPT = 20_000  # characters of what could not be read

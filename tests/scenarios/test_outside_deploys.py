@@ -157,3 +157,87 @@ async def test_a_sender_whose_clock_is_ahead_does_not_tell_of_the_future(house: 
     await told(house, state="succeeded", at="2027-01-01T00:00:00Z")
     rows = await house.rows("SELECT ended_at FROM ledger")
     assert rows[0]["ended_at"] <= house.clock.now()
+
+
+# An Application as Argo CD's API has it, shortened to what is read and a little beside it
+ARGOCD: dict[str, Any] = {
+    "url": "https://argocd.acme.test/applications/shop-staging",
+    "app": {
+        "metadata": {"name": "shop-staging", "namespace": "argocd"},
+        "spec": {"destination": {"namespace": "shop-staging", "server": "https://kubernetes.default.svc"}},
+        "status": {
+            "health": {"status": "Progressing"},
+            "sync": {"status": "Synced", "revision": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"},
+            "summary": {"images": ["registry.acme.test/shop/cart:2.4.0", "registry.acme.test/shop/sidecar:7"]},
+            "operationState": {
+                "phase": "Succeeded", "message": "successfully synced (all tasks run)",
+                "startedAt": "2026-11-23T08:59:00Z", "finishedAt": "2026-11-23T08:59:10Z",
+                "operation": {"initiatedBy": {"username": "dana"}},
+            },
+        },
+    },
+}  # fmt: skip
+
+# After https://fluxcd.io/flux/components/notification/providers/#generic-webhook
+FLUX: dict[str, Any] = {
+    "involvedObject": {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "name": "cart", "namespace": "shop-staging",
+        "uid": "7d0cdc51-ddcf-4743-b223-83ca5c699632",
+    },
+    "severity": "info", "timestamp": "2026-11-23T08:59:00Z", "message": "Helm upgrade succeeded",
+    "reason": "UpgradeSucceeded", "reportingController": "helm-controller",
+    "metadata": {"helm.toolkit.fluxcd.io/revision": "2.4.0+build.7", "helm.toolkit.fluxcd.io/app-version": "2.4.0"},
+}  # fmt: skip
+
+
+async def flux(house: House, secret: str = HOOK_TOKEN, **changes: Any) -> int:
+    """The status that Flux gets for an event."""
+    body = json.dumps({**FLUX, **changes}).encode()
+    headers = {"X-Signature": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+    async with house.sandbox.session.post(
+        f"{house.assistant.http.address}/hooks/flux", data=body, headers=headers
+    ) as answer:
+        return int(answer.status)
+
+
+async def test_what_argo_cd_synced_is_deployed_once_it_is_healthy(house: House) -> None:
+    assert await house.hook("argocd", ARGOCD) == 200
+    await house.dana.sees("deploys", "cart", "2.4.0 is being deployed in staging", "by dana", "told by Argo CD")
+    healthy = {**ARGOCD["app"], "status": {**ARGOCD["app"]["status"], "health": {"status": "Healthy"}}}
+    assert await house.hook("argocd", {**ARGOCD, "app": healthy}) == 200
+    await house.dana.sees("deploys", "✅", "2.4.0 was deployed in staging")
+    assert await posts(house) == 1
+
+
+async def test_an_application_of_unknown_images_is_told_by_its_name_one_never_synced_not_at_all(
+    house: House,
+) -> None:
+    failed = {"phase": "Failed", "message": "one or more objects failed to apply", "startedAt": "2026-11-23T08:00:00Z"}
+    status = {**ARGOCD["app"]["status"], "summary": {}, "operationState": failed}
+    assert await house.hook("argocd", {"app": {**ARGOCD["app"], "status": status}}) == 200
+    await house.dana.sees("deploys", "❌", "shop-staging", "f95f852 failed in staging", "one or more objects failed")
+    assert await house.hook("argocd", {"app": {**ARGOCD["app"], "status": {}}}) == 200
+    assert await house.hook("argocd", {"app": []}) == 400
+    assert await posts(house) == 1
+
+
+async def test_what_flux_released_is_told_with_the_version_of_the_app(house: House) -> None:
+    assert await flux(house) == 200
+    await house.dana.sees("deploys", "✅", "cart", "2.4.0 was deployed in staging", "told by Flux")
+    failed = {"reason": "UpgradeFailed", "severity": "error", "message": "timed out waiting for the condition"}
+    assert await flux(house, **failed, metadata={"revision": "main@sha1:8406e1fd2a1b"}) == 200
+    await house.dana.sees("deploys", "❌", "8406e1f failed in staging", "timed out waiting")
+    assert await posts(house) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reason": "ArtifactUpToDate"}, {"involvedObject": {**FLUX["involvedObject"], "name": "infrastructure"}},
+        {"involvedObject": {**FLUX["involvedObject"], "kind": "GitRepository"}}, {"metadata": {}},
+    ],
+)  # fmt: skip
+async def test_what_flux_tells_of_everything_else_is_answered_and_left(house: House, changes: dict[str, Any]) -> None:
+    assert await flux(house, **changes) == 200
+    assert await flux(house, secret="wrong", **changes) == 401
+    assert await posts(house) == 0
