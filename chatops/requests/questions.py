@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from approvals import policy, store
 from approvals.lifecycle import is_requester, sources_of, stands
 from approvals.request import Request
-from chatops.kernel import audit, freezes
+from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, Made, RequestList, inputs_of
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import ClusterError, InputError, PlatformError, Refused, Unavailable
@@ -21,9 +21,9 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
-from chatops.kernel.spans import zone_of
 from chatops.requests import objects
 from chatops.requests.expiry import Expiry
+from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for
 from chatops.requests.pages import Pages
 from chatops.requests.parse import InputErrors, parse
 from chatops.requests.pause import paused, set_paused
@@ -31,17 +31,6 @@ from chatops.requests.planning import Planner, team_of
 from chatops.requests.reviews import Reviews
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class HomePage:
-    """What App Home shows of a person: rows as ``Answers.requests`` gives them."""
-
-    waiting: tuple[Mapping[str, Any], ...]
-    mine: tuple[Mapping[str, Any], ...]
-    buttons: tuple[Button, ...]
-    paused: str = ""
-    held: tuple[str, ...] = ()  # what is locked or frozen, and what will be within a day
 
 
 # Where the cards of requests (by name, R-1042) are on the web; those that nobody can tell are left out.
@@ -275,20 +264,10 @@ class Answers:
             mine=await self.requests(person, "mine"),
             buttons=_buttons(await self.allowed(person)),
             paused=_paused_by(stop),
-            held=await self._held(person),
+            incidents=await incidents_of(self.planner, person),
+            oncall=await on_call_for(self.planner, person),
+            held=await held_for(self.planner, person),
         )
-
-    async def _held(self, person: Person) -> tuple[str, ...]:
-        """Locks and freezes that hold, then what begins within a day; times in the person's zone."""
-        platform, now, zone = self.configuration.platform, self.clock.now(), zone_of(person.tz)
-        locks = await self.planner.locks.listed() if self.planner.locks is not None else ()
-        lines = [f"{'🔒' if one.service else '🧊'} {one.sentence(now, zone)}" for one in locks]
-        environments = platform.environments.values()
-        for one in environments:
-            lines += [f"🧊 {rule.deny}" for rule in freezes.rules(platform, one, None, now, zone)]
-        for one in environments:
-            lines += [f"⏳ {said}" for said in freezes.ahead(platform, one, None, now)]
-        return tuple(lines)
 
     async def first_page(self, person: Person) -> Answer:
         """What this person can do, their recent requests, a button per common action."""

@@ -22,10 +22,11 @@ from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing, automation, is_automation
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
+from chatops.requests.homes import HomePage
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused_by
 from chatops.requests.planning import Planner, team_of
-from chatops.requests.questions import Answers, HomePage, is_operator
+from chatops.requests.questions import Answers, is_operator
 from chatops.requests.register import Register, approvers, card
 from chatops.requests.sheets import Sheet, Sheets
 

@@ -37,8 +37,9 @@ class Homes:
         else:
             now = self.clock.now()
             view = home(
-                waiting=page.waiting, mine=page.mine, buttons=page.buttons, now=now, paused=page.paused, held=page.held
-            )
+                waiting=page.waiting, mine=page.mine, buttons=page.buttons, now=now, paused=page.paused,
+                incidents=page.incidents, oncall=page.oncall, held=page.held,
+            )  # fmt: skip
         try:
             await self.client.views_publish(user_id=user_id, view=view)
         except SlackApiError as error:

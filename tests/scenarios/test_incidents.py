@@ -330,6 +330,16 @@ async def test_a_note_under_a_card_that_slack_has_not_yet_confirmed_waits_for_it
     assert len(await house.rows("SELECT * FROM audit WHERE chain = 'INC-101' AND what = 'noted'")) == 1
 
 
+async def test_app_home_shows_the_incidents_of_my_teams_and_who_is_on_call(house: House) -> None:
+    await house.dana.home("On call", "shop-rota: olu@acme.test")
+    await tell(house, alert())
+    card = await house.olu.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await house.dana.home("Incidents", "INC-101 · SEV1 · checkout", "nobody has it")
+    await card.click("Acknowledge")
+    await house.dana.sees(INCIDENTS, "OLU HAS IT")
+    await house.olu.home("INC-101", "Olu has it")
+
+
 async def test_a_message_is_added_to_the_timeline_from_its_menu(house: House) -> None:
     await tell(house, alert())
     card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")

@@ -180,6 +180,9 @@ def test_slack_takes_every_note(
 
 
 @settings(max_examples=examples(60), deadline=None)
-@given(waiting=rows, mine=rows, made=buttons, paused=nasty)
-def test_slack_takes_every_home(waiting: Any, mine: Any, made: tuple[Button, ...], paused: str) -> None:
-    assert view_problems(home(waiting=waiting, mine=mine, buttons=made, now=NOW, paused=paused)) == []
+@given(waiting=rows, mine=rows, made=buttons, paused=nasty, lines=st.lists(nasty, max_size=30))
+def test_slack_takes_every_home(
+    waiting: Any, mine: Any, made: tuple[Button, ...], paused: str, lines: list[str]
+) -> None:
+    some = {"incidents": lines, "oncall": lines, "held": lines}
+    assert view_problems(home(waiting=waiting, mine=mine, buttons=made, now=NOW, paused=paused, **some)) == []
