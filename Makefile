@@ -25,8 +25,9 @@ test: $(STAMP)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadgroup
 
 # Kill and fault tests, all of them, and properties with all their examples (make test tries a seeded sample of both).
+# One test at a time is handed out: they take from a second to minutes.
 fire: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all $(BIN)/python -m pytest -m "fire or hypothesis" -n 3 -o faulthandler_timeout=0 tests
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all $(BIN)/python -m pytest -m "fire or hypothesis" -n 3 --maxschedchunk 1 -o faulthandler_timeout=0 tests
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
