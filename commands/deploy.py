@@ -54,4 +54,5 @@ RECORD = Action(
     plan=plan,
     apply=apply,
     button="Deploy",
+    promoted=True,
 )

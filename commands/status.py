@@ -168,16 +168,19 @@ def _overview(environments: list[str], columns: list[list[Standing]]) -> Answer:
 
 async def standing_of(ctx: Context, service: Service, environment: Environment) -> Standing:
     """One service in one environment, its pods included when it is not healthy."""
-    cluster = _cluster(ctx, environment)
     try:
-        live = await cluster.get(
-            ObjectRef(kind="Deployment", namespace=environment.namespace, name=service.workload_name)
-        )
-        if live is None:
-            return Standing(service.name, environment.name, trouble="not there")
-        return await _close(cluster, service, environment, live)
+        return await look(_cluster(ctx, environment), service, environment)
     except (Unavailable, ClusterError) as away:
         return Standing(service.name, environment.name, trouble=away.message)
+
+
+async def look(cluster: ClusterReader, service: Service, environment: Environment) -> Standing:
+    """As ``standing_of``; raises ``Unavailable`` or a ``ClusterError`` where nothing can be said."""
+    ref = ObjectRef(kind="Deployment", namespace=environment.namespace, name=service.workload_name)
+    live = await cluster.get(ref)
+    if live is None:
+        return Standing(service.name, environment.name, trouble="not there")
+    return await _close(cluster, service, environment, live)
 
 
 async def _close(cluster: ClusterReader, service: Service, environment: Environment, live: dict[str, Any]) -> Standing:

@@ -329,5 +329,6 @@ class Action:
     variables: Callable[[Any], dict[str, Any]] | None = None  # how CEL sees the inputs; default: as they are
     give: Giver | None = None  # instead of apply: writes a value that a person gives on a one-time page
     fillers: tuple[str, ...] = ()  # words of a line that say nothing: `for` in `override tomorrow for @olu`
+    promoted: bool = False  # its version has to run well in the environment before (`promote_from`)
     hidden: bool = False  # asked for by buttons alone: in no list, no help
     pinned: str = ""  # what a request keeps, so that it goes on with the version it began with

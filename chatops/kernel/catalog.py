@@ -149,10 +149,10 @@ class Freeze(Record):
     break_glass: BreakGlass | None = None
 
 
-class Locking(Record):
-    """How locks are dealt with."""
+class Lifting(Record):
+    """Who may do all the same what the platform itself keeps people from."""
 
-    break_glass: BreakGlass | None = None  # who may unlock what is somebody else's, and change it all the same
+    break_glass: BreakGlass | None = None
 
 
 class Allowed(Record):
@@ -225,7 +225,8 @@ class Platform(Record):
     maintenance: tuple[Maintenance, ...] = ()
     automations: tuple[Automation, ...] = ()
     freezes: tuple[Freeze, ...] = ()
-    locks: Locking = Locking()
+    locks: Lifting = Lifting()  # who may unlock what is somebody else's, and change it all the same
+    promotion: Lifting = Lifting()  # who may deploy what has not run well in the environment before
     watcher: Watching = Watching()
     alertmanager: Endpoint | None = None  # where silences are made
     prometheus: Endpoint | None = None  # where charts get their numbers

@@ -223,6 +223,8 @@ class Deployed(Protocol):
     def at(self) -> float: ...
     @property
     def outcome(self) -> str: ...
+    @property
+    def own(self) -> bool: ...  # carried out here, and watched until it was healthy; not told by another pipeline
 
 
 class Ledger(Protocol):

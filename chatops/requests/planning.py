@@ -17,12 +17,13 @@ from chatops.kernel.action import Action, Context, Incidents, Overrides, Questio
 from chatops.kernel.catalog import Environment, PolicyRule, Service
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
-from chatops.kernel.errors import Refused
+from chatops.kernel.errors import ClusterError, Refused, Unavailable
 from chatops.kernel.locks import Locks, rule
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
 from chatops.kernel.spans import zone_of
+from chatops.requests.promotion import unpromoted
 
 MOST_REVIVED = 200  # pinned actions kept; as many requests of different versions are hardly under way at once
 
@@ -91,7 +92,11 @@ class Planner:
         requester = await self.requester(request)
         frozen = request.plan.frozen if request.plan else {}
         plan = await self.plan(action, inputs, requester, frozen, request.id)
-        decision = await self.decide(action, inputs, requester, plan, broke_glass=bool(request.broke_glass))
+        passed = request.decision is not None and request.decision.outcome != "deny"
+        unfit = await self._unpromoted(action, inputs.model_dump(), requester, passed=passed)
+        decision = await self.decide(
+            action, inputs, requester, plan, broke_glass=bool(request.broke_glass), unfit=unfit
+        )
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
         approvers = await self.approvers(request, decision)
         reviewers = await self._members(request, decision.reviewers, named=(plan.risk or action.risk) == "danger")
@@ -164,30 +169,48 @@ class Planner:
         return self.clusters_for(await self.requester(request)).writer(environment)
 
     async def decide(
-        self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False
-    ) -> Decision:
-        """Policy's word on a plan."""
+        self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False,
+        unfit: Sequence[PolicyRule] = (),
+    ) -> Decision:  # fmt: skip
+        """Policy's word on a plan; ``unfit``: what the clusters have against it."""
         facts = await self.facts(action, inputs, requester, plan)
         values, platform = inputs.model_dump(), self.configuration.platform
-        standing = await self.standing(action, values, requester)
-        decision = await policy.decide(platform, facts, self.evaluate, broke_glass=broke_glass, standing=standing)
-        frozen = self._frozen(action, values, requester)
+        frozen, held = self._frozen(action, values, requester), await self._held(action, values, requester)
+        decision = await policy.decide(
+            platform, facts, self.evaluate, broke_glass=broke_glass, standing=(*frozen, *held, *unfit)
+        )
         return decision.model_copy(
             update={
-                "locked": decision.outcome == "deny" and len(standing) > len(frozen),
+                "locked": decision.outcome == "deny" and bool(held),
                 "no_freeze": not frozen and (decision.no_freeze or bool(platform.freezes)),
             }
         )
 
     async def standing(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
-        """What keeps this person from changing something there beside the rules: freezes, and other people's locks."""
-        frozen = self._frozen(action, inputs, requester)
+        """What keeps this person from changing something there beside the rules, as far as can be seen now.
+
+        Freezes, other people's locks, and a version that does not run well in the environment before.
+        """
+        try:
+            unfit = await self._unpromoted(action, inputs, requester)
+        except (Unavailable, ClusterError):
+            unfit = ()  # whoever only asks is told the rest; the plan of a request waits until it can be seen
+        held = await self._held(action, inputs, requester)
+        return (*self._frozen(action, inputs, requester), *held, *unfit)
+
+    async def _unpromoted(
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, *, passed: bool = False
+    ) -> tuple[PolicyRule, ...]:
+        platform, clusters = self.configuration.platform, self.clusters_for(requester)
+        return await unpromoted(platform, clusters, self.ledger, action, inputs, passed=passed)
+
+    async def _held(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
         if self.locks is None:
-            return frozen
+            return ()
         place = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
         held = await self.locks.standing(requester, action.name, action.risk, *place)
         glass, now = self.configuration.platform.locks.break_glass, self.clock.now()
-        return (*frozen, *(rule(one, glass, now, zone_of(requester.tz)) for one in held))
+        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in held)
 
     def _frozen(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
         if action.risk == "read" or action.name in freezes.NEVER_FROZEN:

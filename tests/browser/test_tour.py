@@ -88,34 +88,35 @@ async def dana_fills_in_the_form(page: Page) -> None:
     await form.get_by_label("Service").fill("che")
     await page.get_by_role("option", name="checkout").click()
     await form.get_by_label("Environment").click()
-    await page.get_by_role("option", name="production").click()
+    await page.get_by_role("option", name="staging").click()
     await expect(form).to_contain_text("Now: 1.4.2 healthy")
-    await expect(form).to_contain_text("1 approval from the group leads or the leads of team shop")
+    await expect(form).to_contain_text("Allowed, without approval.")
     await form.get_by_label("Version").fill("1.5.0-broken")
     await form.get_by_label("Reason").fill("the new cart")
     await form.get_by_role("button", name="Deploy").click()
     await expect(form).to_have_count(0)
-    await expect(card(page, "1.4.2 → 1.5.0-broken")).to_contain_text("WAITING")
 
 
-async def lee_opens_the_thread(page: Page) -> None:
-    await act_as(page, "Lee")
-    await card(page, "1.4.2 → 1.5.0-broken").get_by_role("button", name="1 reply").click()
-    await expect(thread(page).get_by_role("article").last).to_contain_text("@Lee")
-    await expect(tour(page).get_by_role("heading")).to_have_text("Approve it, and see it undone")
+async def the_broken_version_is_undone(page: Page) -> None:
+    broken = card(page, "1.4.2 → 1.5.0-broken · STAGING")
+    await expect(broken).to_contain_text("ROLLED BACK: 1.4.2 runs again and is healthy")
+    await broken.get_by_role("button", name="replies").click()
+    await expect(tour(page).get_by_role("heading")).to_have_text("Not in production")
     if os.environ.get("CHATOPS_PICTURE"):
         await page.mouse.move(0, 0)
         await page.screenshot(path=PICTURE, animations="disabled")
 
-
-async def the_broken_version_is_undone(page: Page) -> None:
-    await thread(page).get_by_role("article").last.get_by_role("button", name="Approve").click()
-    second = card(page, "1.4.2 → 1.5.0-broken")
-    await expect(second).to_contain_text("ROLLED BACK: 1.4.2 runs again and is healthy")
     await expect(thread(page)).to_contain_text("CrashLoopBackOff")
     await expect(thread(page)).to_contain_text("KeyError: 'PAYMENT_URL'")
     await expect(thread(page).get_by_role("article").last).to_contain_text("@Dana")
     await thread(page).get_by_role("button", name="Close").click()
+
+
+async def it_does_not_come_to_production(page: Page) -> None:
+    await tour(page).get_by_role("button", name="Do it for me").click()
+    refused = card(page, "1.4.2 → 1.5.0-broken · PRODUCTION")
+    await expect(refused).to_contain_text("DENIED: checkout 1.5.0-broken has to run well in staging first")
+    await expect(refused.get_by_role("button", name="Approve")).to_have_count(0)
 
 
 async def olu_asks_what_runs_where(page: Page) -> None:
@@ -139,11 +140,11 @@ async def app_home_shows_danas_requests(page: Page) -> None:
     await act_as(page, "Dana")
     await page.get_by_role("link", name="Platform", exact=True).click()
     home = page.get_by_role("region", name="Home")
-    await expect(home).to_contain_text("Your requests (2)")
+    await expect(home).to_contain_text("Your requests (3)")
     await expect(home).to_contain_text("R-1002 · Deploy checkout 1.4.2 → 1.5.0-broken")
     await home.get_by_role("link", name="R-1002").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("platform-requests")
-    await expect(card(page, "1.4.2 → 1.5.0-broken")).to_be_in_viewport()
+    await expect(card(page, "1.4.2 → 1.5.0-broken · STAGING")).to_be_in_viewport()
 
 
 async def the_inspector_shows_the_traffic(page: Page) -> None:
@@ -167,8 +168,8 @@ async def test_a_newcomer_plays_the_tour(browser: Browser, demo: str) -> None:
     await dana_asks_and_lee_approves(page)
     await everyone_is_told_once(page)
     await dana_fills_in_the_form(page)
-    await lee_opens_the_thread(page)
     await the_broken_version_is_undone(page)
+    await it_does_not_come_to_production(page)
     await olu_asks_what_runs_where(page)
     await gus_is_refused(page)
     await app_home_shows_danas_requests(page)

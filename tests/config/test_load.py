@@ -19,7 +19,7 @@ def platform():
 
 def test_acme_has_its_environments_services_and_people(platform):
     assert [(e.name, e.tier, e.namespace, e.promote_from, e.rolls_back) for e in platform.environments.values()] == [
-        ("staging", "staging", "shop-staging", "", False),
+        ("staging", "staging", "shop-staging", "", True),
         ("production", "production", "shop", "staging", True),
     ]
     assert set(platform.services) == {"checkout", "cart", "catalog", "search", "web", "payments"}

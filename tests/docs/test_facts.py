@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from chatops.sandbox.cluster.control import _FIELDS
 from chatops.sandbox.cluster.faults import HOW
 from chatops.sandbox.slack.faults import KINDS
 from tests.docs.pages import ROOT, blocks, table
-from tests.support.house import REQUESTS, acme_house
+from tests.support.house import REQUESTS, acme_house, straight_to_production
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 SLACK = ROOT / "docs" / "local-slack.md"
@@ -67,7 +68,12 @@ async def test_the_rights_in_the_cluster_are_those_it_uses() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    async with acme_house(platform=lambda content: content.update(watcher={"enabled": False})) as house:
+
+    def unwatched(content: dict[str, Any]) -> None:
+        content["watcher"] = {"enabled": False}
+        straight_to_production(content)
+
+    async with acme_house(platform=unwatched) as house:
         before = house.cluster.log.count
         for line in ("deploy checkout 1.5.0-broken production", "scale cart production replicas=4",
                      "restart web production", "rollback search production revision=1"):  # fmt: skip

@@ -154,9 +154,10 @@ async def test_rules_that_take_too_long_rest_and_the_alerts_go_on_without_them(
 
 
 async def test_an_expression_without_end_costs_its_limit_and_no_alert(counting: Counting) -> None:
-    endless = rule("[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, [1,2,3,4,5,6,7,8,9].all(c, "
-                   "[1,2,3,4,5,6,7,8,9].all(d, [1,2,3,4,5,6,7,8,9].all(e, [1,2,3,4,5,6,7,8,9].all(f, "
-                   "a+b+c+d+e+f > 0 && alert.name != ''))))))", ignore=True)  # fmt: skip
+    inner = "a + b + c + d + e + f > 0 && alert.name != ''"
+    for name in "fedcba":
+        inner = f"{list(range(1, 16))}.all({name}, {inner})"
+    endless = rule(inner, ignore=True)
     [one] = await judged(counting, platform(endless, rule("true", 2, severity="sev3")), alert())
     assert (one.ignored, one.severity) == (False, "sev3")
     assert "it took longer" in one.failed[0]

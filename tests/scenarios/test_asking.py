@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatops.adapters.kubernetes import Patience
-from tests.support.house import REQUESTS, House, acme_house
+from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 from tests.support.people import Person
 from tests.support.rendering import render_text
 
@@ -16,7 +16,7 @@ LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with acme_house() as house:
+    async with acme_house(platform=straight_to_production) as house:
         yield house
 
 
@@ -36,6 +36,7 @@ async def test_platform_alone_shows_what_this_person_may_do_and_what_waits_for_t
     async with acme_house(platform=only_sre_scales) as house:
         await house.dana.types(LINE)
         await house.lee.sees(REQUESTS, "WAITING")
+        await house.dana.sees("general", "R-1001 Deploy: its card is in")
         await house.dana.types("/platform")
         page = await house.dana.sees("general", "What you can do", "/platform deploy SERVICE VERSION ENVIRONMENT")
         assert "Your recent requests" in page.text

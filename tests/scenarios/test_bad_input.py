@@ -184,8 +184,8 @@ def tamper(house: House, form: Modal, **changes: Any) -> None:
 
 async def test_a_button_with_a_value_that_is_not_its_own_decides_nothing(house: House) -> None:
     card = await waiting(house)
-    await house.dana.types("/platform deploy cart 2.9.0 production because new")
-    other = await house.lee.sees(REQUESTS, "Deploy cart", "WAITING")
+    await house.dana.types("/platform scale cart production replicas=4 because new")
+    other = await house.lee.sees(REQUESTS, "Scale cart", "WAITING")
     number, theirs = 1001, json.loads(value_of(other, "Approve"))["d"]
     mine = json.loads(value_of(card, "Approve"))["d"]
     for value, said in (

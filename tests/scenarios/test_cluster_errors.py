@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from chatops.adapters.kubernetes import Patience
-from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
+from tests.support.house import DEPLOYS, REQUESTS, House, acme_house, straight_to_production
 from tests.support.people import Seen
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -19,7 +19,8 @@ FORBIDDEN = 'User "platform" cannot patch resource "deployments"'
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     # Waiting is for production: nothing here asserts how long it took.
-    async with acme_house(patience=Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)) as house:
+    brief = Patience(total=0.3, tries=2, pause=0.01, longest_pause=0.05)
+    async with acme_house(patience=brief, platform=straight_to_production) as house:
         yield house
 
 

@@ -1,6 +1,7 @@
 """Finding things: the catalog, logs and diagnoses, as an on-call person meets them in Slack."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,10 @@ from tests.support.house import REQUESTS, House, acme_house
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with acme_house() as house:
+    def stays_broken(content: dict[str, Any]) -> None:
+        content["environments"]["staging"]["rollback"] = "manual"
+
+    async with acme_house(platform=stays_broken) as house:
         yield house
 
 

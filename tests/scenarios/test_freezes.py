@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.house import REQUESTS, acme_house
+from tests.support.house import REQUESTS, acme_house, straight_to_production
 
 DEPLOY = "/platform deploy checkout 1.4.2 production because fixes the cart"
 STAGING = "/platform deploy checkout 1.4.3 staging because fixes the cart"
@@ -12,6 +12,7 @@ STAGING = "/platform deploy checkout 1.4.3 staging because fixes the cart"
 
 def afternoon(content: dict[str, Any]) -> None:
     """The tests' clock stands at Monday 23 November 2026, 10:00 in Berlin."""
+    straight_to_production(content)
     content["freezes"] = [
         {
             "name": "weekday afternoons", "from": "2026-11-02 12:00", "until": "2026-11-02 18:00",

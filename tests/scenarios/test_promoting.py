@@ -33,12 +33,9 @@ async def test_what_differs_stands_first_and_is_promoted_from_there(house: House
 
 
 async def test_what_is_not_healthy_before_is_not_promoted(house: House) -> None:
-    await house.dana.types("/platform deploy checkout 1.5.0-broken staging because I try it")
-    await house.dana.sees(REQUESTS, "FAILED")
+    await house.crashes_in_staging("checkout")
     await house.dana.types("/platform promote checkout")
-    await house.dana.sees(
-        "general", "checkout is not healthy in staging: 1.5.0-broken", "What is promoted is what runs"
-    )
+    await house.dana.sees("general", "checkout is not healthy in staging: 1.4.2", "What is promoted is what runs")
 
 
 async def test_a_cluster_that_is_away_is_said(house: House) -> None:
@@ -46,6 +43,64 @@ async def test_a_cluster_that_is_away_is_said(house: House) -> None:
     await house.dana.types("/platform promote checkout production")
     await house.dana.sees("general", "checkout is not healthy in staging", "does not answer", within=30)
     house.cluster_away(False)
+
+
+async def test_what_did_not_run_well_before_is_refused_and_the_right_group_breaks_the_glass(house: House) -> None:
+    await house.dana.types("/platform why deploy checkout 1.4.3 production")
+    await house.dana.sees("general", "Refused.", "1.4.3 has to run well in staging first: 1.4.2 runs there.")
+    await house.olu.types("/platform deploy checkout 1.4.3 production because orders stop")
+    denied = await house.olu.sees(REQUESTS, "DENIED", "1.4.3 has to run well in staging first: 1.4.2 runs there.")
+    assert "Break glass" in denied.buttons
+    await denied.click("Break glass")
+    form = await house.olu.modal(title="Break glass R-1001")
+    await form.fill(Reason="orders stop")
+    assert await form.submit() == {}
+    await (await house.lee.sees(REQUESTS, "WAITING", "→ 1.4.3", "GLASS BROKEN")).click("Approve")
+    await house.olu.sees(REQUESTS, "SUCCEEDED", "→ 1.4.3")
+    await house.dana.types("/platform rollback checkout production because slow")
+    await (await house.lee.sees(REQUESTS, "WAITING", "1.4.3 → 1.4.1")).click("Approve")
+    await house.dana.sees(REQUESTS, "SUCCEEDED", "1.4.3 → 1.4.1")
+
+
+async def test_a_newer_version_before_takes_nothing_away_but_a_failure_there_does(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+    waiting = await house.lee.sees(REQUESTS, "WAITING", "1.4.1 → 1.4.2")
+    await house.staged("checkout", "1.4.3")
+    await waiting.click("Approve")
+    await house.dana.sees(REQUESTS, "SUCCEEDED", "1.4.1 → 1.4.2")
+
+    await house.staged("cart", "2.4.0")
+    await house.dana.types("/platform deploy cart 2.4.0 production because new")
+    waiting = await house.lee.sees(REQUESTS, "WAITING", "→ 2.4.0")
+    await house.crashes_in_staging("cart")
+    await waiting.click("Approve")
+    await house.dana.sees(REQUESTS, "DENIED", "cart 2.4.0 has to run well in staging first")
+
+
+async def test_scaled_to_nothing_counts_what_was_seen_healthy_and_no_hooks_word(house: House) -> None:
+    await house.edit("checkout", {"spec": {"replicas": 0}}, "shop-staging")
+    await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+    await house.dana.sees(REQUESTS, "DENIED", "1.4.2 has to run well in staging first: it is scaled to 0 there.")
+    told = {"service": "cart", "environment": "staging", "version": "2.4.0", "state": "succeeded"}
+    assert await house.hook("deploy", told) == 200
+    await house.staged("cart", "2.4.0")
+    await house.edit("cart", {"spec": {"replicas": 0}}, "shop-staging")
+    await house.dana.types("/platform deploy cart 2.4.0 production because new")
+    await house.dana.sees(REQUESTS, "DENIED", "cart 2.4.0 has to run well in staging first: it is scaled to 0 there.")
+    await house.dana.types("/platform deploy search 0.9.9 staging because new")
+    await house.dana.sees(REQUESTS, "SUCCEEDED", "→ 0.9.9")
+    await house.dana.types("/platform scale search staging replicas=0 because night")
+    await house.dana.sees(REQUESTS, "SUCCEEDED", "→ 0")
+    await house.dana.types("/platform deploy search 0.9.9 production because new")
+    await house.lee.sees(REQUESTS, "WAITING", "→ 0.9.9")
+
+
+async def test_what_cannot_be_looked_at_is_not_let_through(house: House) -> None:
+    house.cluster.fault(500, verb="get", resource="deployments", namespace="shop-staging", times=None)
+    await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+    await house.dana.sees(REQUESTS, "PLANNING", "cluster")
+    house.cluster.faults.clear()
+    await house.lee.sees(REQUESTS, "WAITING", "1.4.1 → 1.4.2", within=20)
 
 
 @pytest.mark.parametrize(

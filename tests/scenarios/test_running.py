@@ -10,14 +10,14 @@ from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import Clock, ClusterReader
 from chatops.kernel.rollout import Rollout
 from chatops.requests.planning import Made, Planner
-from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
+from tests.support.house import DEPLOYS, REQUESTS, House, acme_house, straight_to_production
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
 
 
 @pytest.fixture
 async def house():
-    async with acme_house() as house:
+    async with acme_house(platform=straight_to_production) as house:
         yield house
 
 
@@ -107,7 +107,7 @@ async def test_a_broken_image_is_rolled_back_by_itself_and_everyone_learns_why(h
 
 async def test_an_image_that_cannot_be_pulled_fails_early_with_the_clusters_words(house: House) -> None:
     await house.dana.types("/platform deploy checkout 1.6.0-missing staging because oops")
-    card = await house.dana.sees(REQUESTS, "FAILED", within=15)
+    card = await house.dana.sees(REQUESTS, "ROLLED BACK", "can't be pulled", within=15)
     await card.thread("ImagePull")
     await house.dana.sees(DEPLOYS, "1.6.0-missing")
 

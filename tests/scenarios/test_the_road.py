@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
+from tests.support.house import DEPLOYS, REQUESTS, House, acme_house, straight_to_production
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
 
 
 @pytest.fixture
 async def house():
-    async with acme_house() as house:
+    async with acme_house(platform=straight_to_production) as house:
         yield house
 
 

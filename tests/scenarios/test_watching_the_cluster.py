@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import REQUESTS, House, acme_house
+from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 
 INCIDENTS = "incidents"
 CHECKOUT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
 
 
+def unwatched(content: dict[str, Any]) -> None:
+    del content["watcher"]
+    straight_to_production(content)
+
+
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with acme_house(platform=lambda content: content.pop("watcher")) as house:
+    async with acme_house(platform=unwatched) as house:
         yield house
 
 

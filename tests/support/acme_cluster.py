@@ -50,6 +50,7 @@ class Line:
     by: str
     at: float
     outcome: str = "succeeded"
+    own: bool = True
 
 
 @dataclass

@@ -88,6 +88,26 @@ class House(Acme):
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}?fieldManager={manager}"
         await self.cluster_call("PATCH", path, body, "application/strategic-merge-patch+json")
 
+    async def staged(self, name: str, version: str) -> None:
+        """Somebody brings a version to staging by hand, and it becomes healthy there."""
+        image = f"registry.acme.test/shop/{name}:{version}"
+        containers = [{"name": "app", "image": image}]
+        await self.edit(name, {"spec": {"template": {"spec": {"containers": containers}}}}, "shop-staging")
+        async with asyncio.timeout(10):
+            while True:
+                live = await self.deployment(name, "shop-staging")
+                status, wanted = live["status"], live["spec"]["replicas"]
+                seen = status.get("observedGeneration") == live["metadata"]["generation"]
+                ready = status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas")
+                if seen and ready and status["replicas"] == wanted:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def crashes_in_staging(self, name: str) -> None:
+        """Somebody gives it a command that it does not have."""
+        containers = [{"name": "app", "command": ["no-such"]}]
+        await self.edit(name, {"spec": {"template": {"spec": {"containers": containers}}}}, "shop-staging")
+
     async def set_env(self, name: str, variable: str, value: str) -> None:
         """A person sets an environment variable of the app container by hand."""
         containers = [{"name": "app", "env": [{"name": variable, "value": value}]}]
@@ -157,6 +177,11 @@ def acme_platform() -> dict[str, Any]:
 @functools.cache
 def _platform() -> str:
     return json.dumps(yaml.load((ACME / "platform.yml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def straight_to_production(content: dict[str, Any]) -> None:
+    """For what is about other things than promotion: any version may be asked for anywhere."""
+    del content["environments"]["production"]["promote_from"]
 
 
 @asynccontextmanager

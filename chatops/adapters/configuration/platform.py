@@ -12,7 +12,7 @@ from chatops.adapters.configuration.endpoints import endpoint
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.freezes import freezes
 from chatops.adapters.configuration.pagerduty import pagerduty
-from chatops.adapters.configuration.policies import locking, policies
+from chatops.adapters.configuration.policies import lifting, policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
 from chatops.kernel.cel import of_alerts, of_automations, vocabulary
@@ -32,6 +32,7 @@ KEYS = (
     "escalations",
     "freezes",
     "locks",
+    "promotion",
     "watcher",
     "alertmanager",
     "alerts",
@@ -75,7 +76,8 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
         operators = (f"group:{OPERATORS}",)
     monitors = {name: endpoint(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
-    outside["locks"] = locking(root, known)
+    outside["locks"] = lifting(root, "locks", known)
+    outside["promotion"] = lifting(root, "promotion", known)
     outside["freezes"] = freezes(root, platform, known)
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform)}

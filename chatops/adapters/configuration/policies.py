@@ -8,7 +8,7 @@ from typing import Any
 from chatops.adapters.configuration.catalog import sources
 from chatops.adapters.configuration.document import Node
 from chatops.adapters.configuration.fields import Fields, suggestion
-from chatops.kernel.catalog import BreakGlass, Locking, PolicyRule, Requirement
+from chatops.kernel.catalog import BreakGlass, Lifting, PolicyRule, Requirement
 from chatops.kernel.cel import Vocabulary, check
 
 SOURCES = ("group:NAME", "team-leads", "user:NAME")
@@ -80,14 +80,14 @@ def _require(fields: Fields, known: Mapping[str, Any]) -> tuple[Requirement, ...
     return tuple(found)
 
 
-def locking(root: Fields, known: Mapping[str, Any]) -> Locking:
-    """``locks``: who may break somebody's lock."""
-    node = root.get("locks")
+def lifting(root: Fields, key: str, known: Mapping[str, Any]) -> Lifting:
+    """``locks`` and ``promotion``: who may do it all the same."""
+    node = root.get(key)
     if node is None:
-        return Locking()
-    fields = Fields(node, "locks", root.problems)
+        return Lifting()
+    fields = Fields(node, key, root.problems)
     fields.only("break_glass")
-    return Locking(break_glass=break_glass(fields, known))
+    return Lifting(break_glass=break_glass(fields, known))
 
 
 def break_glass(fields: Fields, known: Mapping[str, Any]) -> BreakGlass | None:
