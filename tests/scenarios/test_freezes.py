@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.support.house import REQUESTS, acme_house, straight_to_production
@@ -56,6 +57,9 @@ async def test_a_freeze_that_begins_during_a_rollout_lets_it_go_on() -> None:
         await house.dana.types(DEPLOY)
         await (await house.lee.sees(REQUESTS, "WAITING")).click("Approve")
         await house.dana.sees(REQUESTS, "RUNNING")
+        async with asyncio.timeout(10):
+            while await house.image("checkout") != "1.4.2":
+                await asyncio.sleep(0.02)
         await house.later(3 * 3600)
         await house.dana.sees(REQUESTS, "SUCCEEDED", within=30)
         assert await house.image("checkout") == "1.4.2"
