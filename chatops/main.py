@@ -58,7 +58,7 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock
-from chatops.notices import outside
+from chatops.notices import outside, releases
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
 from chatops.notices.outside import OutsideDeploys
@@ -99,7 +99,7 @@ log = logging.getLogger("chatops")
 
 PRUNINGS = (
     intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls, triggers.prune,
-    locks.prune, outside.prune,
+    locks.prune, outside.prune, releases.prune,
 )  # fmt: skip
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due

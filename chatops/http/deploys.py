@@ -14,15 +14,15 @@ from chatops.http.refusals import refused
 from chatops.kernel.accidents import recorded
 from chatops.kernel.alert import Unreadable
 from chatops.kernel.catalog import Platform
-from chatops.kernel.deployed import Deployed
+from chatops.kernel.deployed import Deployed, Released
 from chatops.notices.sources import argocd, flux, github, own
 
 log = logging.getLogger(__name__)
 
 SIGNATURE = "X-Hub-Signature-256"  # https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 FLUX_SIGNATURE = "X-Signature"  # https://fluxcd.io/flux/components/notification/providers/#generic-webhook-with-hmac
-Take = Callable[[Deployed], Awaitable[str]]
-Read = Callable[[bytes], Sequence[Deployed]]
+Take = Callable[[Deployed | Released], Awaitable[str]]
+Read = Callable[[bytes], Sequence[Deployed | Released]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class DeployHooks:
     async def _github(self, request: web.Request) -> web.StreamResponse:
         event = request.headers.get("X-GitHub-Event", "")
         return await self._signed(
-            request, github.SOURCE, github.NAME, SIGNATURE, lambda body: _few(github.read(event, body))
+            request, github.SOURCE, github.NAME, SIGNATURE, lambda body: github.read(event, body, self.platform())
         )
 
     async def _flux(self, request: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,6 +15,8 @@ from chatops.kernel.escalation import SEVERITIES, Escalation, Severity
 from chatops.kernel.people import Identity, Person, Standing
 from chatops.kernel.record import Record as Record
 from chatops.kernel.rota import Rota
+
+_COMMIT = re.compile(r"(?=.*[a-f])[0-9a-f]{7,40}|[0-9a-f]{40}")
 
 
 class Channels(Record):
@@ -80,6 +83,8 @@ class Service(Record):
     image: str = ""
     runbook: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
+    repository: str = ""  # on GitHub: acme/checkout
+    tag: str = "{version}"  # what a version is called there: v{version}
     channels: Channels = Channels()
 
     @property
@@ -102,6 +107,16 @@ class Service(Record):
             if image.startswith(self.image + mark):
                 return image[len(self.image) + 1 :].removeprefix("@")
         return image
+
+    def tag_of(self, version: str) -> str:
+        """What a version is called in the repository: its tag, or itself when it names a commit."""
+        return version if _COMMIT.fullmatch(version) else self.tag.replace("{version}", version)
+
+    def version_tagged(self, tag: str) -> str:
+        """The version that a tag names; empty when it is none of this service's."""
+        before, _, behind = self.tag.partition("{version}")
+        fits = tag.startswith(before) and tag.endswith(behind) and len(tag) > len(before) + len(behind)
+        return tag[len(before) : len(tag) - len(behind)] if fits else ""
 
 
 class Requirement(Record):
@@ -207,6 +222,27 @@ class PagerDuty(Record):
     services: dict[str, PagerDutyService] = Field(default_factory=dict)
 
 
+class Workflow(Record):
+    """A workflow of GitHub Actions that deploys; no repository: in all; no service: the repository's."""
+
+    name: str
+    environment: str
+    repository: str = ""
+    service: str = ""
+
+
+class GitHub(Record):
+    """How GitHub is spoken to, and which of its workflows deploy."""
+
+    api: Endpoint = Endpoint(name="github", url="https://api.github.com")
+    workflows: tuple[Workflow, ...] = ()
+
+    @property
+    def web(self) -> str:
+        """Where people look, of github.com, GitHub Enterprise Cloud (``api.acme.ghe.com``) or Server (``…/api/v3``)."""
+        return self.api.url.rstrip("/").removesuffix("/api/v3").replace("://api.", "://", 1)
+
+
 class Platform(Record):
     """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
 
@@ -231,6 +267,7 @@ class Platform(Record):
     alertmanager: Endpoint | None = None  # where silences are made
     prometheus: Endpoint | None = None  # where charts get their numbers
     pagerduty: PagerDuty = PagerDuty()
+    github: GitHub = GitHub()
     digest: str = ""
 
     def channel(

@@ -1,4 +1,4 @@
-"""What another pipeline tells of a deploy."""
+"""What another pipeline tells of a deploy, and of a version that exists."""
 
 from __future__ import annotations
 
@@ -24,4 +24,14 @@ class Deployed:
     text: str = ""
     link: str = ""
     before: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A version of a service was published, with a page about it; no ``link``: it was taken back. ``at`` as above."""
+
+    service: str
+    version: str
+    link: str
     at: float = 0.0

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from approvals.store import holder
-from chatops.kernel.deployed import OVER, STAGES, Deployed
+from chatops.kernel.deployed import OVER, STAGES, Deployed, Released
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
+from chatops.notices import releases
 from chatops.requests.register import UNDER_WAY
 
 TOGETHER = 3600.0  # seconds within which two senders speak of the same deploy
@@ -90,8 +91,10 @@ class OutsideDeploys:
     configuration: Configuration
     clock: Clock
 
-    async def take(self, told: Deployed) -> str:
-        """What became of it: ``told``, ``known`` (nothing new) or ``ours``."""
+    async def take(self, told: Deployed | Released) -> str:
+        """What became of it: ``told``, ``known`` (nothing new) or ``ours``; of a release ``kept`` or ``removed``."""
+        if isinstance(told, Released):
+            return await self.database.write(releases.keep, told, self.clock.now())
         return await self.database.write(self._take, told)
 
     def _take(self, tx: Tx, told: Deployed) -> str:

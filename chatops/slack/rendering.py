@@ -8,8 +8,10 @@ from approvals import store
 from approvals.request import Request
 from chatops.incidents import store as incidents
 from chatops.incidents.keeper import room_card
+from chatops.kernel.commits import comparison
 from chatops.kernel.ports import Clock, Configuration, Post, Tx
 from chatops.notices import outside as outside_deploys
+from chatops.notices.between import between, of_request
 from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
 from chatops.slack.permalinks import Permalinks
@@ -32,9 +34,19 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
             return None
         at = permalinks.of(tx, [request.name]).get(request.name, "")
         line = str(post.content.get("line") or "")  # what an automation asked for, in its incident
-        return automated(request, line, at, clock.now()) if line else notice(request, at)
+        return (
+            automated(request, line, at, clock.now())
+            if line
+            else notice(request, at, of_request(tx, configuration.platform, request))
+        )
 
-    def of_request(view: Callable[[Request, Post], Message | None]) -> Renderer:
+    def of_card(tx: Tx, post: Post) -> Message | None:
+        request = store.find(tx, int(post.subject))
+        if request is None:
+            return None
+        return card(request, clock.now(), of_request(tx, configuration.platform, request))
+
+    def of_stored(view: Callable[[Request, Post], Message | None]) -> Renderer:
         def render(tx: Tx, post: Post) -> Message | None:
             request = store.find(tx, int(post.subject))
             return view(request, post) if request is not None else None
@@ -55,17 +67,21 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
 
     def of_outside(tx: Tx, post: Post) -> Message | None:
         deploy = outside_deploys.find(tx, int(post.subject))
-        known = deploy is not None and deploy.service in configuration.platform.services
-        return outside(deploy, known, clock.now()) if deploy is not None else None
+        if deploy is None:
+            return None
+        platform = configuration.platform
+        asked = comparison(platform, deploy.service, deploy.before, deploy.version)
+        commits = between(tx, platform, asked, deploy.service, deploy.version)
+        return outside(deploy, deploy.service in platform.services, commits, clock.now())
 
     return {
         "outside": of_outside,
-        "request": of_request(lambda request, post: card(request, clock.now())),
-        "approvers": of_request(
+        "request": of_card,
+        "approvers": of_stored(
             lambda request, post: approvers_reply(request, clock.now(), str(post.content.get("digest", "")))
         ),
         "notice": of_notice,
-        "end": of_request(lambda request, post: end(request, clock.now())),
+        "end": of_stored(lambda request, post: end(request, clock.now())),
         "note": lambda tx, post: note(post.content),
         "answer": lambda tx, post: answer_from(post.content, clock.now()),
         "asked": render_asked,

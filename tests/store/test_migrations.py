@@ -19,6 +19,7 @@ TABLES = {
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
     "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
+    "releases",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from chatops.adapters.configuration.fields import (
     HANDLE,
     LABEL,
+    REPOSITORY,
     SUBDOMAIN,
     URL,
     WORD,
@@ -24,6 +25,7 @@ T = TypeVar("T")
 _LABEL_LIKE = "a name is lower case letters, digits and dashes, at most 63 (RFC 1123)"
 _WORD_LIKE = "a name is lower case letters, digits, dots, dashes and underscores, at most 63"
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+_TAG = re.compile(r"[\w./@+-]*\{version\}[\w./@+-]*", re.ASCII)
 _LABEL_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -101,7 +103,7 @@ def team(name: str, fields: Fields) -> Team:
 
 def service(name: str, fields: Fields) -> Service:
     """One service."""
-    fields.only("team", "description", "workload", "image", "runbook", "labels", "channels")
+    fields.only("team", "description", "workload", "image", "runbook", "labels", "repository", "tag", "channels")
     return Service(
         name=name,
         team=fields.text("team", required=True, like="the team that owns it"),
@@ -110,8 +112,17 @@ def service(name: str, fields: Fields) -> Service:
         image=_image(fields),
         runbook=fields.text("runbook", pattern=URL, like="an address that starts with https://"),
         labels=_labels(fields),
+        repository=fields.text("repository", pattern=REPOSITORY, like="written as owner/name"),
+        tag=_tag(fields),
         channels=channels(fields),
     )
+
+
+def _tag(fields: Fields) -> str:
+    tag = fields.text("tag", pattern=_TAG, like="what a version is called in the repository, like v{version}")
+    if tag and not fields.has("repository"):
+        fields.wrong(fields.line("tag"), "has a tag and no repository: give repository as well, written as owner/name")
+    return tag or "{version}"
 
 
 def _workload(fields: Fields) -> Workload:

@@ -23,9 +23,9 @@ def endpoint(root: Fields, name: str, port: int) -> Endpoint | None:
     fields = Fields(node, name, root.problems)
     fields.only("url", "token", "user", "password", "ca")
     url = fields.text("url", pattern=URL, like=f"an address like http://{name}:{port}", required=True)
-    if url and _holds_login(url):
+    if url and holds_login(url):
         fields.wrong(fields.line("url"), "has a login in its url: give user and password keys of their own")
-    token, password = _reference(fields, "token"), _reference(fields, "password")
+    token, password = reference(fields, "token"), reference(fields, "password")
     user = fields.text("user")
     if fields.has("token") and (fields.has("user") or fields.has("password")):
         fields.wrong(fields.line("token"), "has a token beside user and password: it takes one of both")
@@ -46,8 +46,8 @@ def _ca(fields: Fields, url: str) -> str:
     return path
 
 
-def _reference(fields: Fields, key: str) -> Reference | None:
-    """Where a secret stands."""
+def reference(fields: Fields, key: str) -> Reference | None:
+    """Where a secret stands; None when it is not given."""
     node = fields.given(key)
     if node is None:
         return None
@@ -66,7 +66,8 @@ def _reference(fields: Fields, key: str) -> Reference | None:
     return Reference(env=env, file=file)
 
 
-def _holds_login(url: str) -> bool:
+def holds_login(url: str) -> bool:
+    """Whether an address carries a user or a password."""
     try:
         return "@" in urlsplit(url).netloc
     except ValueError:

@@ -19,6 +19,7 @@ EMAIL = re.compile(r"[^@\s,;:<>()\"]+@[^@\s,;:<>()\"]+\.[^@\s,;:<>()\".]+")
 SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,}")
 CHANNEL = re.compile(r"[^\sA-Z.,#@!?:;/\\\"'()]{1,80}|[CG][A-Z0-9]{6,}")
 HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]*|S[A-Z0-9]{2,}")
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")  # owner/name on GitHub
 DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 

@@ -10,12 +10,12 @@ literally (``… WHERE ended_at = 0 AND …``).
 
 from __future__ import annotations
 
-from chatops.adapters.migrations import deploys, incidents, requests, responses
+from chatops.adapters.migrations import commits, deploys, incidents, requests, responses
 from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")
-for step in (*requests.STEPS, *incidents.STEPS, *deploys.STEPS, *responses.STEPS):
+for step in (*requests.STEPS, *incidents.STEPS, *deploys.STEPS, *responses.STEPS, *commits.STEPS):
     migrations()(step)
 
 

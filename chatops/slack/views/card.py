@@ -7,10 +7,12 @@ from typing import Any
 
 from approvals.lifecycle import GLASS_HOLDS
 from approvals.request import ENDED, Request, State
+from chatops.kernel.commits import Between
 from chatops.kernel.plan import Change, Plan
 from chatops.slack import ids
 from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
 from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, line_buttons, section
+from chatops.slack.views.commits import commits
 from chatops.slack.views.status import status, votes
 from chatops.slack.views.steps import inputs, outputs, steps
 
@@ -22,9 +24,9 @@ UNDER_WAY = frozenset({State.RUNNING, State.ROLLING_BACK})
 REVIEWED = DECIDING | UNDER_WAY | CARRIED_OUT
 
 
-def card(request: Request, now: float) -> Message:
+def card(request: Request, now: float, between: Between | None = None) -> Message:
     """The card as it must read now; ``now`` only chooses how far times are spelled out."""
-    first, lines = status(request, now), list(_body(request, now))
+    first, lines = status(request, now), list(_body(request, now, between or Between()))
     blocks = [header(title(request)), section(first)]
     if lines:
         blocks.append(section("\n".join(lines)))
@@ -97,7 +99,7 @@ def _confirm_replace(request: Request) -> dict[str, str]:
     return {"title": f"Replace {name}?", "text": text, "yes": "Replace", "no": "Keep it"}
 
 
-def _body(request: Request, now: float) -> Iterator[str]:
+def _body(request: Request, now: float, between: Between) -> Iterator[str]:
     plan = request.plan
     ahead = not request.ended and request.state not in UNDER_WAY  # what stood before the run is old news in it
     who = escape(request.requester_name, 60) or "Somebody"
@@ -106,6 +108,8 @@ def _body(request: Request, now: float) -> Iterator[str]:
     if plan is not None:
         if request.state is not State.UNCHANGED and (changes := _changes(plan)):
             yield f"Changes: {changes}"
+        if ahead:
+            yield from commits(between)
         yield from inputs(request)
         yield from steps(request)
         yield from outputs(request)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from approvals.request import Request, State
+from chatops.kernel.commits import Between
 from chatops.kernel.durations import lasted
 from chatops.kernel.people import is_automation
 from chatops.slack.mrkdwn import bold, enumerated, escape, link, mention, quoted, said
 from chatops.slack.views.blocks import Message, context, fallback, section
+from chatops.slack.views.commits import commits
 from chatops.slack.views.status import back_to, has_steps, place, status, votes
 from chatops.slack.views.steps import outputs
 
@@ -14,7 +16,7 @@ _DONE = {"deploy": "deployed", "rollback": "rolled back", "restart": "restarted"
 _MARK = {State.SUCCEEDED: "✅", State.FAILED: "❌", State.ROLLED_BACK: "↩️"}
 
 
-def notice(request: Request, card: str = "") -> Message | None:
+def notice(request: Request, card: str = "", between: Between | None = None) -> Message | None:
     """Who did what, from what to what, how long it took and who approved; None before it was carried out.
 
     ``card`` is the address of the request's card; empty when that is not known.
@@ -25,6 +27,7 @@ def notice(request: Request, card: str = "") -> Message | None:
     lines = [first, quoted(request.reason, 300) if request.reason.strip() else ""]
     if request.glass_is_broken:
         lines.append(f"⚠ {bold('Glass broken:')} {quoted(request.broke_glass, 300)}")
+    lines += commits(between) if between is not None else []
     small = " · ".join(part for part in (_approved(request), link(card, request.name)) if part)
     blocks = [section("\n".join(line for line in lines if line)), context(small)]
     return Message(fallback([*lines, small]), blocks, moment=request.state.value)

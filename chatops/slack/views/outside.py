@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from chatops.kernel.commits import Between
 from chatops.kernel.durations import lasted
 from chatops.notices.outside import Outside
 from chatops.slack.mrkdwn import bold, escape, link, quoted, when
 from chatops.slack.views.blocks import Message, context, fallback, section
+from chatops.slack.views.commits import commits
 
 _MARK = {"queued": "⏳", "running": "🚀", "succeeded": "✅", "failed": "❌", "rolled_back": "↩️"}
 _SAID = {
@@ -14,7 +16,7 @@ _SAID = {
 }  # fmt: skip
 
 
-def outside(deploy: Outside, known: bool, now: float) -> Message:
+def outside(deploy: Outside, known: bool, between: Between, now: float) -> Message:
     """What, from what to what, where, how it stands, who, which pipeline; ``known``: the catalog has the service."""
     change = " → ".join(escape(one, 80) for one in (deploy.before, deploy.version) if one)
     place = escape(deploy.environment, 60)
@@ -24,7 +26,7 @@ def outside(deploy: Outside, known: bool, now: float) -> Message:
         first += f" {'in' if deploy.stage == 'succeeded' else 'after'} {lasted(took)}" if took >= 1 else ""
     else:
         first += f" since {when(deploy.started_at, now)}"
-    lines = [first, quoted(deploy.text, 300) if deploy.text else ""]
+    lines = [first, quoted(deploy.text, 300) if deploy.text else "", *commits(between)]
     small = [
         f"by {escape(deploy.by, 80)}" if deploy.by else "", f"told by {escape(deploy.source, 120)}",
         "" if known else "not in the catalog", link(deploy.link, "the pipeline's page") if deploy.link else "",

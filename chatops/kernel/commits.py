@@ -1,0 +1,45 @@
+"""The commits between two versions of a service, as far as they are known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from chatops.kernel.catalog import Platform
+
+_REF = re.compile(r"(?!.*\.\.)[\w./@+-]{1,200}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two states of a repository (``acme/checkout``): tags, branches or commits."""
+
+    repository: str
+    base: str
+    head: str
+
+    @property
+    def path(self) -> str:
+        """``v1.4.1...v1.4.2``, as it stands in addresses."""
+        return f"{quote(self.base, safe='')}...{quote(self.head, safe='')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What is shown of it: a page that compares (``link``), and the page about the later version (``release``)."""
+
+    label: str = ""  # v1.4.1...v1.4.2
+    link: str = ""
+    release: str = ""
+
+
+def comparison(platform: Platform, service: str, before: str, after: str) -> Comparison | None:
+    """What is to be compared; None where the catalog names no repository, or a version is no tag or commit."""
+    found = platform.services.get(service)
+    if found is None or not found.repository or not before or not after or before == after:
+        return None
+    base, head = found.tag_of(before), found.tag_of(after)
+    if not (_REF.fullmatch(base) and _REF.fullmatch(head)):  # a digest, or the image of somebody else
+        return None
+    return Comparison(found.repository, base, head)
