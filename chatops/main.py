@@ -14,10 +14,13 @@ import aiohttp
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from slack_sdk.errors import SlackApiError
 
+from approvals.request import Request
+from chatops import forgetting
 from chatops.adapters.alertmanager import Alertmanager
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
+from chatops.adapters.github import GitHubApi
 from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
@@ -34,12 +37,11 @@ from chatops.http.hooks import Hooks
 from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
-from chatops.incidents import digests, leading, pagerduty_store, triggers
+from chatops.incidents import digests, leading
 from chatops.incidents.auditor import Auditor
 from chatops.incidents.automating import Automations
 from chatops.incidents.charts import Charts
 from chatops.incidents.couriers import Couriers
-from chatops.incidents.couriers import prune as forget_calls
 from chatops.incidents.desk import Desk
 from chatops.incidents.duty import Duty
 from chatops.incidents.evidence import Evidence
@@ -57,19 +59,17 @@ from chatops.incidents.withdrawing import Withdrawals
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
-from chatops.kernel.ports import Clock
-from chatops.notices import outside, releases
+from chatops.kernel.ports import Clock, Tx
+from chatops.notices.commits import Commits
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
 from chatops.notices.outside import OutsideDeploys
 from chatops.points import OnPoint, PointedPath, cluster_points, commit_points, slack_points
-from chatops.requests import locks
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
 from chatops.requests.expiry import Expiry
 from chatops.requests.locks import LockDesk
 from chatops.requests.pages import Pages
-from chatops.requests.pages import prune as forget_pages
 from chatops.requests.planning import Planner
 from chatops.requests.questions import Answers
 from chatops.requests.register import Register
@@ -80,7 +80,7 @@ from chatops.requests.run import Runner
 from chatops.requests.steps import Steps
 from chatops.requests.taking import Taker
 from chatops.settings import Settings
-from chatops.slack import drafts, front, intake, posts
+from chatops.slack import front
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.client import SlackClient, session
 from chatops.slack.directory import Home
@@ -97,11 +97,6 @@ from commands.declared import action_of
 
 log = logging.getLogger("chatops")
 
-PRUNINGS = (
-    intake.prune, posts.prune, forget_pages, drafts.prune, pagerduty_store.prune, forget_calls, triggers.prune,
-    locks.prune, outside.prune, releases.prune,
-)  # fmt: skip
-MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
 REMIND_EVERY = 60  # seconds between looks for changes of which nobody has said that they looked at them
@@ -193,6 +188,8 @@ class Assistant:
         self.engine = Engine(database, register, planner, runner, steps, clock)
         register.wake = self.engine.wake
         self.register = register
+        github = GitHubApi(lambda: configuration.platform.github.api, lambda: self.client.session, now=clock.now)
+        self.commits = Commits(database, self.messenger, configuration, github, clock)
         self.deadlines = Deadlines(database, register, clock)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
 
@@ -205,7 +202,7 @@ class Assistant:
             database, keeper, rules, self.evaluator.evaluate_all, self.road, Withdrawals(database, self.register),
             clock, self.metrics.automated,
         )  # fmt: skip
-        self.register.moved, self.road.holds = self.automations.moved, self.automations.holds
+        self.register.moved, self.road.holds = self._moved, self.automations.holds
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)
         self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)
@@ -254,6 +251,10 @@ class Assistant:
         )  # fmt: skip
         keeper.heard = self.pagerduty.heard
 
+    def _moved(self, tx: Tx, request: Request) -> None:
+        self.automations.moved(tx, request)
+        self.commits.moved(tx, request)
+
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)
         self.evidence.wake(number)
@@ -278,6 +279,7 @@ class Assistant:
         self._background(self.automations.run(), "automations")
         self._stack.push_async_callback(self.evidence.close)
         self._stack.push_async_callback(self.charts.close)
+        self._stack.push_async_callback(self.commits.close)
         self._stack.push_async_callback(self.pagerduty_changes.close)
         self._stack.push_async_callback(self.couriers.close)
         await self.messenger.audit_cards()
@@ -310,7 +312,7 @@ class Assistant:
             (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
-            (self._refresh_digests, DIGESTS_EVERY), (self.forget, FORGET_EVERY),
+            (self._refresh_digests, DIGESTS_EVERY), (self.commits.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
@@ -326,7 +328,7 @@ class Assistant:
     def _hooks(self) -> Hooks:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
         signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
-        deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock)
+        deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock, self.commits.want)
         doors = DeployHooks(tokens, deploys.take, lambda: self.configuration.platform)
         return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
 
@@ -376,11 +378,8 @@ class Assistant:
         await digests.refresh(self.database, self.messenger, self.clock.now())
 
     async def forget(self) -> None:
-        """Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
-        for prune in PRUNINGS:
-            for _ in range(MOST_PRUNINGS):
-                if not await self.database.write(prune, self.clock.now()):
-                    break
+        """Deletes what is too old to matter."""
+        await forgetting.forget(self.database, self.clock)
 
     async def _changed(self, platform: Platform) -> None:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from chatops.kernel.catalog import Platform
 
+MOST_COMMITS = 5  # that are shown
+MOST_AUTHORS = 20
 _REF = re.compile(r"(?!.*\.\.)[\w./@+-]{1,200}", re.ASCII)
 
 
@@ -26,12 +28,36 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """One of them, as people read it; ``login`` is empty when the author has none."""
+
+    title: str
+    author: str
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many commits the later state has that the earlier one has not, and the other way round.
+
+    ``commits`` are some of the former, the newest first; ``authors`` the logins of those who wrote them.
+    """
+
+    ahead: int
+    behind: int
+    commits: tuple[Commit, ...] = ()
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Between:
     """What is shown of it: a page that compares (``link``), and the page about the later version (``release``)."""
 
     label: str = ""  # v1.4.1...v1.4.2
     link: str = ""
     release: str = ""
+    compared: Compared | None = None  # None: not known, perhaps not yet
+    problem: str = ""  # why it won't be known
 
 
 def comparison(platform: Platform, service: str, before: str, after: str) -> Comparison | None:

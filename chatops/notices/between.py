@@ -6,7 +6,7 @@ from approvals.request import Request
 from chatops.kernel.catalog import Platform
 from chatops.kernel.commits import Between, Comparison, comparison
 from chatops.kernel.ports import Tx
-from chatops.notices import releases
+from chatops.notices import comparisons, releases
 
 VERSIONED = frozenset({"deploy", "rollback"})  # the actions whose plan goes from a version to a version
 
@@ -30,4 +30,5 @@ def between(tx: Tx, platform: Platform, asked: Comparison | None, service: str, 
     if asked is None:
         return Between(release=release)
     link = f"{platform.github.web}/{asked.repository}/compare/{asked.path}"
-    return Between(f"{asked.base}...{asked.head}", link, release)
+    found, problem = comparisons.find(tx, asked)
+    return Between(f"{asked.base}...{asked.head}", link, release, found, problem)

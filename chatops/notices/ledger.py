@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from approvals.lifecycle import names
 from approvals.request import Request, State
+from chatops.kernel.catalog import Platform
 from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
 
 ADD = """
@@ -39,6 +40,17 @@ def _last(tx: Tx, service: str, environment: str, limit: int) -> list[Deployed]:
     return [Entry(row["after"], row["requested_by"], row["ended_at"], row["outcome"], bool(row["own"])) for row in rows]
 
 
+def is_told(request: Request) -> bool:
+    """Whether the deploys channel has a notice of it: what was carried out on a service."""
+    return request.state in CARRIED_OUT and bool(request.started_at and request.service)
+
+
+def notice(platform: Platform, request: Request) -> Post:
+    """The one notice of a request."""
+    channel = platform.channel("deploys", request.environment, request.service)
+    return Post(f"{request.name}/notice", Lane.NOTICE, "notice", str(request.id), channel=channel)
+
+
 @dataclass(slots=True)
 class DeployLedger:
     """Implements ``kernel.ports.Ledger`` and writes what it reads."""
@@ -54,7 +66,7 @@ class DeployLedger:
     def ended(self, tx: Tx, request: Request) -> None:
         """Enters what was carried out, tells the deploys channel once, and the requester in the thread."""
         platform = self.configuration.platform
-        if request.state in CARRIED_OUT and request.started_at and request.service:
+        if is_told(request):
             plan = request.plan
             tx.run(
                 ADD, request_id=request.id, action=request.action, service=request.service,
@@ -62,10 +74,7 @@ class DeployLedger:
                 requested_by=request.requester_name, approved_by=names(request.votes, "and"),
                 started_at=request.started_at, ended_at=request.ended_at, outcome=request.state.value,
             )  # fmt: skip
-            channel = platform.channel("deploys", request.environment, request.service)
-            self.outbox.show(
-                tx, Post(f"{request.name}/notice", Lane.NOTICE, "notice", str(request.id), channel=channel)
-            )
+            self.outbox.show(tx, notice(platform, request))
         self.outbox.show(
             tx,
             Post(

@@ -6,14 +6,20 @@ the assistant deploys itself has a card, and is told by nobody else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from approvals.store import holder
+from chatops.kernel.catalog import Platform
+from chatops.kernel.commits import Comparison, comparison
 from chatops.kernel.deployed import OVER, STAGES, Deployed, Released
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
 from chatops.notices import releases
+from chatops.notices.comparisons import Kind
 from chatops.requests.register import UNDER_WAY
 
+# Wants to know the commits between, for the messages about a deploy: (tx, what, "outside", number)
+Want = Callable[[Tx, Comparison | None, Kind, int], None]
 TOGETHER = 3600.0  # seconds within which two senders speak of the same deploy
 LATE = 60.0  # seconds that one sender tells later of what another has told
 KEPT = 90 * 86400.0  # seconds; the ledger keeps them for ever
@@ -77,6 +83,12 @@ def find(tx: Tx, number: int) -> Outside | None:
     return _read(row) if row is not None else None
 
 
+def message(platform: Platform, number: int, service: str, environment: str) -> Post:
+    """The one message about a deploy."""
+    channel = platform.channel("deploys", environment, service)
+    return Post(f"outside/{number}", Lane.NOTICE, "outside", str(number), channel=channel)
+
+
 def prune(tx: Tx, now: float) -> int:
     """Forgets what moved long ago; how many."""
     return tx.run(PRUNE, before=now - KEPT)
@@ -90,6 +102,7 @@ class OutsideDeploys:
     outbox: Outbox
     configuration: Configuration
     clock: Clock
+    want: Want
 
     async def take(self, told: Deployed | Released) -> str:
         """What became of it: ``told``, ``known`` (nothing new) or ``ours``; of a release ``kept`` or ``removed``."""
@@ -146,8 +159,9 @@ class OutsideDeploys:
                 tx.run(LEDGER, **values, **{name: moved[name] for name in names})
             else:
                 tx.run(AGAIN, **values)
-        channel = self.configuration.platform.channel("deploys", told.environment, told.service)
-        self.outbox.show(tx, Post(f"outside/{row['id']}", Lane.NOTICE, "outside", str(row["id"]), channel=channel))
+        number, platform = int(row["id"]), self.configuration.platform
+        self.want(tx, comparison(platform, told.service, row["before"], told.version), "outside", number)
+        self.outbox.show(tx, message(platform, number, told.service, told.environment))
 
 
 def _alike(tx: Tx, told: Deployed, at: float) -> Row | None:

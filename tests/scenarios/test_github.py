@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from tests.support.github import release, sends, workflow_run
+from tests.support.github_api import API_TOKEN, FIX, KEEP, StandIn, commit, comparison, github_api
 from tests.support.house import REQUESTS, House, acme_house
 
 COMPARE = "<https://github.com/acme/cart/compare/v2.8.0...v2.9.0|v2.8.0...v2.9.0>"
@@ -53,3 +54,78 @@ async def test_a_release_is_told_by_the_deploys_of_its_version(house: House) -> 
     assert (await sends(house, "release", published, secret="wrong"))["status"] == 401
     assert (await sends(house, "release", release("deleted", tag="v2.9.0")))["taken"] == "removed"
     assert await house.rows("SELECT link FROM releases") == []
+
+
+@pytest.fixture
+async def there(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StandIn]:
+    monkeypatch.setenv("GITHUB_TOKEN", API_TOKEN)
+    async with github_api() as found:
+        yield found
+
+
+def asking(there: StandIn) -> Callable[[dict[str, Any]], None]:
+    """Acme's platform with a token for GitHub."""
+
+    def platform(content: dict[str, Any]) -> None:
+        on_github(content)
+        content["github"] |= {"api": there.address, "token": {"env": "GITHUB_TOKEN"}}
+
+    return platform
+
+
+async def test_card_and_notice_name_the_commits_and_nobody_is_rung_by_their_titles(there: StandIn) -> None:
+    shout = commit("Greet <!channel> & everyone", "", "<@U0LEE>", 3)
+    there.compares["v2.8.0...v2.9.0"] = comparison(FIX, KEEP, shout, behind=1)
+    async with acme_house(platform=asking(there)) as house:
+        await house.dana.types("/platform deploy cart 2.9.0 production because it is faster")
+        said = ("3 commits, and takes back 1 commit: v2.8.0...v2.9.0", "• Keep the cart for a week — Lee")
+        card = await house.lee.sees(REQUESTS, "WAITING", *said, "• Fix the sum of an empty cart — dana-acme")
+        assert "Greet &lt;!channel&gt; &amp; everyone — &lt;@U0LEE&gt;" in str(card.message["blocks"])
+        await card.click("Approve")
+        await house.dana.sees("deploys", "cart 2.8.0 → 2.9.0", *said)
+        assert len(there.calls) == 1
+
+
+async def test_a_github_that_hangs_holds_up_nothing_and_the_card_fills_in_later(there: StandIn) -> None:
+    there.hangs = True
+    async with acme_house(platform=asking(there)) as house:
+        await house.dana.types("/platform deploy cart 2.9.0 production because it is faster")
+        card = await house.lee.sees(REQUESTS, "WAITING", "Commits: v2.8.0...v2.9.0")
+        await house.until(lambda: bool(there.calls))
+        await card.click("Approve")
+        await house.dana.sees("deploys", "cart 2.8.0 → 2.9.0", "Commits: v2.8.0...v2.9.0")
+        await house.stop()  # killed with the question open: the next start asks it again
+        there.hangs = False
+        there.end.set()
+        await house.start()
+        await house.assistant.commits.look()
+        await house.dana.sees("deploys", "cart 2.8.0 → 2.9.0", "2 commits: v2.8.0...v2.9.0", "• Fix the sum")
+
+
+async def test_what_github_does_not_answer_is_asked_a_few_times_and_then_left(there: StandIn) -> None:
+    away = (503, dict[str, str](), b"")
+    async with acme_house(platform=asking(there)) as house:
+        there.answers = [away] * 5
+        await told(house, from_="2.8.0")
+        for calls in range(1, 6):
+            await house.until(lambda calls=calls: len(there.calls) == calls)  # type: ignore[misc]
+            await house.until(lambda: not house.assistant.commits.tasks)
+            house.clock.advance(601)
+            house.assistant.commits.wake()
+        await house.dana.sees("deploys", "2.9.0 is being deployed", "Commits: v2.8.0...v2.9.0 · GitHub answered 503")
+        await house.until(lambda: not house.assistant.commits.tasks)
+        assert len(there.calls) == 5
+        await told(house, from_="2.8.0", state="succeeded")  # wanted anew, a while after
+        await house.dana.sees("deploys", "2.9.0 was deployed", "2 commits: v2.8.0...v2.9.0", "• Fix the sum")
+
+
+async def test_versions_that_github_does_not_have_are_said(there: StandIn) -> None:
+    async with acme_house(platform=asking(there)) as house:
+        await told(house, from_="2.7.9")
+        await house.dana.sees("deploys", "Commits: v2.7.9...v2.9.0 · GitHub finds no v2.7.9 or no v2.9.0 in acme/cart.")
+
+
+async def told(house: House, from_: str, state: str = "running") -> None:
+    """A pipeline deploys the cart to staging."""
+    deploy = {"service": "cart", "environment": "staging", "version": "2.9.0", "from": from_, "state": state}
+    assert await house.hook("deploy", deploy) == 200

@@ -19,7 +19,7 @@ TABLES = {
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
     "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
-    "releases",
+    "releases", "comparisons", "comparison_readers",
 }  # fmt: skip
 
 
@@ -100,6 +100,10 @@ async def test_requests_are_numbered_from_1001_and_a_number_is_never_given_twice
         ("SELECT incident_id FROM rooms WHERE work_at > 0 AND work_at <= :x", "rooms_work"),
         ("SELECT incident_id FROM rooms WHERE remind_at > 0 AND remind_at <= :x", "rooms_remind"),
         ("SELECT id FROM posts WHERE wanted > sent AND lane = 1 ORDER BY next_at", "posts_unsent"),
+        (
+            "SELECT id FROM comparisons WHERE due_at > 0 AND due_at <= :x ORDER BY due_at, id LIMIT 20",
+            "comparisons_due",
+        ),
         ("SELECT key FROM inbox WHERE done_at IS NULL ORDER BY received_at", "inbox_waiting"),
         ("DELETE FROM inbox WHERE done_at IS NOT NULL AND done_at < :x", "inbox_done"),
         ("SELECT id FROM ledger WHERE service = :x AND environment = :x ORDER BY id DESC LIMIT 5", "ledger_by_place"),

@@ -19,4 +19,33 @@ def m026_releases(db: Database) -> None:
     db.execute("CREATE INDEX releases_old ON releases (at)")
 
 
-STEPS = (m026_releases,)
+def m027_comparisons(db: Database) -> None:
+    """The commits between two versions, asked of GitHub beside the requests; and whose messages tell of them."""
+    db.execute(
+        """CREATE TABLE comparisons (
+            id INTEGER PRIMARY KEY,
+            repository TEXT NOT NULL,
+            base TEXT NOT NULL,
+            head TEXT NOT NULL,
+            found TEXT NOT NULL DEFAULT '',
+            problem TEXT NOT NULL DEFAULT '',
+            tries INTEGER NOT NULL DEFAULT 0,
+            wanted_at REAL NOT NULL,
+            due_at REAL NOT NULL,
+            ended_at REAL NOT NULL DEFAULT 0,
+            UNIQUE (repository, base, head)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX comparisons_due ON comparisons (due_at, id) WHERE due_at > 0")
+    db.execute("CREATE INDEX comparisons_old ON comparisons (wanted_at)")
+    db.execute(
+        """CREATE TABLE comparison_readers (
+            comparison_id INTEGER NOT NULL REFERENCES comparisons (id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            subject INTEGER NOT NULL,
+            PRIMARY KEY (comparison_id, kind, subject)
+        ) STRICT"""
+    )
+
+
+STEPS = (m026_releases, m027_comparisons)

@@ -1,0 +1,23 @@
+"""Deletes what is too old to matter, a little at a time (docs/operations.md tells what is kept how long)."""
+
+from __future__ import annotations
+
+from chatops.incidents import couriers, pagerduty_store, triggers
+from chatops.kernel.ports import Clock, Database
+from chatops.notices import comparisons, outside, releases
+from chatops.requests import locks, pages
+from chatops.slack import drafts, intake, posts
+
+PRUNINGS = (
+    intake.prune, posts.prune, pages.prune, drafts.prune, pagerduty_store.prune, couriers.prune, triggers.prune,
+    locks.prune, outside.prune, releases.prune, comparisons.prune,
+)  # fmt: skip
+MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
+
+
+async def forget(database: Database, clock: Clock) -> None:
+    """One tidying-up."""
+    for prune in PRUNINGS:
+        for _ in range(MOST_PRUNINGS):
+            if not await database.write(prune, clock.now()):
+                break
