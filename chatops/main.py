@@ -25,7 +25,6 @@ from chatops.adapters.heartbeat import Heartbeat
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
 from chatops.adapters.kubernetes.connection import Patience
 from chatops.adapters.metrics import Metrics
-from chatops.adapters.page_hook import PageHook
 from chatops.adapters.pagerduty import PagerDutyApi
 from chatops.adapters.painter import ChartPainter
 from chatops.adapters.prometheus import Prometheus
@@ -60,6 +59,7 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock, Tx
+from chatops.notices.authors import Authors
 from chatops.notices.commits import Commits
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
@@ -189,7 +189,8 @@ class Assistant:
         register.wake = self.engine.wake
         self.register = register
         github = GitHubApi(lambda: configuration.platform.github.api, lambda: self.client.session, now=clock.now)
-        self.commits = Commits(database, self.messenger, configuration, github, clock)
+        authors = Authors(database, self.messenger, configuration, self.directory, clock)
+        self.commits = Commits(database, self.messenger, configuration, github, authors, clock)
         self.deadlines = Deadlines(database, register, clock)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
 
@@ -232,13 +233,7 @@ class Assistant:
         )  # fmt: skip
 
     def _page_paths(self) -> dict[str, PagePath]:
-        settings = self.settings
-        paths: dict[str, PagePath] = {"mail": settings.mail} if settings.mail is not None else {}
-        if settings.page_hook_url:
-            paths["webhook"] = PageHook(
-                settings.page_hook_url, settings.page_hook_secret, lambda: self.client.session, self.clock
-            )
-        hook = self._on_point
+        paths, hook = self.settings.page_paths(lambda: self.client.session, self.clock), self._on_point
         return {name: PointedPath(name, path, hook) for name, path in paths.items()} if hook else paths
 
     def _build_pagerduty(self, keeper: Keeper) -> None:
@@ -328,7 +323,7 @@ class Assistant:
     def _hooks(self) -> Hooks:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
         signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
-        deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock, self.commits.want)
+        deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock, self.commits)
         doors = DeployHooks(tokens, deploys.take, lambda: self.configuration.platform)
         return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from chatops.adapters.mail import Mail
+from chatops.adapters.page_hook import PageHook
 from chatops.http.hooks import Tokens
 from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import PlatformError
+from chatops.kernel.pages import PagePath
+from chatops.kernel.ports import Clock
 from chatops.slack.client import SLACK
 
 LISTEN = "127.0.0.1:8080"
@@ -67,3 +72,10 @@ class Settings:
             heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
             public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )
+
+    def page_paths(self, session: Callable[[], aiohttp.ClientSession | None], clock: Clock) -> dict[str, PagePath]:
+        """By which ways pages go out beside Slack, by name."""
+        paths: dict[str, PagePath] = {"mail": self.mail} if self.mail is not None else {}
+        if self.page_hook_url:
+            paths["webhook"] = PageHook(self.page_hook_url, self.page_hook_secret, session, clock)
+        return paths

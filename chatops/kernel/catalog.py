@@ -243,12 +243,19 @@ class GitHub(Record):
         return self.api.url.rstrip("/").removesuffix("/api/v3").replace("://api.", "://", 1)
 
 
+class Elsewhere(Record):
+    """What a person is called in other systems."""
+
+    github: str = ""
+
+
 class Platform(Record):
     """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
 
     channels: Channels = Channels(requests="platform-requests", deploys="deploys", incidents="incidents")
     environments: dict[str, Environment] = Field(default_factory=dict)
     groups: dict[str, Group] = Field(default_factory=dict)
+    people: dict[str, Elsewhere] = Field(default_factory=dict)  # by e-mail or Slack user id
     teams: dict[str, Team] = Field(default_factory=dict)
     services: dict[str, Service] = Field(default_factory=dict)
     policies: tuple[PolicyRule, ...] = ()
@@ -285,6 +292,11 @@ class Platform(Record):
             if holder is not None and (name := str(getattr(holder.channels, purpose))):
                 return name
         return str(getattr(self.channels, purpose))
+
+    def person_called(self, login: str) -> str:
+        """Whose login on GitHub that is, by e-mail or Slack user id; empty when nobody's is known."""
+        called = (name for name, one in self.people.items() if one.github and one.github.casefold() == login.casefold())
+        return next(called, "")
 
     def identity(self, person: Person) -> Identity:
         """As whom a cluster is asked for a person.

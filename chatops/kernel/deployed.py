@@ -25,6 +25,7 @@ class Deployed:
     link: str = ""
     before: str = ""
     at: float = 0.0
+    login: str = ""  # on GitHub, of who set it off
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from chatops.kernel.commits import Compared, Comparison
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox, Tx
 from chatops.notices import comparisons, ledger, outside
+from chatops.notices.authors import Authors
 from chatops.notices.between import compared
 from chatops.notices.comparisons import Due, Kind
 from chatops.requests.register import card
@@ -43,6 +44,7 @@ class Commits:
     outbox: Outbox
     configuration: Configuration
     api: Api
+    authors: Authors
     clock: Clock
     tasks: Background = field(default_factory=Background)
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -52,12 +54,19 @@ class Commits:
         """``Register.moved``: a deploy about which somebody decides, or that begins."""
         if request.state in (State.WAITING, State.APPROVED):
             self.want(tx, compared(self.configuration.platform, request), "request", request.id)
+        self.authors.moved(tx, request)
 
     def want(self, tx: Tx, asked: Comparison | None, kind: Kind, subject: int) -> None:
         """Wants to know what lies between, for the messages about ``subject``."""
         configured = self.configuration.platform.github.api.token is not None
         if configured and asked is not None and comparisons.want(tx, asked, kind, subject, self.clock.now()):
             tx.after_commit(self.wake)
+
+    def failed(
+        self, tx: Tx, kind: Kind, subject: int, asked: Comparison | None, login: str, place: tuple[str, str]
+    ) -> None:
+        """``Authors.failed``."""
+        self.authors.failed(tx, kind, subject, asked, login, place)
 
     def wake(self) -> None:
         """Looks at once, beside what goes on."""
@@ -66,9 +75,11 @@ class Commits:
     async def close(self) -> None:
         """Stops; what is not known is asked after the next start."""
         await self.tasks.close()
+        await self.authors.close()
 
     async def look(self) -> None:
-        """Asks all that is due, until GitHub is away."""
+        """Asks all that is due, until GitHub is away; mentions whom it concerns."""
+        await self.authors.look()
         async with self._alone:
             if self.configuration.platform.github.api.token is None:
                 return
@@ -104,6 +115,7 @@ class Commits:
     def _end(self, tx: Tx, due: Due, found: Compared | None, problem: str) -> None:
         for kind, subject in comparisons.end(tx, due.id, found, problem, self.clock.now()):
             self._show(tx, kind, subject)
+            self.authors.known(tx, kind, subject)
 
     def _show(self, tx: Tx, kind: Kind, subject: int) -> None:
         platform = self.configuration.platform

@@ -29,6 +29,9 @@ READERS = "SELECT kind, subject FROM comparison_readers WHERE comparison_id = :i
 FIND = """
 SELECT found, problem FROM comparisons WHERE repository = :repository AND base = :base AND head = :head
 """
+STILL = """
+SELECT id FROM comparisons WHERE repository = :repository AND base = :base AND head = :head AND due_at > 0
+"""
 DUE = """
 SELECT id, repository, base, head, tries FROM comparisons WHERE due_at > 0 AND due_at <= :now
 ORDER BY due_at, id LIMIT 20
@@ -64,6 +67,12 @@ def find(tx: Tx, asked: Comparison) -> tuple[Compared | None, str]:
     """What is known of it, or why it won't be."""
     row = tx.one(FIND, repository=asked.repository, base=asked.base, head=asked.head)
     return (_read(row["found"]), row["problem"]) if row is not None else (None, "")
+
+
+def is_due(tx: Tx, asked: Comparison) -> bool:
+    """Whether GitHub is still to answer."""
+    row = tx.one(STILL, repository=asked.repository, base=asked.base, head=asked.head)
+    return row is not None
 
 
 def due(tx: Tx, now: float) -> list[Due]:

@@ -6,8 +6,8 @@ the assistant deploys itself has a card, and is told by nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from approvals.store import holder
 from chatops.kernel.catalog import Platform
@@ -18,8 +18,6 @@ from chatops.notices import releases
 from chatops.notices.comparisons import Kind
 from chatops.requests.register import UNDER_WAY
 
-# Wants to know the commits between, for the messages about a deploy: (tx, what, "outside", number)
-Want = Callable[[Tx, Comparison | None, Kind, int], None]
 TOGETHER = 3600.0  # seconds within which two senders speak of the same deploy
 LATE = 60.0  # seconds that one sender tells later of what another has told
 KEPT = 90 * 86400.0  # seconds; the ledger keeps them for ever
@@ -77,6 +75,20 @@ class Outside:
     changed_at: float
 
 
+class Wanted(Protocol):
+    """What is asked of GitHub beside."""
+
+    def want(self, tx: Tx, asked: Comparison | None, kind: Kind, subject: int) -> None:
+        """Wants to know the commits between, for the message about a deploy."""
+        ...
+
+    def failed(
+        self, tx: Tx, kind: Kind, subject: int, asked: Comparison | None, login: str, place: tuple[str, str]
+    ) -> None:
+        """A deploy failed: whose commits they were is to be mentioned."""
+        ...
+
+
 def find(tx: Tx, number: int) -> Outside | None:
     """One deploy, None when it was forgotten."""
     row = tx.one(FIND, id=number)
@@ -102,7 +114,7 @@ class OutsideDeploys:
     outbox: Outbox
     configuration: Configuration
     clock: Clock
-    want: Want
+    commits: Wanted
 
     async def take(self, told: Deployed | Released) -> str:
         """What became of it: ``told``, ``known`` (nothing new) or ``ours``; of a release ``kept`` or ``removed``."""
@@ -160,7 +172,10 @@ class OutsideDeploys:
             else:
                 tx.run(AGAIN, **values)
         number, platform = int(row["id"]), self.configuration.platform
-        self.want(tx, comparison(platform, told.service, row["before"], told.version), "outside", number)
+        asked = comparison(platform, told.service, row["before"], told.version)
+        self.commits.want(tx, asked, "outside", number)
+        if told.stage == "failed":
+            self.commits.failed(tx, "outside", number, asked, told.login, (told.service, told.environment))
         self.outbox.show(tx, message(platform, number, told.service, told.environment))
 
 

@@ -69,6 +69,7 @@ def asking(there: StandIn) -> Callable[[dict[str, Any]], None]:
     def platform(content: dict[str, Any]) -> None:
         on_github(content)
         content["github"] |= {"api": there.address, "token": {"env": "GITHUB_TOKEN"}}
+        content["people"] = {"dana@acme.test": {"github": "Dana-Acme"}, "lee@acme.test": {"github": "lee"}}
 
     return platform
 
@@ -123,6 +124,50 @@ async def test_versions_that_github_does_not_have_are_said(there: StandIn) -> No
     async with acme_house(platform=asking(there)) as house:
         await told(house, from_="2.7.9")
         await house.dana.sees("deploys", "Commits: v2.7.9...v2.9.0 · GitHub finds no v2.7.9 or no v2.9.0 in acme/cart.")
+
+
+async def test_the_authors_of_what_failed_are_mentioned_in_its_thread_once(there: StandIn) -> None:
+    stranger = commit("Translate the cart", "somebody-else", "Somebody", 4)
+    there.compares["v2.8.0...v2.9.0-broken"] = comparison(commit("Empty the cart", "lee", "Lee", 3), FIX, stranger)
+    async with acme_house(platform=asking(there)) as house:
+        await house.dana.types("/platform deploy cart 2.9.0-broken production because it is faster")
+        await (await house.lee.sees(REQUESTS, "WAITING", "3 commits: v2.8.0...v2.9.0-broken")).click("Approve")
+        notice = await house.dana.sees("deploys", "↩️", "cart 2.8.0 → 2.9.0-broken", within=30)
+        seen = await house.lee.sees("deploys", "@lee A commit of yours is in this deploy, which failed.")
+        assert seen.message["thread_ts"] == notice.ts
+        assert "@dana" not in seen.text  # who asked was told in the card's thread
+        house.clock.advance(3600)
+        await house.assistant.commits.look()
+        await house.quiet()
+        assert len(await house.rows("SELECT id FROM posts WHERE id LIKE '%/authors'")) == 1
+
+
+async def test_without_a_token_who_set_off_a_failed_workflow_is_mentioned() -> None:
+    def known(platform: dict[str, Any]) -> None:
+        on_github(platform)
+        platform["people"] = {"dana@acme.test": {"github": "dana-acme"}}
+
+    async with acme_house(platform=known) as house:
+        stranger = workflow_run("completed", "failure", id=7, head_branch="v2.3.9")
+        stranger["workflow_run"]["triggering_actor"]["login"] = "somebody-else"
+        await sends(house, "workflow_run", stranger)
+        await sends(house, "workflow_run", workflow_run("completed", "failure"))
+        notice = await house.dana.sees("deploys", "❌", "2.4.0 failed in staging", "Deploy to staging: failure")
+        seen = await house.dana.sees("deploys", "@dana You set off this deploy. It failed.")
+        assert seen.message["thread_ts"] == notice.ts
+        await house.until(lambda: not house.assistant.commits.authors.tasks)
+        assert len(await house.rows("SELECT id FROM posts WHERE id LIKE '%/authors'")) == 1
+
+
+async def test_authors_are_mentioned_once_github_has_answered(there: StandIn) -> None:
+    async with acme_house(platform=asking(there)) as house:
+        there.answers = [(503, {}, b"")]
+        await told(house, from_="2.8.0", state="failed")
+        await house.until(lambda: bool(there.calls) and not house.assistant.commits.tasks)
+        assert await house.rows("SELECT id FROM posts WHERE id LIKE '%/authors'") == []
+        house.clock.advance(10)
+        await house.assistant.commits.look()
+        await house.dana.sees("deploys", "@dana A commit of yours is in this deploy, which failed.")
 
 
 async def told(house: House, from_: str, state: str = "running") -> None:

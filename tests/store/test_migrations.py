@@ -19,7 +19,7 @@ TABLES = {
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
     "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
-    "releases", "comparisons", "comparison_readers",
+    "releases", "comparisons", "comparison_readers", "failed_changes",
 }  # fmt: skip
 
 
@@ -103,6 +103,10 @@ async def test_requests_are_numbered_from_1001_and_a_number_is_never_given_twice
         (
             "SELECT id FROM comparisons WHERE due_at > 0 AND due_at <= :x ORDER BY due_at, id LIMIT 20",
             "comparisons_due",
+        ),
+        (
+            "SELECT kind FROM failed_changes WHERE due_at > 0 AND due_at <= :x ORDER BY due_at LIMIT 20",
+            "failed_changes_due",
         ),
         ("SELECT key FROM inbox WHERE done_at IS NULL ORDER BY received_at", "inbox_waiting"),
         ("DELETE FROM inbox WHERE done_at IS NOT NULL AND done_at < :x", "inbox_done"),

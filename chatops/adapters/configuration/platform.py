@@ -13,6 +13,7 @@ from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.freezes import freezes
 from chatops.adapters.configuration.github import github
 from chatops.adapters.configuration.pagerduty import pagerduty
+from chatops.adapters.configuration.people import people
 from chatops.adapters.configuration.policies import lifting, policies
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
@@ -29,6 +30,7 @@ KEYS = (
     "services",
     "policies",
     "operators",
+    "people",
     "rotas",
     "escalations",
     "freezes",
@@ -81,7 +83,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     outside["promotion"] = lifting(root, "promotion", known)
     outside["freezes"] = freezes(root, platform, known)
     outside["severities"] = alerts.severities(root)
-    outside |= {"pagerduty": pagerduty(root, platform), "github": github(root, platform)}
+    outside |= {"pagerduty": pagerduty(root, platform), "github": github(root, platform), "people": people(root)}
     platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})

@@ -48,4 +48,24 @@ def m027_comparisons(db: Database) -> None:
     )
 
 
-STEPS = (m026_releases, m027_comparisons)
+def m028_failed_changes(db: Database) -> None:
+    """Deploys that failed, under whose message the authors of what they brought are mentioned once they are known."""
+    db.execute(
+        """CREATE TABLE failed_changes (
+            kind TEXT NOT NULL,
+            subject INTEGER NOT NULL,
+            repository TEXT NOT NULL,
+            base TEXT NOT NULL,
+            head TEXT NOT NULL,
+            login TEXT NOT NULL,
+            place TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            due_at REAL NOT NULL,
+            PRIMARY KEY (kind, subject)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX failed_changes_due ON failed_changes (due_at) WHERE due_at > 0")
+    db.execute("CREATE INDEX failed_changes_old ON failed_changes (made_at)")
+
+
+STEPS = (m026_releases, m027_comparisons, m028_failed_changes)

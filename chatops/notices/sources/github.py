@@ -47,9 +47,10 @@ def _deployment(found: Mapping[str, Any], platform: Platform) -> tuple[Told, ...
     if not environment or not (ref or commit):
         raise Unreadable("The event needs deployment.environment and deployment.ref.")
     service, version = _deployed(repository, ref, commit, platform)
+    by = _login(deployment.get("creator"))
     told = Deployed(
         source=NAME, key=text(deployment.get("id"), "deployment.id")[:100], service=service,
-        environment=environment[:200], version=version, stage=STATES[state], by=_login(deployment.get("creator")),
+        environment=environment[:200], version=version, stage=STATES[state], by=by, login=by,
         text=text(status.get("description") or deployment.get("description"), "description")[:500],
         link=address(status.get("log_url") or status.get("target_url")),
         at=moment(status.get("updated_at") or status.get("created_at"), "deployment_status.created_at"),
@@ -74,10 +75,11 @@ def _run(found: Mapping[str, Any], platform: Platform) -> tuple[Told, ...]:
     service, version = _deployed(repository, ref, commit, platform, workflow.service)
     at = run.get("run_started_at") if stage == "running" else run.get("updated_at")
     failed = f"{workflow.name}: {conclusion.replace('_', ' ')}" if stage == "failed" else ""
+    by = _login(run.get("triggering_actor") or run.get("actor"))
     told = Deployed(
         source=ACTIONS, key=f"{number}/{attempt or '1'}"[:100], service=service, environment=workflow.environment,
-        version=version, stage=stage, by=_login(run.get("triggering_actor") or run.get("actor")), text=failed[:500],
-        link=address(run.get("html_url")), at=moment(at, "workflow_run.updated_at"),
+        version=version, stage=stage, by=by, login=by, text=failed[:500], link=address(run.get("html_url")),
+        at=moment(at, "workflow_run.updated_at"),
     )  # fmt: skip
     return (told,)
 
