@@ -228,9 +228,11 @@ class Listeners:
     async def reply(self, item: Item) -> None:
         """A note under what may be an incident's card: people can see it before Slack has told us where it stands."""
         where, said = Where.read(item.body["where"]), str(item.body["said"])
-        while not (name := await self.incident_at(where.channel, where.thread_ts)):
-            waited = self.clock.now() - item.received_at
-            if waited > LONGEST_WAIT or not await self.is_posting(where.channel):
+        while True:
+            posting = await self.is_posting(where.channel)  # asked first: what stands by now is found below
+            if name := await self.incident_at(where.channel, where.thread_ts):
+                break
+            if not posting or self.clock.now() - item.received_at > LONGEST_WAIT:
                 return
             await self.clock.sleep(LOOK_AGAIN)
         key = item.key.replace("reply:", "event:", 1)
@@ -260,9 +262,10 @@ class Listeners:
         said = text[len(NOTE) :].strip()
         if not said:
             return
+        posting = await self.is_posting(where.channel)
         if name := await self.incident_at(where.channel, where.thread_ts):
             await self._accept_line(f"event:{body['event_id']}", where, f"incident note {name} because {said}")
-        elif await self.is_posting(where.channel):
+        elif posting:
             values, _ = payloads.masked({"said": said})
             await self.intake.accept(f"reply:{body['event_id']}", "reply", {"where": where.pack(), **values})
 

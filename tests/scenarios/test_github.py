@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.github import release, sends, workflow_run
 from tests.support.github_api import API_TOKEN, FIX, KEEP, StandIn, commit, comparison, github_api
-from tests.support.house import REQUESTS, House, acme_house
+from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 
 COMPARE = "<https://github.com/acme/cart/compare/v2.8.0...v2.9.0|v2.8.0...v2.9.0>"
 NOTES = "<https://github.test/acme/cart/releases/tag/v2.9.0|release notes>"
@@ -17,6 +17,7 @@ NOTES = "<https://github.test/acme/cart/releases/tag/v2.9.0|release notes>"
 
 def on_github(platform: dict[str, Any]) -> None:
     """The cart is in a repository, and a workflow deploys it."""
+    straight_to_production(platform)
     platform["services"]["cart"] |= {"repository": "acme/cart", "tag": "v{version}"}
     platform["github"] = {"workflows": [{"name": "Deploy to staging", "environment": "staging"}]}
 
