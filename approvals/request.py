@@ -115,6 +115,9 @@ class Request(Record):
     void: str = ""  # why earlier approvals no longer count
     channel: str = ""  # where it was asked, when that is not the requests channel
     thread_ts: str = ""
+    not_before: float = 0.0  # a schedule's time: nothing is written before it
+    schedule: str = ""  # S-12, where one asked for it
+    early: bool = False  # asked for by a schedule and not begun: it holds no place
     created_at: float = 0.0
     updated_at: float = 0.0
     approved_at: float = 0.0

@@ -72,7 +72,7 @@ WAITING = "SELECT id FROM requests WHERE ended_at = 0 AND state = 'waiting' ORDE
 
 def slot_of(request: Request) -> str | None:
     """What a request holds while it is under way: ``environment/service``; None when it holds nothing."""
-    if not request.service or request.state not in HOLDING:
+    if not request.service or request.early or request.state not in HOLDING:
         return None
     return f"{request.environment}/{request.service}"
 

@@ -77,6 +77,7 @@ from chatops.requests.reviews import Reviews
 from chatops.requests.reviews import ask as ask_review
 from chatops.requests.road import Road
 from chatops.requests.run import Runner
+from chatops.requests.schedules import Timetable
 from chatops.requests.steps import Steps
 from chatops.requests.taking import Taker
 from chatops.settings import Settings
@@ -193,6 +194,8 @@ class Assistant:
         self.commits = Commits(database, self.messenger, configuration, github, authors, clock)
         self.deadlines = Deadlines(database, register, clock)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
+        self.timetable = Timetable(database, self.road, register, self.messenger, configuration, clock)
+        planner.schedules = self.timetable
 
     def _build_incidents(self) -> None:
         database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
@@ -308,6 +311,7 @@ class Assistant:
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
             (self._refresh_digests, DIGESTS_EVERY), (self.commits.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
+            (self.timetable.look, LOOK_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)

@@ -34,6 +34,7 @@ from commands import (
     review,
     rollback,
     scale,
+    schedule,
     secret_confirm,
     secret_list,
     secret_rotate,
@@ -61,6 +62,7 @@ BUILT_IN = (
     *lock.RECORDS,
     *freeze.RECORDS,
     *promote.RECORDS,
+    *schedule.RECORDS,
 )
 
 

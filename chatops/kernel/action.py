@@ -31,6 +31,7 @@ from chatops.kernel.people import Person
 from chatops.kernel.plan import ObjectRef, Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
 from chatops.kernel.rota import Overridden
+from chatops.kernel.schedules import Schedules
 
 __all__ = [
     "Action",
@@ -87,6 +88,14 @@ class Context:
     incidents: Incidents | None = None
     overrides: Overrides | None = None
     locks: Locks | None = None
+    timetable: Schedules | None = None
+
+    @property
+    def schedules(self) -> Schedules:
+        """What is asked for at a time."""
+        if self.timetable is None:
+            raise TypeError("nobody keeps schedules here")
+        return self.timetable
 
     @property
     def instead(self) -> Overrides:
@@ -305,6 +314,7 @@ Planner = Callable[[Any, Context], Awaitable[Plan]]
 Applier = Callable[[Plan, ClusterWriter], Awaitable[Outcome]]
 Answerer = Callable[[Any, Context], Awaitable[Answer]]
 Check = Callable[[Any, Platform], None]
+Reader = Callable[[str, str], Mapping[str, str]]
 Giver = Callable[[Plan, str, ClusterWriter], Awaitable[Outcome]]
 
 
@@ -329,6 +339,7 @@ class Action:
     variables: Callable[[Any], dict[str, Any]] | None = None  # how CEL sees the inputs; default: as they are
     give: Giver | None = None  # instead of apply: writes a value that a person gives on a one-time page
     fillers: tuple[str, ...] = ()  # words of a line that say nothing: `for` in `override tomorrow for @olu`
+    reads: Reader | None = None  # what a line says, from its words and its reason; default: word by word
     promoted: bool = False  # its version has to run well in the environment before (`promote_from`)
     hidden: bool = False  # asked for by buttons alone: in no list, no help
     pinned: str = ""  # what a request keeps, so that it goes on with the version it began with

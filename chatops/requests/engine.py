@@ -27,6 +27,7 @@ from chatops.requests.steps import Steps
 
 log = logging.getLogger(__name__)
 
+WHILE = 60.0  # seconds between looks at what waits for its time: it may have been cancelled
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0  # seconds between tries while the cluster cannot be asked
 
 
@@ -138,7 +139,9 @@ class Engine:
         if decision.outcome == "allow":
             return Event.ALLOWED, {**changes, "approved_at": now, "deadline_at": 0.0}
         deadline = now + decision.expires
-        return Event.ASKED, {**changes, "deadline_at": deadline, "remind_at": now + decision.expires / 2}
+        if request.not_before:  # what a schedule asked for is approved by its time, or not at all
+            deadline = max(now, request.not_before) + START_WITHIN
+        return Event.ASKED, {**changes, "deadline_at": deadline, "remind_at": now + (deadline - now) / 2}
 
     def _tell_broken_glass(self, tx: Tx, request: Request) -> None:
         if request.decision is not None and request.decision.lifted:
@@ -152,10 +155,13 @@ class Engine:
 
     async def _start(self, request: Request) -> None:
         """Plans once more, and begins the run when the plan is the one that was approved."""
-        if self.clock.now() - request.approved_at > START_WITHIN:
+        now = self.clock.now()
+        if now < request.not_before:
+            raise Later(min(WHILE, request.not_before - now))
+        if now - max(request.approved_at, request.not_before) > START_WITHIN:
             await self.database.write(self.register.stall, request)
             return
-        if said := await self.database.read(paused_by):
+        if said := await self.database.read(_held_up, request):
             if request.progress != said:
                 await self.database.write(self.register.progress, request, progress=said)
             raise Later()
@@ -164,10 +170,12 @@ class Engine:
 
     def _begin(self, tx: Tx, request: Request, made: Made) -> None:
         if made.stands_for(request):
+            if _held_up(tx, request):
+                raise Later()
             # The approvals stand; the resource versions are those just read.
             after = self.register.move(
                 tx, request, Event.BEGUN, data=_bound(made), plan=made.plan, decision=made.decision, step="writing",
-                progress="", started_at=self.clock.now(), run=Run(),
+                progress="", started_at=self.clock.now(), run=Run(), early=False,
             )  # fmt: skip
             self._tell_broken_glass(tx, after)
             return
@@ -225,6 +233,13 @@ class Engine:
             self.register.move(tx, request, event, outcome=outcome)
 
         await self.database.write(give_up)
+
+
+def _held_up(tx: Tx, request: Request) -> str:
+    """Why it can't begin now: new writes are paused, or what a schedule asked for has no place yet."""
+    holder = store.holder(tx, request.service, request.environment) if request.early and request.service else None
+    busy = f"{holder.name} ({holder.title}, asked by {holder.requester_name}) is under way there" if holder else ""
+    return paused_by(tx) or busy
 
 
 def _bound(made: Made) -> dict[str, Any]:

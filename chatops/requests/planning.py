@@ -22,6 +22,7 @@ from chatops.kernel.locks import Locks, rule
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
+from chatops.kernel.schedules import Schedules
 from chatops.kernel.spans import zone_of
 from chatops.requests.promotion import unpromoted
 
@@ -66,6 +67,7 @@ class Planner:
     incidents: Incidents | None = None  # handed in later, as the questions are
     overrides: Overrides | None = None
     locks: Locks | None = None
+    schedules: Schedules | None = None
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     _revived: dict[str, Action] = field(default_factory=dict)
 
@@ -95,7 +97,7 @@ class Planner:
         passed = request.decision is not None and request.decision.outcome != "deny"
         unfit = await self._unpromoted(action, inputs.model_dump(), requester, passed=passed)
         decision = await self.decide(
-            action, inputs, requester, plan, broke_glass=bool(request.broke_glass), unfit=unfit
+            action, inputs, requester, plan, broke_glass=bool(request.broke_glass), unfit=unfit, at=request.not_before
         )
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
         approvers = await self.approvers(request, decision)
@@ -152,6 +154,7 @@ class Planner:
             incidents=self.incidents,
             overrides=self.overrides,
             locks=self.locks,
+            timetable=self.schedules,
         )
 
     def clusters_for(self, person: Person) -> Clusters:
@@ -170,12 +173,13 @@ class Planner:
 
     async def decide(
         self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False,
-        unfit: Sequence[PolicyRule] = (),
+        unfit: Sequence[PolicyRule] = (), at: float = 0.0,
     ) -> Decision:  # fmt: skip
-        """Policy's word on a plan; ``unfit``: what the clusters have against it."""
-        facts = await self.facts(action, inputs, requester, plan)
+        """Policy's word on a plan, now or ``at`` a later time; ``unfit``: what the clusters have against it."""
+        at = max(at, self.clock.now())
+        facts = await self.facts(action, inputs, requester, plan, at)
         values, platform = inputs.model_dump(), self.configuration.platform
-        frozen, held = self._frozen(action, values, requester), await self._held(action, values, requester)
+        frozen, held = self._frozen(action, values, requester, at), await self._held(action, values, requester, at)
         decision = await policy.decide(
             platform, facts, self.evaluate, broke_glass=broke_glass, standing=(*frozen, *held, *unfit)
         )
@@ -195,8 +199,9 @@ class Planner:
             unfit = await self._unpromoted(action, inputs, requester)
         except (Unavailable, ClusterError):
             unfit = ()  # whoever only asks is told the rest; the plan of a request waits until it can be seen
-        held = await self._held(action, inputs, requester)
-        return (*self._frozen(action, inputs, requester), *held, *unfit)
+        now = self.clock.now()
+        held = await self._held(action, inputs, requester, now)
+        return (*self._frozen(action, inputs, requester, now), *held, *unfit)
 
     async def _unpromoted(
         self, action: Action, inputs: Mapping[str, Any], requester: Person, *, passed: bool = False
@@ -204,19 +209,23 @@ class Planner:
         platform, clusters = self.configuration.platform, self.clusters_for(requester)
         return await unpromoted(platform, clusters, self.ledger, action, inputs, passed=passed)
 
-    async def _held(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
+    async def _held(
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float
+    ) -> tuple[PolicyRule, ...]:
         if self.locks is None:
             return ()
         place = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
         held = await self.locks.standing(requester, action.name, action.risk, *place)
         glass, now = self.configuration.platform.locks.break_glass, self.clock.now()
-        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in held)
+        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in held if one.until > at)
 
-    def _frozen(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
+    def _frozen(
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float
+    ) -> tuple[PolicyRule, ...]:
         if action.risk == "read" or action.name in freezes.NEVER_FROZEN:
             return ()
         where, zone = self._place(inputs), zone_of(requester.tz)
-        return freezes.rules(self.configuration.platform, *where, self.clock.now(), zone)
+        return freezes.rules(self.configuration.platform, *where, at, zone)
 
     def freezes_ahead(self, action: Action, inputs: Mapping[str, Any]) -> tuple[str, ...]:
         """What begins there within a day, in a sentence each."""
@@ -229,8 +238,10 @@ class Planner:
         environment = platform.environments.get(str(inputs.get("environment") or ""))
         return environment, platform.services.get(str(inputs.get("service") or ""))
 
-    async def facts(self, action: Action, inputs: BaseModel, requester: Person, plan: Plan) -> dict[str, Any]:
-        """The CEL variables for one decision."""
+    async def facts(
+        self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, at: float = 0.0
+    ) -> dict[str, Any]:
+        """The CEL variables for one decision; ``at``: the time (epoch seconds) it is for, when that is not now."""
         platform = self.configuration.platform
         environment = platform.environments.get(getattr(inputs, "environment", "") or "")
         service = platform.services.get(getattr(inputs, "service", "") or "")
@@ -242,7 +253,7 @@ class Planner:
             service=service,
             plan=plan,
             incident=await self._incident(requester, inputs.model_dump()),
-            now=datetime.fromtimestamp(self.clock.now(), UTC),
+            now=datetime.fromtimestamp(at or self.clock.now(), UTC),
         )
 
     async def partial_facts(self, action: Action, given: Mapping[str, Any], requester: Person) -> dict[str, Any]:

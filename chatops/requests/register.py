@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from approvals import store
-from approvals.lifecycle import HOLDING, Event, move
+from approvals.lifecycle import Event, move
 from approvals.request import Request, Review, State
 from chatops.kernel import audit
 from chatops.kernel.people import is_automation
@@ -36,7 +36,8 @@ class Register:
     def create(self, tx: Tx, request: Request, key: str) -> Request:
         """Stores a new request, contested when another one holds its place; the stored one when ``key`` is known."""
         now = self.clock.now()
-        holder = store.holder(tx, request.service, request.environment) if request.service else None
+        takes_place = request.service and not request.early
+        holder = store.holder(tx, request.service, request.environment) if takes_place else None
         if holder is not None:
             request = request.model_copy(
                 update={"state": State.CONTESTED, "deadline_at": now + 3600, **_behind(holder)}
@@ -74,7 +75,7 @@ class Register:
         if after.ended:
             self.ended(tx, after)
             self.to_review(self, tx, after)
-        if after.service and before.state in HOLDING and after.state not in HOLDING:
+        if store.slot_of(before) and not store.slot_of(after):
             self.hand_over(tx, after, successor)
         return after
 

@@ -22,6 +22,7 @@ from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing, automation, is_automation
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
+from chatops.requests.clicks import first_time
 from chatops.requests.homes import HomePage
 from chatops.requests.parse import parse
 from chatops.requests.pause import paused_by
@@ -103,11 +104,25 @@ class Road:
 
     async def ask(
         self, action: str, values: Mapping[str, Any], *, person: Person, key: str, channel: str = "",
-        thread_ts: str = "", break_glass: bool = False,
+        thread_ts: str = "", break_glass: bool = False, not_before: float = 0.0, schedule: str = "",
     ) -> Asked:  # fmt: skip
-        """Takes in a request and commits it; the engine plans it next. The same ``key`` gives the same request."""
+        """Takes in a request and commits it; the engine plans it next. The same ``key`` gives the same request.
+
+        What a ``schedule`` asks for (by its name) begins at ``not_before`` (epoch seconds) and holds no place earlier.
+        """
         self.permit(person, action)
-        return await self._take_in(action, values, person, key, channel, thread_ts, break_glass)
+        timed = {"not_before": not_before, "schedule": schedule, "early": bool(schedule)}
+        return await self._take_in(action, values, person, key, channel, thread_ts, break_glass, timed)
+
+    async def wants_approvals(self, action: str, values: Mapping[str, Any], *, person: Person, at: float) -> bool:
+        """Whether policy would ask for approvals at that time (epoch seconds), for the plan as it is now."""
+        self.permit(person, action)
+        record = self.actions[action]
+        inputs = await self.sheets.check(record, values, person, deep=True)
+        plan = await self.planner.plan(record, inputs, person)
+        if nothing_to_do(plan):
+            return False
+        return (await self.planner.decide(record, inputs, person, plan, at=at)).outcome == "ask"
 
     def takes(self, action: str) -> frozenset[str]:
         """The names of an action's inputs; none where there is no such action."""
@@ -140,7 +155,7 @@ class Road:
 
     async def _take_in(
         self, action: str, values: Mapping[str, Any], person: Person, key: str, channel: str = "",
-        thread_ts: str = "", break_glass: bool = False,
+        thread_ts: str = "", break_glass: bool = False, timed: Mapping[str, Any] | None = None,
     ) -> Asked:  # fmt: skip
         record = self.actions[action]
         inputs = await self.sheets.check(record, values, person, deep=True)
@@ -155,7 +170,7 @@ class Road:
             service=str(fields.get("service") or ""), environment=environment, tier=known.tier if known else "",
             reason=reason, requester_id=person.id, requester_name=person.name, requester_email=person.email,
             broke_glass=reason if break_glass else "", channel=channel, thread_ts=thread_ts,
-            created_at=self.clock.now(), updated_at=self.clock.now(), pinned=record.pinned,
+            created_at=self.clock.now(), updated_at=self.clock.now(), pinned=record.pinned, **(timed or {}),
         )  # fmt: skip
         return await self.database.write(self._ask, request, key)
 
@@ -377,14 +392,3 @@ class Road:
             posts.append(approvers(request, channel))
         for post in posts:
             self.register.outbox.show(tx, post)
-
-
-def first_time(tx: Tx, key: str, now: float) -> bool:
-    """Whether this click (its trigger id) has not been seen; remembers it. A replayed click decides nothing."""
-    seen = tx.run(
-        "INSERT INTO inbox (key, kind, body, received_at, done_at, tries) VALUES (:key, 'click', '', :now, :now, 0) "
-        "ON CONFLICT (key) DO NOTHING",
-        key=key,
-        now=now,
-    )
-    return seen == 1

@@ -16,6 +16,7 @@ from chatops.kernel.background import Background
 from chatops.kernel.errors import InputError
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration
+from chatops.requests.line import Line, Misread, parse, write
 from chatops.requests.sheets import blank
 from chatops.slack import errors, files, forms
 from chatops.slack.answers import MASKED, Answers
@@ -23,7 +24,6 @@ from chatops.slack.directory import SlackDirectory
 from chatops.slack.filling import Filling
 from chatops.slack.forms import Origin, Shown
 from chatops.slack.intake import Item
-from chatops.slack.line import Line, Misread, parse, write
 from chatops.slack.payloads import Where
 from chatops.slack.ports import Road
 

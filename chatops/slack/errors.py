@@ -11,8 +11,8 @@ from slack_sdk.errors import SlackApiError
 from chatops.kernel.accidents import recorded
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Forbidden, InputError, PlatformError, Refused, TooLate, Unavailable
+from chatops.requests.line import Misread
 from chatops.requests.parse import InputErrors
-from chatops.slack.line import Misread
 from chatops.slack.mrkdwn import said
 
 log = logging.getLogger(__name__)

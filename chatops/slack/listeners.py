@@ -17,6 +17,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from chatops.kernel.background import Background
 from chatops.kernel.errors import InputError, PlatformError
 from chatops.kernel.ports import Clock
+from chatops.requests.line import Misread
 from chatops.slack import elements, errors, forms, ids, payloads
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
@@ -24,7 +25,6 @@ from chatops.slack.deciding import Deciding, Decision
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.forms import Origin
 from chatops.slack.intake import Intake, Item
-from chatops.slack.line import Misread
 from chatops.slack.mentions import people_in, unescape, without_mention
 from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where

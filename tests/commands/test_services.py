@@ -11,8 +11,8 @@ from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Answer
 from chatops.kernel.catalog import Platform, Service, Team
 from chatops.kernel.rota import Layer, Rota
+from chatops.requests.line import parse
 from chatops.sandbox.cluster import PracticeCluster
-from chatops.slack.line import parse
 from commands import registry, service, services
 from tests.support.acme_cluster import ACME, Line, Lines, context
 from tests.support.workloads import deployed

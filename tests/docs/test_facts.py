@@ -99,7 +99,7 @@ async def test_help_lists_the_readmes_lines() -> None:
         said = (await house.olu.sees("general", "What you can ask for")).text
         for first in re.findall(r"see /platform help (\w+)", said):
             await house.olu.types(f"/platform help {first}")
-            heading = {"oncall": "See also"}.get(first, first.capitalize())
+            heading = {"oncall": "See also", "schedule": "See also"}.get(first, first.capitalize())
             said += (await house.olu.sees("general", f"{heading}\n{first} ")).text
         for usage, summary, _ in table(ROOT / "README.md", "line", "what it does", "risk"):
             assert f"{usage} {summary}" in said

@@ -19,9 +19,9 @@ from chatops.kernel.errors import (
     TooLate,
     Unavailable,
 )
+from chatops.requests.line import Line, Misread
 from chatops.requests.parse import InputErrors
 from chatops.slack import errors
-from chatops.slack.line import Line, Misread
 
 
 @pytest.mark.parametrize(

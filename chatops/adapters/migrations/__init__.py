@@ -10,13 +10,14 @@ literally (``… WHERE ended_at = 0 AND …``).
 
 from __future__ import annotations
 
-from chatops.adapters.migrations import commits, deploys, incidents, requests, responses
+from chatops.adapters.migrations import commits, deploys, incidents, requests, responses, schedules
 from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")
-for step in (*requests.STEPS, *incidents.STEPS, *deploys.STEPS, *responses.STEPS, *commits.STEPS):
-    migrations()(step)
+for module in (requests, incidents, deploys, responses, commits, schedules):
+    for step in module.STEPS:
+        migrations()(step)
 
 
 def names() -> list[str]:

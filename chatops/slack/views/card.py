@@ -10,7 +10,7 @@ from approvals.request import ENDED, Request, State
 from chatops.kernel.commits import Between
 from chatops.kernel.plan import Change, Plan
 from chatops.slack import ids
-from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted
+from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted, when
 from chatops.slack.views.blocks import Block, Message, actions, button, context, fallback, header, line_buttons, section
 from chatops.slack.views.commits import commits
 from chatops.slack.views.status import status, votes
@@ -104,6 +104,8 @@ def _body(request: Request, now: float, between: Between) -> Iterator[str]:
     ahead = not request.ended and request.state not in UNDER_WAY  # what stood before the run is old news in it
     who = escape(request.requester_name, 60) or "Somebody"
     yield f"{who}: {quoted(request.reason)}" if request.reason.strip() else f"{who} gave no reason"
+    if request.schedule:
+        yield f"⏰ Scheduled ({escape(request.schedule)}) for {when(request.not_before, now)}"
     yield from alarms(request)
     if plan is not None:
         if request.state is not State.UNCHANGED and (changes := _changes(plan)):

@@ -143,7 +143,8 @@ def _ahead(request: Request, otherwise: str) -> str:
 
 
 def _waiting(request: Request, now: float) -> str:
-    return _line("WAITING:", needs(request) + _until(request, now))
+    then = f"; starts {when(request.not_before, now)}" if now < request.not_before else ""
+    return _line("WAITING:", needs(request) + _until(request, now) + then)
 
 
 def _approved(request: Request, now: float) -> str:
@@ -151,7 +152,8 @@ def _approved(request: Request, now: float) -> str:
     if not said and request.decision is not None and request.decision.outcome == "allow":
         said = " without anybody's vote: policy asks for none"
     waits = escape(request.progress, 300)
-    return f"{bold('APPROVED')}{said}; {f'waits: {waits}' if waits else 'starts now'}"
+    starts = f"starts {when(request.not_before, now)}" if now < request.not_before else "starts now"
+    return f"{bold('APPROVED')}{said}; {f'waits: {waits}' if waits else starts}"
 
 
 def _stalled(request: Request, now: float) -> str:

@@ -89,6 +89,8 @@ def parse(text: str, actions: Mapping[str, Action], platform: Platform, people: 
             raise Misread("Which action?", Line("", reason=reason), hint="Start with one, as in `deploy checkout`.")
         return Line("", reason=reason)
     action, rest = _action(bare, actions, reason)
+    if action.reads is not None:
+        return _read(action, pairs, len(bare) - len(rest), reason)
     reader = _Reader(action, actions, platform, reason, people or {})
     wrong = reader.take_keys([(key, value) for key, value in pairs if key])
     try:
@@ -99,6 +101,19 @@ def parse(text: str, actions: Mapping[str, Action], platform: Platform, people: 
     if wrong:
         raise wrong[0]()
     return reader.line()
+
+
+def _read(action: Action, pairs: Sequence[tuple[str, str]], skipped: int, reason: str) -> Line:
+    """The line of an action that reads its own words: among them are another action's, with their keys."""
+    words, known = [], {one.name for one in inputs_of(action.inputs)}
+    for key, value in pairs:
+        if not key and skipped:
+            skipped -= 1
+        elif key not in known:
+            words.append(f"{key}={_quoted(value)}" if key else _quoted(value))
+    found = action.reads(" ".join(words), reason) if action.reads is not None and words else {"reason": reason}
+    values = {**found, **{key: value for key, value in pairs if key in known}}
+    return Line(action.name, {n: v for n, v in values.items() if n != "reason" and v}, values.get("reason", ""))
 
 
 def write(action: Action, line: Line) -> str:

@@ -1,0 +1,26 @@
+"""What people want to be asked for at a time."""
+
+from __future__ import annotations
+
+from chatops.adapters.sqliteutils import Database
+
+
+def m029_schedules(db: Database) -> None:
+    """Schedules: ``look_at`` is when there is something to do about one, a day ahead and at its time ``next_at``."""
+    db.execute(
+        """CREATE TABLE schedules (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            person_id TEXT NOT NULL,
+            look_at REAL NOT NULL,
+            next_at REAL NOT NULL,
+            ended_at REAL NOT NULL DEFAULT 0,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX schedules_due ON schedules (look_at) WHERE ended_at = 0")
+    db.execute("CREATE INDEX schedules_next ON schedules (next_at) WHERE ended_at = 0")
+    db.execute("CREATE INDEX schedules_of ON schedules (person_id) WHERE ended_at = 0")
+    db.execute("CREATE INDEX schedules_old ON schedules (ended_at) WHERE ended_at > 0")
+
+
+STEPS = (m029_schedules,)
