@@ -15,6 +15,7 @@ from commands import (
     config_set,
     deploy,
     diagnose,
+    dora,
     extend,
     freeze,
     help,
@@ -63,6 +64,7 @@ BUILT_IN = (
     *freeze.RECORDS,
     *promote.RECORDS,
     *schedule.RECORDS,
+    dora.RECORD,
 )
 
 

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from chatops.kernel.catalog import Environment, Platform
+from chatops.kernel.dora import Change
 from chatops.kernel.people import Identity, Person
 from chatops.kernel.plan import ObjectRef, Write
 
@@ -231,6 +232,10 @@ class Ledger(Protocol):
     """What was deployed where, newest first."""
 
     async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]: ...
+
+    async def changes(self, since: float, until: float) -> Sequence[Change]:
+        """The deploys and rollbacks that ended between two moments (epoch seconds), in order."""
+        ...
 
 
 class Configuration(Protocol):

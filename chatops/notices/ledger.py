@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from approvals.lifecycle import names
 from approvals.request import Request, State
 from chatops.kernel.catalog import Platform
+from chatops.kernel.dora import Change
 from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
 
 ADD = """
@@ -21,6 +22,15 @@ SELECT after, requested_by, ended_at, outcome, request_id IS NOT NULL AS own FRO
 WHERE service = :service AND environment = :environment AND action IN ('deploy', 'rollback')
 ORDER BY id DESC LIMIT :limit
 """
+# What runs longer back than a version's first mention is found by an index (service, after).
+CHANGES = """
+SELECT l.service, l.environment, l.action, l.before, l.after, l.started_at, l.ended_at, l.outcome,
+       (SELECT min(COALESCE(r.created_at, f.started_at)) FROM ledger AS f LEFT JOIN requests AS r ON r.id = f.request_id
+        WHERE f.service = l.service AND f.after = l.after AND f.action = 'deploy') AS first_at
+FROM ledger AS l WHERE l.ended_at >= :since AND l.ended_at < :until AND l.action IN ('deploy', 'rollback')
+ORDER BY l.ended_at, l.id LIMIT :limit
+"""
+MOST_CHANGES = 100_000  # of two years: one every ten minutes
 CARRIED_OUT = frozenset({State.SUCCEEDED, State.FAILED, State.ROLLED_BACK})
 
 
@@ -38,6 +48,14 @@ class Entry:
 def _last(tx: Tx, service: str, environment: str, limit: int) -> list[Deployed]:
     rows = tx.all(LAST, service=service, environment=environment, limit=limit)
     return [Entry(row["after"], row["requested_by"], row["ended_at"], row["outcome"], bool(row["own"])) for row in rows]
+
+
+def _changes(tx: Tx, since: float, until: float) -> list[Change]:
+    rows = tx.all(CHANGES, since=since, until=until, limit=MOST_CHANGES)
+    names = ("service", "environment", "action", "before", "after", "started_at", "ended_at", "outcome")
+    return [
+        Change(**{name: row[name] for name in names}, first_at=row["first_at"] or row["started_at"]) for row in rows
+    ]
 
 
 def is_told(request: Request) -> bool:
@@ -62,6 +80,10 @@ class DeployLedger:
     async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]:
         """What was deployed there, newest first."""
         return await self.database.read(_last, service, environment, limit)
+
+    async def changes(self, since: float, until: float) -> list[Change]:
+        """The deploys and rollbacks that ended between two moments (epoch seconds), in order."""
+        return await self.database.read(_changes, since, until)
 
     def ended(self, tx: Tx, request: Request) -> None:
         """Enters what was carried out, tells the deploys channel once, and the requester in the thread."""

@@ -16,6 +16,7 @@ import yaml
 from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Context
 from chatops.kernel.catalog import Environment, Platform, Service, Team, Workload
+from chatops.kernel.dora import Change
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import ObjectRef
 from chatops.sandbox.cluster import PracticeCluster
@@ -61,6 +62,9 @@ class Lines:
 
     async def last(self, service: str, environment: str, limit: int = 5) -> Sequence[Line]:
         return self.lines.get((service, environment), [])[:limit]
+
+    async def changes(self, since: float, until: float) -> Sequence[Change]:
+        raise AssertionError("nobody expected the figures to be asked for")
 
 
 class NoQuestions:

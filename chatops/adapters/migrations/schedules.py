@@ -1,4 +1,4 @@
-"""What people want to be asked for at a time."""
+"""What people want to be asked for at a time, and what is counted of what was done."""
 
 from __future__ import annotations
 
@@ -23,4 +23,10 @@ def m029_schedules(db: Database) -> None:
     db.execute("CREATE INDEX schedules_old ON schedules (ended_at) WHERE ended_at > 0")
 
 
-STEPS = (m029_schedules,)
+def m030_figures(db: Database) -> None:
+    """The figures look at the ledger by time, and at when a version was first deployed anywhere."""
+    db.execute("CREATE INDEX ledger_by_time ON ledger (ended_at)")
+    db.execute("CREATE INDEX ledger_by_version ON ledger (service, after)")
+
+
+STEPS = (m029_schedules, m030_figures)

@@ -1,0 +1,150 @@
+"""How a team delivers: the four DORA figures of its production deploys, against the period before.
+
+/platform dora
+/platform dora shop 30d
+/platform dora service=checkout environment=staging export=csv
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from chatops.kernel.action import Action, Answer, Button, Context, File, InputKind, Inputs
+from chatops.kernel.catalog import Platform
+from chatops.kernel.dora import DAY, Change, Figures, figures
+from chatops.kernel.durations import spoken
+from commands.declared.inputs import seconds
+
+LONGEST = 365 * DAY
+PRODUCTION = "production"  # the tier whose environments count where none is named
+SERVICES = 8  # told apart, the busiest first
+
+
+def _period(text: str) -> str:
+    if not DAY <= seconds(text) <= LONGEST:
+        raise ValueError("Period is from 1d to 365d.")
+    return text
+
+
+class Dora(Inputs):
+    """Whose figures, of which time."""
+
+    team: Annotated[str, InputKind.TEAM] = Field(default="", title="Team", description="Empty: all of them.")
+    period: Annotated[str, InputKind.DURATION, AfterValidator(_period)] = Field(
+        default="90d", title="Period", description="How long back from now; it is held against the time before."
+    )
+    service: Annotated[str, InputKind.SERVICE] = Field(default="", title="Service", description="Empty: all of them.")
+    environment: Annotated[str, InputKind.ENVIRONMENT] = Field(
+        default="", title="Environment", description="Empty: those of the tier production."
+    )
+    export: Literal["", "csv", "json"] = Field(
+        default="", title="Export", description="The deploys that they are counted from, as a file."
+    )
+
+
+async def answer(inputs: Dora, ctx: Context) -> Answer:
+    """The four numbers, as a table; as a file what they were counted from."""
+    length, until = seconds(inputs.period), ctx.now.timestamp()
+    since = until - length
+    services, environments = _places(inputs, ctx.platform)
+    found = [
+        one
+        for one in await ctx.ledger.changes(since - length - DAY, until)
+        if one.environment in environments and one.service in services
+    ]
+    now, before = figures(found, since, until), figures(found, since - length, since)
+    whose = inputs.service or inputs.team or "all teams"
+    title = f"DORA · {whose} · {', '.join(environments) or 'no environment'} · last {spoken(length)}"
+    counted = [one for one in found if since <= one.ended_at < until]
+    if inputs.export:
+        return Answer(
+            title, (f"{len(counted)} deploys and rollbacks.",), file=_file(inputs.export, counted, now, before)
+        )
+    table = (
+        ("", "Now", "Before"),
+        *((name, said, was) for (name, said), (_, was) in zip(now.rows(), before.rows(), strict=True)),
+    )
+    if not now.ended and not before.ended:
+        return Answer(title, ("Nothing was deployed there.",), context="docs/figures.md says what counts")
+    same = " ".join(filter(None, (inputs.team, inputs.period)))
+    more = "".join(f" {name}={value}" for name in ("service", "environment") if (value := getattr(inputs, name)))
+    buttons = (Button("As CSV", f"dora {same}{more} export=csv"),)
+    return Answer(
+        title,
+        _by_service(found, since, until),
+        table=table,
+        buttons=buttons,
+        context="docs/figures.md says what counts",
+    )
+
+
+def _places(inputs: Dora, platform: Platform) -> tuple[frozenset[str], tuple[str, ...]]:
+    services = frozenset(
+        one.name
+        for one in platform.services.values()
+        if (not inputs.team or one.team == inputs.team) and (not inputs.service or one.name == inputs.service)
+    )
+    production = tuple(one.name for one in platform.environments.values() if one.tier == PRODUCTION)
+    return services, (inputs.environment,) if inputs.environment else production
+
+
+def _by_service(found: Sequence[Change], since: float, until: float) -> tuple[str, ...]:
+    """The busiest ones, a line each, where there is more than one."""
+    each = {
+        name: figures([one for one in found if one.service == name], since, until)
+        for name in {one.service for one in found}
+    }
+    busy = sorted(((name, one) for name, one in each.items() if one.ended), key=lambda pair: (-pair[1].ended, pair[0]))
+    if len(busy) < 2:
+        return ()
+    lines = [f"• *{name}*: {_short(one)}" for name, one in busy[:SERVICES]]
+    return (*lines, f"and {len(busy) - SERVICES} more") if len(busy) > SERVICES else tuple(lines)
+
+
+def _short(one: Figures) -> str:
+    said = dict(one.rows())
+    return f"{said['Deployment frequency']}, {said['Change failure rate']} failed"
+
+
+def _file(kind: str, counted: Sequence[Change], now: Figures, before: Figures) -> File:
+    rows = [
+        {**asdict(one), **{name: _stamp(getattr(one, name)) for name in ("started_at", "ended_at", "first_at")}}
+        for one in counted
+    ]
+    if kind == "json":
+        whole = {"now": asdict(now), "before": asdict(before), "changes": rows}
+        return File("dora.json", json.dumps(whole, indent=2, ensure_ascii=False))
+    written = io.StringIO()
+    made = csv.DictWriter(written, [one.name for one in fields(Change)], lineterminator="\n")
+    made.writeheader()
+    made.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return File("dora.csv", written.getvalue())
+
+
+def _cell(value: str) -> str:
+    """A spreadsheet takes what begins like this for a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _stamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+RECORD = Action(
+    name="dora",
+    title="DORA figures",
+    risk="read",
+    inputs=Dora,
+    usage="dora [TEAM] [90d] [service=SERVICE] [environment=ENVIRONMENT] [export=csv]",
+    summary="How often, how fast and how safely a team deploys, against the period before",
+    positionals=("team", "period"),
+    answer=answer,
+)

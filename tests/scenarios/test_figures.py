@@ -1,0 +1,62 @@
+"""The DORA figures as people ask for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatops.kernel.ports import Tx
+from tests.support.house import REQUESTS, House, acme_house, straight_to_production
+
+DAY = 86400.0
+ENTER = """
+INSERT INTO ledger (action, service, environment, before, after, started_at, ended_at, outcome)
+VALUES (:action, :service, :environment, '', :after, :at, :at + 600, :outcome)
+"""
+
+
+async def entered(house: House, *rows: tuple[float, str, str, str, str]) -> None:
+    """Deploys of other pipelines: days ago, service, environment, version, outcome."""
+
+    def write(tx: Tx) -> None:
+        for days, service, environment, version, outcome in rows:
+            at = house.clock.now() - days * DAY
+            tx.run(
+                ENTER, action="deploy", service=service, environment=environment, after=version, at=at, outcome=outcome
+            )
+
+    await house.assistant.database.write(write)
+
+
+async def test_the_four_figures_stand_beside_those_of_the_time_before() -> None:
+    def platform(content: dict[str, Any]) -> None:
+        straight_to_production(content)
+
+    async with acme_house(platform=platform) as house:
+        await house.dana.types("/platform dora")
+        await house.dana.sees("general", "DORA · all teams · production · last 90 days", "Nothing was deployed there.")
+        await entered(
+            house,
+            (120, "checkout", "production", "1.3.0", "succeeded"), (100, "cart", "production", "2.7.0", "failed"),
+            (45, "payments", "staging", "3.0.0", "succeeded"), (44, "payments", "production", "3.0.0", "succeeded"),
+            (20, "checkout", "production", "1.4.0", "rolled_back"), (10, "gone", "production", "9", "succeeded"),
+        )  # fmt: skip
+        await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+        await (await house.lee.sees(REQUESTS, "WAITING")).click("Approve")
+        await house.dana.sees(REQUESTS, "SUCCEEDED")
+        await house.dana.types("/platform dora")
+        said = await house.dana.sees("general", "Deployment frequency", "0.2 a week (2)", "0.1 a week (1)")
+        for line in (
+            "33 % (1 of 3)",
+            "50 % (1 of 2)",
+            "10 min (median of 1)",
+            "• checkout: 0.1 a week (1), 50 % (1 of 2) failed",
+        ):
+            assert line in said.text, said.text
+        await house.dana.types("/platform dora payments 60d")
+        await house.dana.sees("general", "DORA · payments · production · last 60 days", "24 h 10 min (median of 1)")
+        await house.dana.types("/platform dora service=payments environment=staging")
+        await house.dana.sees("general", "DORA · payments · staging", "0.1 a week (1)", "10 min (median of 1)")
+        await said.click("As CSV")
+        await house.dana.sees("general", "3 deploys and rollbacks.", "All of it is in a file that I sent you")
+        await house.dana.types("/platform dora period=1h")
+        await house.dana.sees("general", "Period is from 1d to 365d.")
