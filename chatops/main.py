@@ -162,10 +162,11 @@ class Assistant:
         )  # fmt: skip
         self._build_road()
         self._build_incidents()
+        self.homes = Homes(self.client, self.road, self.directory, self.clock)
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
-            show_home=Homes(self.client, self.road, self.directory, self.clock).show,
+            show_home=self.homes.show,
         )  # fmt: skip
 
     def _build_road(self) -> None:
@@ -252,6 +253,8 @@ class Assistant:
     def _moved(self, tx: Tx, request: Request) -> None:
         self.automations.moved(tx, request)
         self.commits.moved(tx, request)
+        concerned = [request.requester_id, *(one.id for one in request.approvers)]
+        tx.after_commit(lambda: self.homes.changed(concerned))
 
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)
@@ -271,6 +274,7 @@ class Assistant:
         self._stack.push_async_callback(self.messenger.close)
         self._stack.push_async_callback(self.engine.close)
         self._stack.push_async_callback(self.front.close)
+        self._stack.push_async_callback(self.homes.close)
         self._background(self.paging.run(), "paging")
         self._background(self.paging.reconsider(), "quiet incidents")
         self._background(self.rooms.run(), "rooms")

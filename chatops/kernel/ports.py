@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -232,6 +232,10 @@ class Ledger(Protocol):
     """What was deployed where, newest first."""
 
     async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]: ...
+
+    async def latest(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Deployed]:
+        """What was deployed last at each of these services and environments, where anything was."""
+        ...
 
     async def changes(self, since: float, until: float) -> Sequence[Change]:
         """The deploys and rollbacks that ended between two moments (epoch seconds), in order."""

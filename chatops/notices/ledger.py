@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from approvals.lifecycle import names
@@ -50,6 +51,11 @@ def _last(tx: Tx, service: str, environment: str, limit: int) -> list[Deployed]:
     return [Entry(row["after"], row["requested_by"], row["ended_at"], row["outcome"], bool(row["own"])) for row in rows]
 
 
+def _latest(tx: Tx, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Deployed]:
+    found = ((place, _last(tx, *place, 1)) for place in places)
+    return {place: last[0] for place, last in found if last}
+
+
 def _changes(tx: Tx, since: float, until: float) -> list[Change]:
     rows = tx.all(CHANGES, since=since, until=until, limit=MOST_CHANGES)
     names = ("service", "environment", "action", "before", "after", "started_at", "ended_at", "outcome")
@@ -80,6 +86,10 @@ class DeployLedger:
     async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]:
         """What was deployed there, newest first."""
         return await self.database.read(_last, service, environment, limit)
+
+    async def latest(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Deployed]:
+        """What was deployed last at each of these services and environments, where anything was."""
+        return await self.database.read(_latest, list(places))
 
     async def changes(self, since: float, until: float) -> list[Change]:
         """The deploys and rollbacks that ended between two moments (epoch seconds), in order."""

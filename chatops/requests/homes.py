@@ -14,7 +14,9 @@ from chatops.kernel.spans import zone_of
 from chatops.requests.planning import Planner
 from commands.oncall import AHEAD, on_call_line
 
-MOST = 5  # incidents, and rotas
+MOST = 5  # incidents, rotas and schedules
+SERVICES = 10
+MARKS = {"failed": "❌ ", "rolled_back": "↩️ "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class HomePage:
     incidents: tuple[str, ...] = ()  # those they have and those of their teams that are open
     oncall: tuple[str, ...] = ()  # a line for each rota of their teams
     held: tuple[str, ...] = ()  # what is locked or frozen, and what will be within a day
+    services: tuple[str, ...] = ()  # of their teams: which version was deployed where, by whom and when
+    scheduled: tuple[str, ...] = ()  # what they and their teams have scheduled, the next one first
 
 
 async def incidents_of(planner: Planner, person: Person) -> tuple[str, ...]:
@@ -64,3 +68,28 @@ async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
     for one in environments:
         lines += [f"⏳ {said}" for said in freezes.ahead(platform, one, None, now)]
     return tuple(lines)
+
+
+async def services_of(planner: Planner, person: Person) -> tuple[str, ...]:
+    """The services of this person's teams: what the ledger says was deployed last where. Asks no cluster."""
+    platform, now, zone = planner.configuration.platform, planner.clock.now(), zone_of(person.tz)
+    own = sorted((one for one in platform.services.values() if one.team in person.teams), key=lambda one: one.name)
+    names = [one.name for one in own[:SERVICES]]
+    latest = await planner.ledger.latest([(name, where) for name in names for where in platform.environments])
+    lines = []
+    for name in names:
+        there = [
+            f"{where} {MARKS.get(one.outcome, '')}{one.version} by {one.by}, {freezes.shown(one.at, now, zone)}"
+            for where in platform.environments
+            if (one := latest.get((name, where))) is not None
+        ]
+        lines += [f"*{name}*: {' · '.join(there)}"] if there else []
+    return tuple(lines)
+
+
+async def scheduled_for(planner: Planner, person: Person) -> tuple[str, ...]:
+    """What this person and their teams have scheduled, the next one first."""
+    if planner.schedules is None:
+        return ()
+    found = (await planner.schedules.listed(person, "mine"))[:MOST]
+    return tuple(f"⏰ {one.name}: {one.sentence(planner.clock.now(), zone_of(person.tz))}" for one in found)

@@ -23,7 +23,7 @@ from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.requests import objects
 from chatops.requests.expiry import Expiry
-from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for
+from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
 from chatops.requests.parse import InputErrors, parse
 from chatops.requests.pause import paused, set_paused
@@ -267,6 +267,8 @@ class Answers:
             incidents=await incidents_of(self.planner, person),
             oncall=await on_call_for(self.planner, person),
             held=await held_for(self.planner, person),
+            services=await services_of(self.planner, person),
+            scheduled=await scheduled_for(self.planner, person),
         )
 
     async def first_page(self, person: Person) -> Answer:
@@ -328,4 +330,10 @@ def row(request: Request, link: str = "") -> Mapping[str, Any]:
         "by": request.requester_name,
         "at": request.created_at,
         "link": link,
+        "number": request.id,
+        "digest": request.digest[:12],
+        "danger": request.risk == "danger",
+        "reason": request.reason,
+        "impact": request.plan.impact if request.plan else "",
+        "warnings": request.plan.warnings if request.plan else (),
     }

@@ -179,6 +179,8 @@ class Listeners:
         """Approve, Withdraw and the requester's choices: the commit of the decision is what the ack waits for."""
         click = payloads.click_of(body)
         await self._decide(ack, Decision.of_click(click), click.where, click.trigger)
+        if click.view is not None and click.view.get("type") == "home":
+            self.background.spawn(self.show_home(click.where.user))
 
     async def ask_why(self, ack: AsyncAck, body: Body) -> None:
         """Reject and Break glass ask for a reason first."""

@@ -81,7 +81,7 @@ async def dana_fills_in_the_form(page: Page) -> None:
     box = page.get_by_label("Message #platform-requests")
     await box.press_sequentially("/platform ")
     await expect(page.get_by_role("option", name="rollback")).to_be_visible()
-    await expect(page.get_by_role("option", name="pause")).to_have_count(0)
+    await expect(page.get_by_role("option", name="pause Stops")).to_have_count(0)
     await box.fill("/platform deploy")
     await box.press("Enter")
     form = page.get_by_role("dialog", name="Deploy")
@@ -125,7 +125,7 @@ async def olu_asks_what_runs_where(page: Page) -> None:
     await expect(answer).to_contain_text("production   1.4.2    healthy")
     await expect(answer).to_contain_text("Dana")
     await page.get_by_label("Message #").press_sequentially("/platform pau")
-    await expect(page.get_by_role("option", name="pause")).to_be_visible()
+    await expect(page.get_by_role("option", name="pause Stops")).to_be_visible()
 
 
 async def gus_is_refused(page: Page) -> None:

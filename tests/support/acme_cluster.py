@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,6 +62,9 @@ class Lines:
 
     async def last(self, service: str, environment: str, limit: int = 5) -> Sequence[Line]:
         return self.lines.get((service, environment), [])[:limit]
+
+    async def latest(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Line]:
+        return {place: self.lines[place][0] for place in places if self.lines.get(place)}
 
     async def changes(self, since: float, until: float) -> Sequence[Change]:
         raise AssertionError("nobody expected the figures to be asked for")

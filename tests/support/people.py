@@ -227,6 +227,10 @@ class Person:
     async def home(self, *fragments: str, within: float = WITHIN) -> Home:
         """Open App Home and wait until it shows all fragments."""
         self.home_view = (await self.api.get("home", **{"as": self.id}))["view"] or self.home_view
+        return await self.watches_home(*fragments, within=within)
+
+    async def watches_home(self, *fragments: str, within: float = WITHIN) -> Home:
+        """Wait until App Home, which is open, shows all fragments."""
         home = Home(self)
 
         def found() -> Home | None:
