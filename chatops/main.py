@@ -60,6 +60,7 @@ from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock, Tx
 from chatops.notices.authors import Authors
+from chatops.notices.changed import ChangedOutside
 from chatops.notices.commits import Commits
 from chatops.notices.configuration import Reconfigured
 from chatops.notices.ledger import DeployLedger
@@ -229,7 +230,8 @@ class Assistant:
         self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
-        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock)
+        changed = ChangedOutside(database, self.messenger, configuration, clock)
+        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock, changed.saw)
         self.planner.incidents = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
@@ -314,8 +316,8 @@ class Assistant:
             (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
-            (self._refresh_digests, DIGESTS_EVERY), (self.commits.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
-            (self.timetable.look, LOOK_EVERY),
+            (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
+            (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
@@ -376,9 +378,6 @@ class Assistant:
 
     def _public_url(self) -> str:
         return self.settings.public_url or self.http.address
-
-    async def _refresh_digests(self) -> None:
-        await digests.refresh(self.database, self.messenger, self.clock.now())
 
     async def forget(self) -> None:
         """Deletes what is too old to matter."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatops.incidents import store
-from chatops.kernel.ports import Database, Lane, Outbox, Post, Tx
+from chatops.kernel.ports import Clock, Database, Lane, Outbox, Post, Tx
 
 MANY = 10  # incidents opened for a channel within WITHIN; those beyond go into a digest
 WITHIN = 30.0  # seconds
@@ -27,8 +27,9 @@ def post(digest: str, channel: str) -> Post:
     return Post(digest, Lane.PAGE, "digest", digest, channel=channel)
 
 
-async def refresh(database: Database, outbox: Outbox, now: float) -> None:
+async def refresh(database: Database, outbox: Outbox, clock: Clock) -> None:
     """Shows the digests of late again, so that they link the cards that stand by now."""
+    now = clock.now()
 
     def show(tx: Tx) -> None:
         for digest, channel in store.digests(tx, now - LINKED_FOR):

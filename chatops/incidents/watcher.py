@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from approvals import store as requests
 from chatops.incidents import store, symptoms
@@ -41,6 +42,9 @@ class Watcher:
     clusters: Clusters
     take: Callable[[Delivery], Awaitable[None]]
     clock: Clock
+    saw: Callable[[Environment, list[dict[str, Any]]], Awaitable[None]] | None = (
+        None  # hears of the Deployments of each look
+    )
     _seen: dict[str, _Seen] | None = None
     _said: dict[str, str] = field(default_factory=dict)  # by what could not be looked at: why
 
@@ -100,6 +104,8 @@ class Watcher:
     async def _look_at(self, environment: Environment, now: float) -> list[Alert]:
         cluster, namespace = self.clusters.reader(environment), environment.namespace
         deployments = await cluster.find("apps/v1", "Deployment", namespace)
+        if self.saw is not None:
+            await self.saw(environment, deployments)
         pods = await cluster.find("v1", "Pod", namespace)
         jobs = await cluster.find("batch/v1", "Job", namespace)
         return symptoms.of_environment(environment, deployments, pods, jobs, now)

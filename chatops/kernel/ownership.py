@@ -96,6 +96,12 @@ def fields_of(entry: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(_leaves(entry.get("fieldsV1") or _EMPTY, "", ""))
 
 
+def set_by(live: Mapping[str, Any], field: str) -> str:
+    """The field manager that last wrote a field, which is named by the end of its path; empty when none is noted."""
+    writers = [one for one in _entries(live) if any(path.endswith(field) for path in fields_of(one))]
+    return str(max(writers, key=_time).get("manager", "")) if writers else ""
+
+
 def day(then: datetime, now: datetime) -> str:
     """``today``, ``yesterday`` or ``on 3 March``; days are UTC's, for a card is read in many time zones."""
     days = (now.astimezone(UTC).date() - then.astimezone(UTC).date()).days

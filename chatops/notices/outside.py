@@ -95,6 +95,11 @@ def find(tx: Tx, number: int) -> Outside | None:
     return _read(row) if row is not None else None
 
 
+def is_told(tx: Tx, service: str, environment: str, version: str, since: float) -> bool:
+    """Whether another pipeline has told of this deploy itself."""
+    return tx.one(ALIKE, service=service, environment=environment, version=version, since=since) is not None
+
+
 def message(platform: Platform, number: int, service: str, environment: str) -> Post:
     """The one message about a deploy."""
     channel = platform.channel("deploys", environment, service)

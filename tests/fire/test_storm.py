@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from chatops.incidents import digests
 from tests.support.clock import START, ShiftedClock
 from tests.support.house import House, acme_house
 from tests.support.thoroughness import EVERYTHING
@@ -111,16 +112,16 @@ async def test_in_a_storm_every_group_is_soon_readable_and_gets_one_card(
             while not names <= standing(house).keys() or not house.assistant.messenger.settled:
                 await asyncio.sleep(0.1)
         carded = clock.now() - begun
-        await house.assistant._refresh_digests()
+        await digests.refresh(house.assistant.database, house.assistant.messenger, house.clock)
         async with asyncio.timeout(60):
             while not house.assistant.messenger.settled:
                 await asyncio.sleep(0.1)
         found = standing(house)
-        digests = [text for name, text in found.items() if name.startswith("digest/")]
-        assert digests, "beyond ten, incidents are gathered"
-        for name in {one for text in digests for one in re.findall(r"INC-\d+", text)}:
+        gathered = [text for name, text in found.items() if name.startswith("digest/")]
+        assert gathered, "beyond ten, incidents are gathered"
+        for name in {one for text in gathered for one in re.findall(r"INC-\d+", text)}:
             ts = (await house.rows(f"SELECT ts FROM posts WHERE id = '{name}'"))[0]["ts"]
-            assert any(ts.replace(".", "") in text for text in digests), f"{name} is named and not linked"
+            assert any(ts.replace(".", "") in text for text in gathered), f"{name} is named and not linked"
         urgent = {row["id"] for row in await house.rows("SELECT id FROM incidents WHERE severity = 'sev1'")}
         paged = {row["incident_id"] for row in await house.rows("SELECT incident_id FROM paging")}
         assert urgent <= paged, "who is on call, or whoever comes next when Slack does not say in time who that is"

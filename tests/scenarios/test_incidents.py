@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatops.incidents import digests
 from chatops.incidents.incident import Incident
 from chatops.incidents.paging import Paging
 from chatops.kernel.alert import Alert, Delivery
@@ -249,7 +250,7 @@ async def test_in_a_storm_a_digest_names_what_has_no_card_yet_and_links_it_after
     assert "Group9" not in digest.text
     await house.dana.sees(INCIDENTS, "INC-114", "Group13", "NOBODY HAS IT")
     await house.quiet()
-    await house.assistant._refresh_digests()
+    await digests.refresh(house.assistant.database, house.assistant.messenger, house.clock)
     await house.quiet()
     assert "/archives/C0INCIDENTS/p" in str(digest.message)
     await house.olu.types("/platform incident ack INC-114")

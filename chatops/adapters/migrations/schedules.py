@@ -29,4 +29,18 @@ def m030_figures(db: Database) -> None:
     db.execute("CREATE INDEX ledger_by_version ON ledger (service, after)")
 
 
-STEPS = (m029_schedules, m030_figures)
+def m031_workloads(db: Database) -> None:
+    """What stood in the clusters when they were looked at last, so that a change without the assistant is told once."""
+    db.execute(
+        """CREATE TABLE workloads (
+            service TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            version TEXT NOT NULL,
+            replicas INTEGER NOT NULL,
+            seen_at REAL NOT NULL,
+            PRIMARY KEY (service, environment)
+        ) STRICT"""
+    )
+
+
+STEPS = (m029_schedules, m030_figures, m031_workloads)
