@@ -45,8 +45,8 @@ class Dora(Inputs):
     environment: Annotated[str, InputKind.ENVIRONMENT] = Field(
         default="", title="Environment", description="Empty: those of the tier production."
     )
-    export: Literal["", "csv", "json"] = Field(
-        default="", title="Export", description="The deploys that they are counted from, as a file."
+    export: Literal["none", "csv", "json"] = Field(
+        default="none", title="Export", description="The deploys that they are counted from, as a file."
     )
 
 
@@ -64,7 +64,7 @@ async def answer(inputs: Dora, ctx: Context) -> Answer:
     whose = inputs.service or inputs.team or "all teams"
     title = f"DORA · {whose} · {', '.join(environments) or 'no environment'} · last {spoken(length)}"
     counted = [one for one in found if since <= one.ended_at < until]
-    if inputs.export:
+    if inputs.export != "none":
         return Answer(
             title, (f"{len(counted)} deploys and rollbacks.",), file=_file(inputs.export, counted, now, before)
         )

@@ -38,6 +38,7 @@ DIFF_VIEW = "diff"
 SHORTCUT = "ask_platform"
 MESSAGE_SHORTCUT = "ask_platform_here"
 TIMELINE_SHORTCUT = "add_to_timeline"
+INCIDENT_SHORTCUT = "open_incident"
 
 COMMAND = "/platform"
 

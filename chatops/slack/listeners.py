@@ -116,21 +116,13 @@ class Listeners:
 
     async def to_timeline(self, ack: AsyncAck, body: Body) -> None:
         """A message that belongs onto an incident's timeline: the form of a note, with what is known filled in."""
-        await ack()
-        where, message = payloads.of_interaction(body), body.get("message") or {}
+        message = body.get("message") or {}
         place = str(message.get("thread_ts") or message.get("ts") or "")
-        said, trigger = unescape(str(message.get("text") or ""))[:MOST_NOTED], str(body.get("trigger_id") or "")
+        await self._quote(ack, body, lambda where: self._note_at(where.channel, place))
 
-        async def opened() -> None:
-            author = ""
-            with suppress(TimeoutError):  # the form must open within three seconds
-                async with asyncio.timeout(1.0):
-                    author = (await self.directory.person(str(message.get("user") or ""))).name
-            text = f"{author}: {said}" if author else said
-            line = f"incident note {await self.incident_at(where.channel, place)} because {text}"
-            await self.asking.open(f"form:{trigger}", trigger, where, line)
-
-        self.background.spawn(self._told(opened(), where, trigger))
+    async def to_incident(self, ack: AsyncAck, body: Body) -> None:
+        """A message that tells of something wrong: the form of an incident, with its words filled in."""
+        await self._quote(ack, body, self._new_incident)
 
     async def line_submitted(self, ack: AsyncAck, body: Body) -> None:
         """The small form of the shortcuts: mistakes at the field, what is missing as the action's own form."""
@@ -296,6 +288,28 @@ class Listeners:
         await ack()
         if not said.startswith("You approved "):
             self.background.spawn(self.deciding.say(f"decision:{trigger}", where, said))
+
+    async def _quote(self, ack: AsyncAck, body: Body, begun: Callable[[Where], Awaitable[str]]) -> None:
+        """Opens the form of a line that ends with what somebody said in a message."""
+        await ack()
+        where, message = payloads.of_interaction(body), body.get("message") or {}
+        said, trigger = unescape(str(message.get("text") or ""))[:MOST_NOTED], str(body.get("trigger_id") or "")
+
+        async def opened() -> None:
+            author = ""
+            with suppress(TimeoutError):  # the form must open within three seconds
+                async with asyncio.timeout(1.0):
+                    author = (await self.directory.person(str(message.get("user") or ""))).name
+            line = f"{await begun(where)} because {f'{author}: {said}' if author else said}"
+            await self.asking.open(f"form:{trigger}", trigger, where, line)
+
+        self.background.spawn(self._told(opened(), where, trigger))
+
+    async def _note_at(self, channel: str, place: str) -> str:
+        return f"incident note {await self.incident_at(channel, place)}"
+
+    async def _new_incident(self, where: Where) -> str:
+        return "incident open"
 
     async def _told(self, work: Awaitable[None], where: Where, trigger: str) -> None:
         """Does something of no consequence that the person waits for, and says so when it fails."""

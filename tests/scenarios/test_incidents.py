@@ -357,6 +357,15 @@ async def test_a_message_is_added_to_the_timeline_from_its_menu(house: House) ->
     await house.olu.sees("general", "Lee: I restarted the cache", "Lee: The provider says it is them")
 
 
+async def test_an_incident_is_opened_from_what_somebody_wrote(house: House) -> None:
+    said = await house.lee.types("Nobody can pay any more, since 10 o'clock", channel="general")
+    await house.dana.uses_shortcut("open_incident", on=said)
+    form = await house.dana.modal("Lee: Nobody can pay any more, since 10 o'clock")
+    await form.fill(Service="checkout", Environment="production")
+    assert await form.submit() == {}
+    await house.olu.sees(INCIDENTS, "checkout · PRODUCTION · NOBODY HAS IT", "Nobody can pay any more", "Paged: @olu")
+
+
 # paging that is late ------------------------------------------------------------------------------------------------
 
 
