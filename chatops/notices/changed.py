@@ -144,7 +144,7 @@ def _read(service: Service, live: Mapping[str, Any]) -> _Workload | None:
         return None
     replicas = spec.get("replicas")
     return _Workload(
-        version=service.version_of(image) if service.image else tag_of(image),
+        version=tag_of(image),
         replicas=1 if replicas is None else int(replicas),
         container=service.container,
         live=live,

@@ -20,7 +20,7 @@ from chatops.kernel.action import Action
 from chatops.kernel.errors import InputError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.families import spoken
 from chatops.kernel.masking import mask
-from chatops.kernel.people import Person
+from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
 from chatops.kernel.schedules import Schedule, Verb, Whose, when
 from chatops.kernel.spans import zone_of
@@ -31,7 +31,10 @@ from chatops.requests.road import Road
 log = logging.getLogger(__name__)
 
 AHEAD = 24 * 3600.0  # seconds before its time at which approvals are asked for
-AGAIN = 30.0  # seconds until the next try while somebody can't be asked
+AGAIN, AGAIN_AHEAD = (
+    30.0,
+    300.0,
+)  # seconds until the next try while somebody can't be asked, at its time and ahead of it
 MOST = 50  # schedules a person
 SHOWN = 50
 
@@ -223,7 +226,7 @@ class Timetable:
             else:
                 await self._ask(one)
         except Unavailable:
-            await self.database.write(self._put_off, one)
+            await self.database.write(self._put_off, one, self.clock.now() + AGAIN)
         except PlatformError as no:
             await self.database.write(self._refused, one, no.message)
         except Exception as error:  # found by its reference; nothing is tried again at a time that nobody expects
@@ -234,17 +237,26 @@ class Timetable:
         """Asks for approvals while people are there; whatever else there is to say is said at its time."""
         number = 0
         try:
-            person = await self.road.directory.person(one.person_id)
+            person = await self._person(one)
             if await self.road.wants_approvals(one.action, self._given(one), person=person, at=one.next_at):
                 number = await self._request(one, person)
+        except Unavailable:
+            await self.database.write(self._put_off, one, min(one.next_at, self.clock.now() + AGAIN_AHEAD))
+            return
         except PlatformError as no:
             log.info("%s is looked at again at its time: %s", one.name, no.message)
         await self.database.write(self._looked, one, number)
 
     async def _ask(self, one: Schedule) -> None:
-        person = await self.road.directory.person(one.person_id)
-        number = await self._request(one, person)
+        number = await self._request(one, await self._person(one))
         await self.database.write(self._go_on, one, number)
+
+    async def _person(self, one: Schedule) -> Person:
+        """Who made it, as they are now; raises ``Unavailable`` while nobody can say."""
+        person = await self.road.directory.person(one.person_id)
+        if person.standing is Standing.UNKNOWN:
+            raise Unavailable(f"I could not find out who {one.person_name} is just now.")
+        return person
 
     async def _request(self, one: Schedule, person: Person) -> int:
         asked = await self.road.ask(
@@ -306,9 +318,9 @@ class Timetable:
             buttons,
         )
 
-    def _put_off(self, tx: Tx, one: Schedule) -> None:
+    def _put_off(self, tx: Tx, one: Schedule, until: float) -> None:
         if (stored := self._unchanged(tx, one)) is not None:
-            self._save(tx, stored.model_copy(update={"look_at": self.clock.now() + AGAIN}))
+            self._save(tx, stored.model_copy(update={"look_at": until}))
 
     def _unchanged(self, tx: Tx, one: Schedule) -> Schedule | None:
         """The stored one, unless somebody changed it in between."""

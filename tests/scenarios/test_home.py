@@ -47,6 +47,16 @@ async def test_it_follows_what_changes_while_somebody_looks(house: House) -> Non
     await house.lee.watches_home("Nothing waits for you.")
 
 
+async def test_a_click_that_comes_too_late_is_answered_in_direct_messages(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.dana.sees(REQUESTS, "WAITING")
+    home = await house.lee.home("Waiting for you (1)")
+    await card.click("Cancel")
+    await house.dana.sees(REQUESTS, "CANCELLED")
+    await home.click("Approve")
+    await house.lee.sees("@platform", "R-1001 was cancelled by Dana.")
+
+
 async def test_a_rejection_from_there_asks_for_its_reason(house: House) -> None:
     await house.dana.types(LINE)
     await house.lee.sees(REQUESTS, "WAITING")

@@ -127,6 +127,17 @@ async def test_what_was_missed_in_a_downtime_is_told_and_not_done(house: House) 
     await house.dana.sees(REQUESTS, "Scale checkout", "SUCCEEDED", "Scheduled (S-1)")
 
 
+async def test_while_the_cluster_is_away_ahead_of_the_time_it_is_asked_again(house: House) -> None:
+    await house.dana.types(TOMORROW)
+    await house.dana.sees("general", "Scheduled")
+    house.cluster_away(True)
+    await house.assistant.timetable.look()
+    assert await house.rows("SELECT id FROM requests") == []
+    house.cluster_away(False)
+    await passes(house, 301)
+    await house.lee.sees(REQUESTS, "WAITING", "Scheduled (S-1)")
+
+
 async def test_pausing_and_removing_take_back_what_was_asked_ahead(house: House) -> None:
     await house.dana.types(TOMORROW)
     said = await house.dana.sees("general", "Scheduled")
