@@ -8,6 +8,7 @@ from approvals.lifecycle import HOLDING
 from approvals.request import Request, Vote
 from chatops.kernel.errors import TooLate
 from chatops.kernel.ports import Row, Tx
+from chatops.kernel.usage import Asked
 
 INSERT = """
 INSERT INTO requests (key, action, service, environment, requester_id, state, version, slot, deadline_at, remind_at,
@@ -255,6 +256,22 @@ def of_person(tx: Tx, person_id: str, limit: int = 20) -> list[Request]:
 def recent(tx: Tx, limit: int = 20) -> list[Request]:
     """Everybody's requests, newest first."""
     return _several(tx, tx.all(RECENT, limit=limit))
+
+
+ASKED_SINCE = """
+SELECT action, requester_id, state, CASE WHEN approved_at > 0 AND EXISTS (
+           SELECT 1 FROM votes WHERE votes.request_id = requests.id AND verdict = 'approve' AND withdrawn_at = 0
+       ) THEN approved_at - created_at END AS waited
+FROM requests WHERE created_at >= :since ORDER BY created_at LIMIT 200000
+"""
+
+
+def asked_since(tx: Tx, since: float) -> list[Asked]:
+    """What was asked for since then, with how long people took to approve it."""
+    return [
+        Asked(row["action"], row["requester_id"], row["state"], row["waited"])
+        for row in tx.all(ASKED_SINCE, since=since)
+    ]
 
 
 def waiting(tx: Tx, limit: int = 200) -> list[Request]:

@@ -28,7 +28,8 @@ PRODUCTION = "production"  # the tier whose environments count where none is nam
 SERVICES = 8  # told apart, the busiest first
 
 
-def _period(text: str) -> str:
+def any_period(text: str) -> str:
+    """A length of time that figures are given of, as typed; raises ``ValueError``."""
     if not DAY <= seconds(text) <= LONGEST:
         raise ValueError("Period is from 1d to 365d.")
     return text
@@ -38,7 +39,7 @@ class Dora(Inputs):
     """Whose figures, of which time."""
 
     team: Annotated[str, InputKind.TEAM] = Field(default="", title="Team", description="Empty: all of them.")
-    period: Annotated[str, InputKind.DURATION, AfterValidator(_period)] = Field(
+    period: Annotated[str, InputKind.DURATION, AfterValidator(any_period)] = Field(
         default="90d", title="Period", description="How long back from now; it is held against the time before."
     )
     service: Annotated[str, InputKind.SERVICE] = Field(default="", title="Service", description="Empty: all of them.")

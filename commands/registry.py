@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from chatops.kernel.action import Action, inputs_of
 from chatops.kernel.errors import PlatformError
 from commands import (
+    adoption,
     config_set,
     deploy,
     diagnose,
@@ -65,6 +66,7 @@ BUILT_IN = (
     *promote.RECORDS,
     *schedule.RECORDS,
     dora.RECORD,
+    adoption.RECORD,
 )
 
 

@@ -32,6 +32,7 @@ from chatops.kernel.plan import ObjectRef, Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
 from chatops.kernel.rota import Overridden
 from chatops.kernel.schedules import Schedules
+from chatops.kernel.usage import Asked as AskedFor
 
 __all__ = [
     "Action",
@@ -213,6 +214,10 @@ class Questions(Protocol):
         self, person: Person, whose: Literal["mine", "waiting", "recent"]
     ) -> tuple[Mapping[str, Any], ...]:
         """Requests as rows: id, title, state, by, at, link; newest first, at most 20."""
+        ...
+
+    async def asked_since(self, moment: float) -> Sequence[AskedFor]:
+        """Every request that was asked for since then (epoch seconds)."""
         ...
 
     async def made(self, person: Person) -> tuple[Made, ...]:

@@ -21,6 +21,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.kernel.usage import Asked
 from chatops.requests import objects
 from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
@@ -144,6 +145,10 @@ class Answers:
             return False
         asked, named = [source for ask in asks for source in ask.sources], any(ask.named for ask in asks)
         return bool(sources_of(person, asked, team_of(request, self.configuration), platform, named=named))
+
+    async def asked_since(self, moment: float) -> Sequence[Asked]:
+        """Every request that was asked for since then (epoch seconds)."""
+        return await self.database.read(store.asked_since, moment)
 
     async def made(self, person: Person) -> tuple[Made, ...]:
         """What this person asked for or their teams own, by request, newest first."""

@@ -27,6 +27,27 @@ async def entered(house: House, *rows: tuple[float, str, str, str, str]) -> None
     await house.assistant.database.write(write)
 
 
+async def test_the_platform_team_sees_how_the_platform_is_used() -> None:
+    async with acme_house(platform=straight_to_production) as house:
+        await house.sam.types("/platform adoption")
+        await house.sam.sees("general", "Adoption · last 90 days", "Nobody has asked for anything.")
+        await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+        card = await house.lee.sees(REQUESTS, "WAITING")
+        house.clock.advance(600)
+        await card.click("Approve")
+        await house.dana.sees(REQUESTS, "SUCCEEDED")
+        await house.lee.types("/platform deploy cart 2.9.0 production because it is faster")
+        await (await house.lee.sees(REQUESTS, "Deploy cart", "WAITING")).click("Cancel")
+        await house.lee.sees(REQUESTS, "Deploy cart", "CANCELLED")
+        await house.sam.types("/platform adoption 7d")
+        said = await house.sam.sees("general", "Adoption · last 7 days", "deploy")
+        rows = {line.split()[0]: line.split() for line in said.text.splitlines() if line.startswith(("all", "deploy"))}
+        assert rows["all"] == ["all", "2", "2", "0", "0", "1", "10", "min", "10", "min"]
+        assert rows["deploy"][1:] == rows["all"][1:]
+        await house.dana.types("/platform adoption")
+        await house.dana.sees("general", "Only the platform team can ask for adoption.")
+
+
 async def test_the_four_figures_stand_beside_those_of_the_time_before() -> None:
     def platform(content: dict[str, Any]) -> None:
         straight_to_production(content)

@@ -43,4 +43,9 @@ def m031_workloads(db: Database) -> None:
     )
 
 
-STEPS = (m029_schedules, m030_figures, m031_workloads)
+def m032_usage(db: Database) -> None:
+    """How the platform is used is counted over the requests of a time."""
+    db.execute("CREATE INDEX requests_by_time ON requests (created_at)")
+
+
+STEPS = (m029_schedules, m030_figures, m031_workloads, m032_usage)
