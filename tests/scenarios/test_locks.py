@@ -35,7 +35,7 @@ async def test_whoever_wants_to_is_told_when_it_is_free_and_deploys_from_there(h
     await house.lee.types(LOCK)
     await house.lee.sees("general", HELD)
     await house.dana.types(DEPLOY)
-    card = await house.dana.sees(REQUESTS, "DENIED")
+    card = await house.dana.sees(REQUESTS, "DENIED", "Rule: lock")
     await card.click("Tell me when it is free")
     await house.dana.sees(REQUESTS, "I tell you in a direct message when checkout in staging is free.")
     await house.lee.types("/platform unlock checkout staging")
