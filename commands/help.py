@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -20,6 +21,7 @@ WAYS = (
 
 MORE = "/platform help ACTION tells more about one"
 _SHOWN = 12  # options of an input
+_KEYS = re.compile(r"\[\w+=[^\]]*\](?: \[\w+=[^\]]*\])*")  # [since=15m] [grep=TEXT]: told when one asks for the action
 _TYPED = {
     InputKind.CHOICES: "several with commas between",
     InputKind.PERSON: "as @name or e-mail",
@@ -45,14 +47,18 @@ async def answer(inputs: Help, ctx: Context) -> Answer:
         return _one(action, kin)
     if not kin:
         raise Refused(f"You can't ask for {inputs.action!r}.", hint="`/platform help` says for what.")
-    return Answer(inputs.action.capitalize(), tuple(_line(one) for one in kin), context=MORE)
+    return Answer(inputs.action.capitalize(), tuple(_whole(one) for one in kin), context=MORE)
 
 
 def _line(one: Action | tuple[str, tuple[Action, ...]]) -> str:
     if isinstance(one, Action):
-        return f"`{one.usage}`  {one.summary}"
+        return f"`{_KEYS.sub('[…]', one.usage)}`  {one.summary}"
     first, kin = one
     return f"`{first} …`  {listed(kin)}: see `/platform help {first}`"
+
+
+def _whole(one: Action) -> str:
+    return f"`{one.usage}`  {one.summary}"
 
 
 def _one(action: Action, kin: tuple[Action, ...]) -> Answer:
@@ -62,7 +68,7 @@ def _one(action: Action, kin: tuple[Action, ...]) -> Answer:
     if keys:
         lines.append(f"On the line, also: `{' '.join(keys)}`")
     if kin:
-        lines += ["*See also*", *(_line(one) for one in kin)]
+        lines += ["*See also*", *(_whole(one) for one in kin)]
     button = Button("Open the form", action.name, form=True)
     return Answer(action.title, tuple(lines), buttons=(button,) if fields else ())
 

@@ -83,6 +83,9 @@ async def test_help_tells_of_actions_that_begin_alike_on_one_line_and_of_each_wh
     assert "incident open, incident ack" in incident
     assert "`/platform help incident`" in incident
     assert sum(len(line) + 1 for line in lines) < 4000  # a message has room for them, and for a company's own
+    (logs,) = (line for line in lines if line.startswith("`logs "))
+    assert logs.startswith("`logs SERVICE ENVIRONMENT […]`  ")
+    assert "[since=15m]" in "\n".join((await ask(help.RECORD, every, action="logs")).lines)
     kin = "\n".join((await ask(help.RECORD, every, action="incident")).lines)
     assert "`incident ack INCIDENT`  Say that you have an incident" in kin
     assert "deploy" not in kin

@@ -102,4 +102,8 @@ async def test_help_lists_the_readmes_lines() -> None:
             heading = {"oncall": "See also", "schedule": "See also"}.get(first, first.capitalize())
             said += (await house.olu.sees("general", f"{heading}\n{first} ")).text
         for usage, summary, _ in table(ROOT / "README.md", "line", "what it does", "risk"):
-            assert f"{usage} {summary}" in said
+            if f"{usage} {summary}" not in said:  # abridged to […]: whole when one asks for it
+                name = usage.split()[0]
+                assert re.search(rf"{name} [^\n]*\[…\][^\n]* {re.escape(summary)}", said)
+                await house.olu.types(f"/platform help {name}")
+                await house.olu.sees("general", f"{summary}\n/platform {usage}\n")
