@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from chatops.adapters.audit_cli import audit
+from chatops.adapters.backup_cli import backup_command, restore_command
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.masking import LogMask
 
@@ -28,7 +29,8 @@ def cli() -> None:
     """The platform assistant for Slack: ask, judge the change, approve, roll out, tell."""
 
 
-cli.add_command(audit)
+for command in (audit, backup_command, restore_command):
+    cli.add_command(command)
 
 
 @cli.command()

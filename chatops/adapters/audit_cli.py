@@ -56,7 +56,7 @@ _database = click.option(
 @_database
 def verify_command(file: Path | None, noted: str, database: Path) -> None:
     """Checks every hash of the database's trail, or of an exported FILE, and names the first bad row."""
-    with _told():
+    with told():
         verdict = verify_file(file, noted=noted) if file else verify_database(database, noted=noted)
     if verdict.bad is not None:
         click.echo(f"{file or database}: {verdict.bad}", err=True)
@@ -76,7 +76,7 @@ def verify_command(file: Path | None, noted: str, database: Path) -> None:
 def export_command(since: datetime | None, chain: str, output: TextIO, database: Path) -> None:
     """Writes the trail as JSON lines that ``chatops audit verify FILE`` checks without a database."""
     start = since.replace(tzinfo=UTC).timestamp() if since else 0.0
-    with _told(), reading(database) as tx:
+    with told(), reading(database) as tx:
         if chain and tx.one(_HEAD, chain=chain) is None:
             raise InputError(f"There is no chain {chain} in {database}: a request's is its number, like R-1042.")
         for line in export(tx, since=start, chain=chain):
@@ -84,7 +84,8 @@ def export_command(since: datetime | None, chain: str, output: TextIO, database:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """What is wrong and meant for people goes to stderr in its own words; the exit code is 1."""
     try:
         yield
     except PlatformError as error:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
-import sqlite3
 import subprocess
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from chatops.adapters.configuration.folder import check, load
+from chatops.adapters.sqlite import SQLite, reading
 from chatops.cli import cli
 from chatops.kernel.cel import of_alerts, vocabulary
 from chatops.kernel.cel.types import FUNCTIONS, METHODS
 from chatops.kernel.labels import EXPIRES_AT, REQUEST, REQUESTER, TEAM
 from commands import registry
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links, prose, table
+from tests.store.trails import add, fill
 
 ACME = ROOT / "examples" / "acme"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -154,14 +155,15 @@ def test_the_functions_of_expressions_are_those_there_are() -> None:
     assert set(re.findall(r"`(\w+)`", text)) == set(FUNCTIONS) | set(METHODS)
 
 
-def test_the_line_for_a_backup_copies_a_database_in_use(tmp_path: Path) -> None:
-    [script] = [block.text for block in blocks(OPERATIONS, "sh") if "backup.db" in block.text]
-    live = sqlite3.connect(tmp_path / "chatops.db")
-    live.execute("PRAGMA journal_mode = WAL")
-    live.execute("CREATE TABLE facts (fact TEXT)")
-    live.execute("INSERT INTO facts VALUES ('kept')")
-    live.commit()
-    copying = script.partition("chatops audit")[0]
-    subprocess.run([shutil.which("bash") or "sh", "-ec", copying], cwd=tmp_path, check=True, capture_output=True)
-    assert sqlite3.connect(tmp_path / "backup.db").execute("SELECT fact FROM facts").fetchall() == [("kept",)]
-    live.close()
+async def test_the_lines_for_a_backup_bring_back_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [script] = [block.text for block in blocks(OPERATIONS, "sh") if "chatops backup" in block.text]
+    backup, restore = (shlex.split(line, comments=True)[1:] for line in script.splitlines())
+    monkeypatch.chdir(tmp_path)
+    async with SQLite("chatops.db") as database:
+        await database.write(fill)
+        assert CliRunner().invoke(cli, backup).exit_code == 0
+        await database.write(add)
+    restored = CliRunner().invoke(cli, restore)
+    assert (restored.exit_code, restored.stderr) == (0, "")
+    with reading("chatops.db") as tx:
+        assert tx.all("SELECT count(*) AS rows FROM audit") == [{"rows": 8}]

@@ -28,23 +28,28 @@ def names() -> list[str]:
 def migrate(db: Database) -> None:
     """Brings a database up to the newest step; the caller holds the lock that keeps a second process out.
 
-    Raises ``Refused`` for a database that a newer chatops has written to, and for one that is another program's.
+    Raises ``Refused`` as ``check_ours`` does.
     """
+    check_ours(db)
+    migrations.apply(db)
+
+
+def check_ours(db: Database, what: str = "This database") -> None:
+    """Raises ``Refused`` for a database that a newer chatops has written to, and for one that is another program's."""
     applied = [step.name for step in migrations.applied(db)]
     known = names()
     foreign = sorted(set(db.table_names()) - {Migrations.migrations_table, "sqlite_sequence"})
     if not applied and foreign:
         raise Refused(
-            f"This database belongs to another program: it has the table {foreign[0]!r} and none of ours.",
+            f"{what} belongs to another program: it has the table {foreign[0]!r} and none of ours.",
             rule="database",
             hint="Let CHATOPS_DATABASE name a file of chatops's own.",
         )
     newer = [name for name in applied if name not in known]
     if newer:
         raise Refused(
-            f"This database was written by a newer chatops: it has the step {newer[0]!r}, this version ends with "
+            f"{what} was written by a newer chatops: it has the step {newer[0]!r}, this version ends with "
             f"{known[-1]!r}.",
             rule="database",
             hint="Start the newer version, or restore the backup taken before it was first started.",
         )
-    migrations.apply(db)
