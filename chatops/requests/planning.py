@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from approvals import policy
 from approvals.lifecycle import is_requester, sources_of
 from approvals.request import Approver, Request
-from chatops.kernel import freezes
+from chatops.kernel import freezes, touched
 from chatops.kernel.action import Action, Context, Incidents, Overrides, Questions
 from chatops.kernel.catalog import Environment, PolicyRule, Service
 from chatops.kernel.cel import EvaluateAll
@@ -24,7 +24,7 @@ from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
 from chatops.kernel.schedules import Schedules
 from chatops.kernel.spans import zone_of
-from chatops.requests.promotion import unpromoted
+from chatops.requests import promotion
 
 MOST_REVIVED = 200  # pinned actions kept; as many requests of different versions are hardly under way at once
 
@@ -95,16 +95,17 @@ class Planner:
         frozen = request.plan.frozen if request.plan else {}
         plan = await self.plan(action, inputs, requester, frozen, request.id)
         passed = request.decision is not None and request.decision.outcome != "deny"
-        unfit = await self._unpromoted(action, inputs.model_dump(), requester, passed=passed)
+        unfit = await self._unpromoted(action, inputs.model_dump(), requester, plan, passed=passed)
         decision = await self.decide(
             action, inputs, requester, plan, broke_glass=bool(request.broke_glass), unfit=unfit, at=request.not_before
         )
         bound = digest(action.name, inputs.model_dump(mode="json"), plan, decision)
+        request = request.model_copy(update={"plan": plan})  # what it changes may say whose leads are asked
         approvers = await self.approvers(request, decision)
         reviewers = await self._members(request, decision.reviewers, named=(plan.risk or action.risk) == "danger")
         # Not of the plan: they bind nobody
         said = [self.out_of_reach(request, requester, decision, approvers)]
-        said += self.freezes_ahead(action, inputs.model_dump())
+        said += self.freezes_ahead(action, inputs.model_dump(), plan)
         if warnings := tuple(filter(None, said)):
             plan = plan.model_copy(update={"warnings": (*warnings, *plan.warnings)})
         return Made(plan, decision, bound, approvers, reviewers)
@@ -179,7 +180,8 @@ class Planner:
         at = max(at, self.clock.now())
         facts = await self.facts(action, inputs, requester, plan, at)
         values, platform = inputs.model_dump(), self.configuration.platform
-        frozen, held = self._frozen(action, values, requester, at), await self._held(action, values, requester, at)
+        frozen = self._frozen(action, values, requester, at, plan)
+        held = await self._held(action, values, requester, at, plan)
         decision = await policy.decide(
             platform, facts, self.evaluate, broke_glass=broke_glass, standing=(*frozen, *held, *unfit)
         )
@@ -190,53 +192,68 @@ class Planner:
             }
         )
 
-    async def standing(self, action: Action, inputs: Mapping[str, Any], requester: Person) -> tuple[PolicyRule, ...]:
+    async def standing(
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, plan: Plan | None = None
+    ) -> tuple[PolicyRule, ...]:
         """What keeps this person from changing something there beside the rules, as far as can be seen now.
 
         Freezes, other people's locks, and a version that does not run well in the environment before.
         """
         try:
-            unfit = await self._unpromoted(action, inputs, requester)
+            unfit = await self._unpromoted(action, inputs, requester, plan)
         except (Unavailable, ClusterError):
             unfit = ()  # whoever only asks is told the rest; the plan of a request waits until it can be seen
         now = self.clock.now()
-        held = await self._held(action, inputs, requester, now)
-        return (*self._frozen(action, inputs, requester, now), *held, *unfit)
+        held = await self._held(action, inputs, requester, now, plan)
+        return (*self._frozen(action, inputs, requester, now, plan), *held, *unfit)
 
     async def _unpromoted(
-        self, action: Action, inputs: Mapping[str, Any], requester: Person, *, passed: bool = False
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, plan: Plan | None, *, passed: bool = False
     ) -> tuple[PolicyRule, ...]:
         platform, clusters = self.configuration.platform, self.clusters_for(requester)
-        return await unpromoted(platform, clusters, self.ledger, action, inputs, passed=passed)
+        versions = promotion.wanted(platform, action, inputs, plan)
+        return await promotion.unpromoted(platform, clusters, self.ledger, versions, passed=passed)
 
     async def _held(
-        self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float, plan: Plan | None
     ) -> tuple[PolicyRule, ...]:
         if self.locks is None:
             return ()
-        place = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
-        held = await self.locks.standing(requester, action.name, action.risk, *place)
+        environment, services = self._places(inputs, plan)
+        names = [one.name for one in services] or [""]
+        where = environment.name if environment else ""
+        held = [await self.locks.standing(requester, action.name, action.risk, name, where) for name in names]
         glass, now = self.configuration.platform.locks.break_glass, self.clock.now()
-        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in held if one.until > at)
+        these = {one.id: one for some in held for one in some if one.until > at}
+        return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in these.values())
 
     def _frozen(
-        self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float, plan: Plan | None
     ) -> tuple[PolicyRule, ...]:
         if action.risk == "read" or action.name in freezes.NEVER_FROZEN:
             return ()
-        where, zone = self._place(inputs), zone_of(requester.tz)
-        return freezes.rules(self.configuration.platform, *where, at, zone)
+        zone, (environment, services) = zone_of(requester.tz), self._places(inputs, plan)
+        platform = self.configuration.platform
+        found = [freezes.rules(platform, environment, one, at, zone) for one in services or (None,)]
+        return tuple({one.name: one for some in found for one in some}.values())
 
-    def freezes_ahead(self, action: Action, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    def freezes_ahead(self, action: Action, inputs: Mapping[str, Any], plan: Plan | None = None) -> tuple[str, ...]:
         """What begins there within a day, in a sentence each."""
         if action.risk == "read" or action.name in freezes.NEVER_FROZEN:
             return ()
-        return freezes.ahead(self.configuration.platform, *self._place(inputs), self.clock.now())
+        environment, services = self._places(inputs, plan)
+        platform, now = self.configuration.platform, self.clock.now()
+        found = [freezes.ahead(platform, environment, one, now) for one in services or (None,)]
+        return tuple(dict.fromkeys(said for some in found for said in some))
 
-    def _place(self, inputs: Mapping[str, Any]) -> tuple[Environment | None, Service | None]:
+    def _places(self, inputs: Mapping[str, Any], plan: Plan | None) -> tuple[Environment | None, tuple[Service, ...]]:
+        """Where something is changed: the service that the inputs name, and those whose workload the plan writes."""
         platform = self.configuration.platform
         environment = platform.environments.get(str(inputs.get("environment") or ""))
-        return environment, platform.services.get(str(inputs.get("service") or ""))
+        named = platform.services.get(str(inputs.get("service") or ""))
+        found = {named.name: named} if named is not None else {}
+        found |= {one.name: one for one in touched.services(platform, environment, plan)} if plan is not None else {}
+        return environment, tuple(found.values())
 
     async def facts(
         self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, at: float = 0.0
@@ -244,7 +261,7 @@ class Planner:
         """The CEL variables for one decision; ``at``: the time (epoch seconds) it is for, when that is not now."""
         platform = self.configuration.platform
         environment = platform.environments.get(getattr(inputs, "environment", "") or "")
-        service = platform.services.get(getattr(inputs, "service", "") or "")
+        service = touched.concerned(platform, environment, getattr(inputs, "service", "") or "", plan)
         return policy.facts(
             action,
             inputs,
@@ -318,7 +335,9 @@ class Planner:
 
 def team_of(request: Request, configuration: Configuration) -> str:
     """The team that owns the request's service, for ``team-leads``."""
-    service = configuration.platform.services.get(request.service)
+    platform = configuration.platform
+    environment = platform.environments.get(request.environment)
+    service = touched.concerned(platform, environment, request.service, request.plan)
     return service.team if service else ""
 
 

@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chatops.kernel import freezes, touched
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Environment, Platform, PolicyRule, Service
+from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clusters, Ledger
 from commands.status import Standing, look
 
+Wanted = tuple[Service, Environment, str]  # a service, the environment that its version has to come from, the version
+
 
 async def unpromoted(
-    platform: Platform, clusters: Clusters, ledger: Ledger, action: Action, inputs: Mapping[str, Any], *,
-    passed: bool = False,
-) -> tuple[PolicyRule, ...]:  # fmt: skip
-    """The denial of a version that does not run well in the environment before; empty where nothing is to be said.
+    platform: Platform, clusters: Clusters, ledger: Ledger, wanted: Iterable[Wanted], *, passed: bool = False
+) -> tuple[PolicyRule, ...]:
+    """The denials of versions that do not run well in the environment before; empty where nothing is to be said.
 
-    ``passed``: it did when it was asked for. Then a newer version there takes nothing away, but that it has
+    ``passed``: they did when it was asked for. Then a newer version there takes nothing away, but that it has
     come to fail there does. Raises ``Unavailable`` or a ``ClusterError`` when the cluster cannot be looked at.
     """
-    place = source_of(platform, action, inputs)
-    version = str(inputs.get("version") or "")
-    if place is None or not version:
-        return ()
-    service, source = place
-    seen = await look(clusters.reader(source), service, source)
-    if passed and seen.version != version:
-        return ()
-    why = _why_not(seen, version) or await _never_ran(seen, ledger)
-    if not why:
-        return ()
-    return (PolicyRule(name="promotion", when="true", deny=why, break_glass=platform.promotion.break_glass),)
+    found = []
+    for service, source, version in wanted:
+        seen = await look(clusters.reader(source), service, source)
+        if passed and seen.version != version:
+            continue
+        why = _why_not(seen, version) or await _never_ran(seen, ledger)
+        if why:
+            glass = platform.promotion.break_glass
+            found.append(PolicyRule(name="promotion", when="true", deny=why, break_glass=glass))
+    return tuple(found)
 
 
-def source_of(platform: Platform, action: Action, inputs: Mapping[str, Any]) -> tuple[Service, Environment] | None:
-    """The service, and the environment that its version has to come from; None: from anywhere."""
-    service = platform.services.get(str(inputs.get("service") or ""))
+def wanted(
+    platform: Platform, action: Action, inputs: Mapping[str, Any], plan: Plan | None = None
+) -> tuple[Wanted, ...]:
+    """The versions that have to run well elsewhere first: what is deployed, and what else the plan gives services."""
     target = platform.environments.get(str(inputs.get("environment") or ""))
-    if not action.promoted or service is None or target is None or not target.promote_from:
-        return None
-    return service, platform.environments[target.promote_from]
+    if target is None or not target.promote_from or action.name in freezes.NEVER_FROZEN:
+        return ()
+    source, found = platform.environments[target.promote_from], dict[str, Wanted]()
+    service, version = platform.services.get(str(inputs.get("service") or "")), str(inputs.get("version") or "")
+    if action.promoted and service is not None and version:
+        found[service.name] = service, source, version
+    if plan is not None:
+        for one in touched.services(platform, target, plan):
+            if given := touched.version(one, target, plan):
+                found.setdefault(one.name, (one, source, given))
+    return tuple(found.values())
 
 
 def _why_not(seen: Standing, version: str) -> str:

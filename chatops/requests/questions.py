@@ -104,7 +104,7 @@ class Answers:
             if inputs is None
             else await self.planner.facts(record, inputs, person, plan)
         )
-        standing = await self.planner.standing(record, needed, person)
+        standing = await self.planner.standing(record, needed, person, plan)
         explained = await policy.explain(platform, facts, self.planner.evaluate, standing=standing)
         if inputs is None:
             return note + explained
@@ -115,6 +115,7 @@ class Answers:
         decision = await self.planner.decide(action, inputs, person, plan)
         asked = Request(
             id=0, action=action.name, title=action.title, inputs={}, service=getattr(inputs, "service", "") or "",
+            environment=getattr(inputs, "environment", "") or "", plan=plan,
             requester_id=person.id, requester_name=person.name, requester_email=person.email,
         )  # fmt: skip
         approvers = await self.planner.approvers(asked, decision)
@@ -231,9 +232,9 @@ class Answers:
             facts = await self.planner.partial_facts(record, given, person)
         else:
             facts = await self.planner.facts(record, parse(record, given, platform), person, plan)
-        standing = await self.planner.standing(record, given, person)
+        standing = await self.planner.standing(record, given, person, plan)
         lines += await policy.explain(platform, facts, self.planner.evaluate, short=True, standing=standing)
-        lines += [f"⚠ {said}" for said in self.planner.freezes_ahead(record, given)]
+        lines += [f"⚠ {said}" for said in self.planner.freezes_ahead(record, given, plan)]
         if given.get("service"):
             holder = await self.database.read(store.holder, given["service"], given.get("environment", ""))
             lines += [f"Under way there: {stands(holder)}"] if holder is not None else []
