@@ -167,7 +167,7 @@ class Assistant:
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
-            show_home=self.homes.show,
+            show_home=self.homes.show, painter=self.painter,
         )  # fmt: skip
 
     def _build_road(self) -> None:
@@ -219,12 +219,12 @@ class Assistant:
         duty = Duty(configuration, clock, overrides)
         self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
-        painter = ChartPainter()
-        self._stack.callback(painter.close)
+        self.painter = ChartPainter()
+        self._stack.callback(self.painter.close)
         asked = self.settings.prometheus
         prometheus = Prometheus(lambda: configuration.platform.prometheus or asked, lambda: self.client.session)
         pictures = SlackPictures(self.client)
-        self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
+        self.charts = Charts(database, keeper, configuration, prometheus, self.painter, pictures, clock)
         on_call = self._on_point and slack_points(self._on_point)
         channels = SlackRooms(self.client, database, self.directory.home, on_call)
         self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)

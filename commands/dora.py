@@ -10,21 +10,27 @@ from __future__ import annotations
 import csv
 import io
 import json
+from asyncio import to_thread
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, File, InputKind, Inputs
 from chatops.kernel.catalog import Platform
-from chatops.kernel.dora import DAY, Change, Figures, figures
+from chatops.kernel.dora import DAY, Change, Figures, Judged, counted, figures, judged
 from chatops.kernel.durations import spoken
+from chatops.kernel.panels import dora_panels
+from chatops.kernel.spans import zone_of
 from commands.declared.inputs import seconds
 
 LONGEST = 365 * DAY
 PRODUCTION = "production"  # the tier whose environments count where none is named
+DEFINED = "docs/figures.md says what counts"
 SERVICES = 8  # told apart, the busiest first
 
 
@@ -52,57 +58,61 @@ class Dora(Inputs):
 
 
 async def answer(inputs: Dora, ctx: Context) -> Answer:
-    """The four numbers, as a table; as a file what they were counted from."""
+    """One picture and the four numbers; as a file what they were counted from."""
     length, until = seconds(inputs.period), ctx.now.timestamp()
     since = until - length
-    services, environments = _places(inputs, ctx.platform)
-    found = [
-        one
-        for one in await ctx.ledger.changes(since - length - DAY, until)
-        if one.environment in environments and one.service in services
-    ]
-    now, before = figures(found, since, until), figures(found, since - length, since)
+    services, environments = places(ctx.platform, inputs.team, inputs.service, inputs.environment)
+    changes = await ctx.ledger.changes(since - length - DAY, until)
+    found = [one for one in changes if one.environment in environments and one.service in services]
     whose = inputs.service or inputs.team or "all teams"
     title = f"DORA · {whose} · {', '.join(environments) or 'no environment'} · last {spoken(length)}"
-    counted = [one for one in found if since <= one.ended_at < until]
     if inputs.export != "none":
-        return Answer(
-            title, (f"{len(counted)} deploys and rollbacks.",), file=_file(inputs.export, counted, now, before)
-        )
+        exported = [one for one in found if since <= one.ended_at < until]
+        now, before = figures(found, since, until), figures(found, since - length, since)
+        file = _file(inputs.export, exported, now, before)
+        return Answer(title, (f"{len(exported)} deploys and rollbacks.",), file=file)
+    line = " ".join(filter(None, ("dora", inputs.team, inputs.period)))
+    line += "".join(f" {name}={value}" for name in ("service", "environment") if (value := getattr(inputs, name)))
+    # A year of a large company takes a while to be counted
+    return await to_thread(report, title, found, since, until, zone_of(ctx.requester.tz), line)
+
+
+def report(title: str, found: Sequence[Change], since: float, until: float, zone: ZoneInfo, line: str) -> Answer:
+    """The figures of a period (epoch seconds) against the one before, as long; ``line`` asks for them again."""
+    deploys, length = judged(found), until - since
+    now, before = counted(deploys, since, until), counted(deploys, since - length, since)
+    if not now.ended and not before.ended:
+        return Answer(title, ("Nothing was deployed there.",), context=DEFINED)
     table = (
         ("", "Now", "Before"),
         *((name, said, was) for (name, said), (_, was) in zip(now.rows(), before.rows(), strict=True)),
     )
-    if not now.ended and not before.ended:
-        return Answer(title, ("Nothing was deployed there.",), context="docs/figures.md says what counts")
-    same = " ".join(filter(None, (inputs.team, inputs.period)))
-    more = "".join(f" {name}={value}" for name in ("service", "environment") if (value := getattr(inputs, name)))
-    buttons = (Button("As CSV", f"dora {same}{more} export=csv"),)
+    buttons = (Button("As CSV", f"{line} export=csv"), Button("As JSON", f"{line} export=json"))
+    panels = dora_panels(title, deploys, since, until, zone)
     return Answer(
-        title,
-        _by_service(found, since, until),
-        table=table,
-        buttons=buttons,
-        context="docs/figures.md says what counts",
+        title, _by_service(deploys, since, until), table=table, buttons=buttons, context=DEFINED, panels=panels
     )
 
 
-def _places(inputs: Dora, platform: Platform) -> tuple[frozenset[str], tuple[str, ...]]:
+def places(
+    platform: Platform, team: str = "", service: str = "", environment: str = ""
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The services and environments that are counted; nothing named: all services, production."""
     services = frozenset(
         one.name
         for one in platform.services.values()
-        if (not inputs.team or one.team == inputs.team) and (not inputs.service or one.name == inputs.service)
+        if (not team or one.team == team) and (not service or one.name == service)
     )
     production = tuple(one.name for one in platform.environments.values() if one.tier == PRODUCTION)
-    return services, (inputs.environment,) if inputs.environment else production
+    return services, (environment,) if environment else production
 
 
-def _by_service(found: Sequence[Change], since: float, until: float) -> tuple[str, ...]:
+def _by_service(deploys: Sequence[Judged], since: float, until: float) -> tuple[str, ...]:
     """The busiest ones, a line each, where there is more than one."""
-    each = {
-        name: figures([one for one in found if one.service == name], since, until)
-        for name in {one.service for one in found}
-    }
+    of = defaultdict[str, list[Judged]](list)
+    for deploy in deploys:
+        of[deploy.change.service].append(deploy)
+    each = {name: counted(those, since, until) for name, those in of.items()}
     busy = sorted(((name, one) for name, one in each.items() if one.ended), key=lambda pair: (-pair[1].ended, pair[0]))
     if len(busy) < 2:
         return ()

@@ -1,7 +1,8 @@
-"""The process that draws one chart: the chart as a JSON line and Prometheus' answer on stdin, then stdout.
+"""The process that draws one picture, of what it reads on stdin, and then writes to stdout.
 
-On stdout comes a JSON line with ``words`` (the numbers, before anything is drawn) or a ``problem``; then the PNG, or a
-JSON line with the ``problem`` that kept it from being drawn. Started by ``chatops.adapters.painter``.
+It reads a JSON line: a ``chart``, and after it Prometheus' answer; or ``panels``. It writes a JSON line with ``words``
+(the numbers, before anything is drawn) or a ``problem``; then the PNG, or a JSON line with the ``problem`` that kept it
+from being drawn. Started by ``chatops.adapters.painter``.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import json
 import os
 import resource
 import sys
+from typing import Any
 
 from chatops.kernel.chart import Chart, chosen, read, words
+from chatops.kernel.panels import Panel, Panels
 
 MEMORY = 768 * 1024 * 1024  # bytes of address space; matplotlib takes 200 MiB of it
 SECONDS = 20  # of computing
+ABSENT = "matplotlib is not installed (the extra `charts`)"
 
 
 def main() -> None:
@@ -23,7 +27,25 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(10)  # whoever is being paged goes first
-    chart = Chart(**json.loads(sys.stdin.buffer.readline()))
+    given = json.loads(sys.stdin.buffer.readline())
+    if "panels" in given:
+        _panels(given["panels"])
+    else:
+        _chart(Chart(**given["chart"]))
+
+
+def _panels(given: dict[str, Any]) -> None:
+    _say(words=given["title"])
+    panels = tuple(Panel(**one) for one in given["panels"])
+    try:
+        from chatops.adapters.drawing_panels import picture
+    except ModuleNotFoundError:
+        _say(problem=ABSENT)
+        return
+    sys.stdout.buffer.write(picture(Panels(given["title"], given["subtitle"], tuple(given["ticks"]), panels)))
+
+
+def _chart(chart: Chart) -> None:
     try:
         series = read(sys.stdin.buffer.read())
     except ValueError:
@@ -36,7 +58,7 @@ def main() -> None:
     try:
         from chatops.adapters.drawing import picture
     except ModuleNotFoundError:  # what lacks memory to be loaded is an ImportError as well
-        _say(problem="matplotlib is not installed (the extra `charts`)")
+        _say(problem=ABSENT)
         return
     sys.stdout.buffer.write(picture(chart, shown, sum(1 for one in series if one.points) - len(shown)))
 

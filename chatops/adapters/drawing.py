@@ -43,8 +43,8 @@ def figure(chart: Chart, shown: Sequence[Series], more: int) -> Figure:
         FigureCanvasAgg(made)
         below = 0.095 + (0.02 + 0.058 * math.ceil(len(shown) / 2) if len(shown) > 1 else 0.0)
         axes = made.add_axes((0.105, below, 0.865, 0.775 - below))
-        _line(made, 0.965, chart.title, fontsize=TITLE, weight="bold", color=INK)
-        _line(made, 0.885, chart.expression, fontsize=SMALL, color=GREY)
+        line_of_text(made, 0.965, chart.title, fontsize=TITLE, weight="bold", color=INK)
+        line_of_text(made, 0.885, chart.expression, fontsize=SMALL, color=GREY)
         _lines(axes, chart, shown)
         _moment(axes, chart)
         _scales(axes, chart, shown)
@@ -55,11 +55,11 @@ def figure(chart: Chart, shown: Sequence[Series], more: int) -> Figure:
     return made
 
 
-def _line(made: Figure, y: float, text: str, **look: Any) -> None:
-    """A line of text over the whole width; cut in its middle until it fits."""
+def line_of_text(made: Figure, y: float, text: str, *, left: float = 0.02, right: float = 0.98, **look: Any) -> None:
+    """A line of text between two shares of the width, all of it if not told; cut in its middle until it fits."""
     most = 120
-    written = made.text(0.02, y, _middle(text, most), va="top", **look)
-    while most > 10 and written.get_window_extent().x1 > 0.98 * WIDTH:
+    written = made.text(left, y, _middle(text, most), va="top", **look)
+    while most > 10 and written.get_window_extent().x1 > right * WIDTH:
         most -= 2
         written.set_text(_middle(text, most))
 

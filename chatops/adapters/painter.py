@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import chatops
 from chatops.kernel.chart import Chart, Drawn
+from chatops.kernel.panels import Panels
 
 LIMIT = 40.0  # seconds for a chart by the clock, on a machine that is busy
 PNG = b"\x89PNG\r\n"
@@ -36,6 +37,13 @@ class ChartPainter:
 
     async def draw(self, chart: Chart, answer: bytes) -> Drawn:
         """The numbers in words and the picture, as far as both could be had; never raises for what goes wrong there."""
+        return await self._draw(json.dumps({"chart": asdict(chart)}).encode() + b"\n" + answer)
+
+    async def paint(self, panels: Panels) -> Drawn:
+        """The picture of a few figures, as far as it could be had; never raises for what goes wrong there."""
+        return await self._draw(json.dumps({"panels": asdict(panels)}).encode() + b"\n")
+
+    async def _draw(self, order: bytes) -> Drawn:
         async with self._turn:
             try:
                 process = await self._started()
@@ -43,7 +51,7 @@ class ChartPainter:
                 return Drawn(problem=f"no process to draw in: {error.strerror}")
             try:
                 async with asyncio.timeout(self._limit):
-                    written, _ = await process.communicate(json.dumps(asdict(chart)).encode() + b"\n" + answer)
+                    written, _ = await process.communicate(order)
             except TimeoutError:
                 return Drawn(problem=f"drawing took longer than {self._limit:g} s")
             finally:

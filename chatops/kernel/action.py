@@ -27,6 +27,7 @@ from chatops.kernel.inputs import (
     inputs_of,
 )
 from chatops.kernel.locks import Locks
+from chatops.kernel.panels import Panels
 from chatops.kernel.people import Person
 from chatops.kernel.plan import ObjectRef, Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
@@ -167,6 +168,8 @@ class Answer:
     context: str = ""
     code: str = ""  # lines in fixed width; the last ones win where there is no room for all
     file: File | None = None
+    panels: Panels | None = None  # a picture that is drawn of it
+    image: tuple[str, ...] = ()  # a picture that Slack has: its file's id, and what is on it
     channel: str = ""  # the id of the channel it speaks of: shown as a link to it
     private: bool = False  # for who asked alone, also where they asked in public
 

@@ -5,7 +5,7 @@ https://dora.dev/guides/dora-metrics/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import median
@@ -15,6 +15,8 @@ from chatops.kernel.durations import lasted
 DAY = 86400.0  # seconds
 SOON = DAY  # seconds within which going back to what ran before says that a deploy had failed
 FAILED = frozenset({"failed", "rolled_back"})
+WELL = frozenset({"succeeded", "rolled_back"})  # what runs afterwards runs well
+ENDED = FAILED | WELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,56 +74,71 @@ class Figures:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One deploy with what the others say of it; ``recovery``: seconds, None where none was needed or there is none."""
+
+    change: Change
+    fresh: bool  # the first time that its version runs well there
+    failed: bool
+    recovery: float | None
+
+
+def judged(changes: Iterable[Change]) -> list[Judged]:
+    """Every deploy among them, each judged once: in one pass over each service and environment from its end."""
+    found = list[Judged]()
+    ordered = sorted(changes, key=lambda one: (one.service, one.environment, one.ended_at, one.started_at))
+    for _, place in groupby(ordered, key=lambda one: (one.service, one.environment)):
+        here, seen, fresh = list(place), set[str](), set[int]()
+        for at, one in enumerate(here):
+            if one.action == "deploy" and one.outcome == "succeeded" and one.after not in seen:
+                seen.add(one.after)
+                fresh.add(at)
+        well, following = None, None  # when something runs well again, and what comes next, seen from the one looked at
+        for at in range(len(here) - 1, -1, -1):
+            one = here[at]
+            if one.action == "deploy":
+                back = _taken_back(one, following)
+                failed = back or one.outcome in FAILED
+                found.append(Judged(one, at in fresh, failed, _recovery(one, well, back)))
+            following = one
+            well = one.ended_at if one.outcome in WELL else well
+    return found
+
+
 def figures(changes: Iterable[Change], since: float, until: float) -> Figures:
     """The figures of the deploys that ended from ``since`` to before ``until`` (epoch seconds).
 
     ``changes`` may reach beyond on both sides: what came before tells which versions are new, what comes after how a
     failure was recovered from.
     """
-    deploys = failed = 0
-    leads, recoveries = list[float](), list[float]()
-    ordered = sorted(changes, key=lambda one: (one.service, one.environment, one.ended_at, one.started_at))
-    for _, place in groupby(ordered, key=lambda one: (one.service, one.environment)):
-        here = list(place)
-        seen = set[str]()
-        for at, one in enumerate(here):
-            if one.action != "deploy":
-                continue
-            fresh = one.outcome == "succeeded" and one.after not in seen
-            seen |= {one.after} if fresh else set()
-            if not since <= one.ended_at < until:
-                continue
-            deploys += one.outcome == "succeeded"
-            failed += one.outcome in FAILED
-            if fresh:
-                leads.append(one.ended_at - min(one.first_at, one.started_at))
-            back = _taken_back(one, here[at + 1 :])
-            failed += back is not None
-            recoveries += [] if (took := _recovery(one, here[at + 1 :], back)) is None else [took]
-    ended = deploys + sum(
-        one.action == "deploy" and one.outcome in FAILED and since <= one.ended_at < until for one in ordered
-    )
+    return counted(judged(changes), since, until)
+
+
+def counted(deploys: Iterable[Judged], since: float, until: float) -> Figures:
+    """The same of what was judged already."""
+    within = [one for one in deploys if since <= one.change.ended_at < until]
+    leads = [one.change.ended_at - min(one.change.first_at, one.change.started_at) for one in within if one.fresh]
+    recoveries = [one.recovery for one in within if one.recovery is not None]
     return Figures(
-        days=(until - since) / DAY, deploys=deploys, ended=ended, lead=median(leads) if leads else None,
-        versions=len(leads), failed=failed, recovery=median(recoveries) if recoveries else None,
-        recovered=len(recoveries),
+        days=(until - since) / DAY, deploys=sum(one.change.outcome == "succeeded" for one in within),
+        ended=sum(one.change.outcome in ENDED for one in within), lead=median(leads) if leads else None,
+        versions=len(leads), failed=sum(one.failed for one in within),
+        recovery=median(recoveries) if recoveries else None, recovered=len(recoveries),
     )  # fmt: skip
 
 
-def _taken_back(one: Change, later: Sequence[Change]) -> Change | None:
-    """The rollback that says that a deploy which had succeeded was a failure: the next thing, within a day."""
-    following = later[0] if later else None
+def _taken_back(one: Change, following: Change | None) -> bool:
+    """Whether a rollback says that a deploy which had succeeded was a failure: the next thing, within a day."""
     if one.outcome != "succeeded" or following is None or following.action != "rollback":
-        return None
-    return following if following.started_at - one.ended_at <= SOON and following.before == one.after else None
+        return False
+    return following.started_at - one.ended_at <= SOON and following.before == one.after
 
 
-def _recovery(one: Change, later: Sequence[Change], back: Change | None) -> float | None:
+def _recovery(one: Change, well: float | None, back: bool) -> float | None:
     """Seconds from when a failed deploy began to run until something runs well again; None: it did not fail, or yet."""
     if one.outcome == "rolled_back":
         return one.ended_at - one.started_at
-    if one.outcome != "failed" and back is None:
+    if (one.outcome != "failed" and not back) or well is None:
         return None
-    begun = one.started_at if one.outcome == "failed" else one.ended_at
-    well = next((other.ended_at for other in later if other.outcome in ("succeeded", "rolled_back")), None)
-    return None if well is None else well - begun
+    return well - (one.started_at if one.outcome == "failed" else one.ended_at)

@@ -35,7 +35,9 @@ class Answers:
         """Commits an answer; the same ``key`` says it once."""
         if answer.private and not where.channel.startswith("D"):  # direct messages are private as they are
             where = replace(where, visible=False)
-        content = asdict(replace(answer, file=None))  # files go their own way, past the database
+        content = asdict(
+            replace(answer, file=None, panels=None)
+        )  # files and pictures go their own way, past the database
         await self.database.write(self._show, self._post(key, "answer", where, content))
 
     async def asked(self, key: str, where: Where, asked: Asked, title: str) -> None:

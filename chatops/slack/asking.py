@@ -18,9 +18,10 @@ from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration
 from chatops.requests.line import Line, Misread, parse, write
 from chatops.requests.sheets import blank
-from chatops.slack import errors, files, forms
+from chatops.slack import errors, forms
 from chatops.slack.answers import MASKED, Answers
 from chatops.slack.directory import SlackDirectory
+from chatops.slack.files import Attachments
 from chatops.slack.filling import Filling
 from chatops.slack.forms import Origin, Shown
 from chatops.slack.intake import Item
@@ -41,6 +42,7 @@ class Asking:
     directory: SlackDirectory
     configuration: Configuration
     answers: Answers
+    attachments: Attachments
     filling: Filling
     client: AsyncWebClient
     clock: Clock
@@ -108,7 +110,7 @@ class Asking:
         try:
             if action.answer is not None:
                 answer = await self.road.answer(action.name, line.inputs(action), person=person)
-                await self.answers.tell(item.key, where, await self._with_file(answer, where))
+                await self.answers.tell(item.key, where, await self.attachments.of(answer, where.user))
             else:
                 asked = await self.road.ask(
                     action.name, line.inputs(action), person=person, key=item.body.get("ask_key") or item.key,
@@ -120,19 +122,6 @@ class Asking:
         if item.body.get("masked"):
             said = Answer(title="Please check", lines=(MASKED,))
             await self.answers.tell(f"{item.key}/masked", replace(where, visible=False), said)
-
-    async def _with_file(self, answer: Answer, where: Where) -> Answer:
-        """The answer, its file sent; or saying that Slack takes none now, with what fits into the message."""
-        if answer.file is None:
-            return answer
-        try:
-            await files.send(self.client, where.user, answer.file, answer.title)
-        except files.NOT_TAKEN as error:
-            log.warning("%s could not be sent: %s", answer.file.name, type(error).__name__)
-            said = "Slack does not take files just now. Try again in a minute."
-        else:
-            said = "All of it is in a file that I sent you, in our direct messages."
-        return replace(answer, file=None, lines=(*answer.lines, said))
 
     async def _open_or_say(self, item: Item, where: Where, line: Line) -> None:
         """Opens the form at once, with what is in memory; says what is missing where no form can be opened."""

@@ -1,16 +1,21 @@
-"""Files for one person, into their direct messages with the app; and pictures that a message shows."""
+"""What goes along with an answer: files for one person, into their direct messages; pictures that a message shows."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.kernel.action import File
+from chatops.kernel.action import Answer, File
+from chatops.kernel.chart import Pictures
 from chatops.kernel.errors import Unavailable
+from chatops.kernel.panels import PanelPainter, Panels
 from chatops.slack import errors
+
+log = logging.getLogger(__name__)
 
 UPLOADS = 20.0  # seconds for the three calls that bring a picture to Slack
 
@@ -52,3 +57,39 @@ class SlackPictures:
             raise Unavailable(f"Slack did not take the picture ({type(error).__name__})") from error
         except errors.AWAY as error:
             raise Unavailable(f"Slack did not take the picture ({type(error).__name__})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """Brings to Slack what an answer has beside its words."""
+
+    client: AsyncWebClient
+    painter: PanelPainter
+    pictures: Pictures
+
+    async def of(self, answer: Answer, user: str) -> Answer:
+        """The answer with its picture in Slack and its file sent; or saying why one of them is not there."""
+        if answer.panels is not None:
+            answer = await self._drawn(answer, answer.panels)
+        return answer if answer.file is None else await self._sent(answer, answer.file, user)
+
+    async def _drawn(self, answer: Answer, panels: Panels) -> Answer:
+        drawn, answer = await self.painter.paint(panels), replace(answer, panels=None)
+        if not drawn.picture:
+            log.error("the picture of %r could not be drawn: %s", panels.title, drawn.problem)
+            return replace(answer, lines=(*answer.lines, f"There is no picture: {drawn.problem}."))
+        try:
+            file = await self.pictures.keep("figures.png", panels.title, drawn.picture)
+        except Unavailable as away:
+            return replace(answer, lines=(*answer.lines, f"There is no picture: {away.message}."))
+        return replace(answer, image=(file, panels.title))
+
+    async def _sent(self, answer: Answer, file: File, user: str) -> Answer:
+        try:
+            await send(self.client, user, file, answer.title)
+        except NOT_TAKEN as error:
+            log.warning("%s could not be sent: %s", file.name, type(error).__name__)
+            said = "Slack does not take files just now. Try again in a minute."
+        else:
+            said = "All of it is in a file that I sent you, in our direct messages."
+        return replace(answer, file=None, lines=(*answer.lines, said))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
+
+from PIL import Image
 
 from chatops.kernel.ports import Tx
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
@@ -77,7 +81,24 @@ async def test_the_four_figures_stand_beside_those_of_the_time_before() -> None:
         await house.dana.sees("general", "DORA · payments · production · last 60 days", "24 h 10 min (median of 1)")
         await house.dana.types("/platform dora service=payments environment=staging")
         await house.dana.sees("general", "DORA · payments · staging", "0.1 a week (1)", "10 min (median of 1)")
+        pictures = [block for block in said.message["blocks"] if block["type"] == "image"]
+        [drawn] = [house.slack.state.contents[block["slack_file"]["id"]] for block in pictures]
+        assert Image.open(io.BytesIO(drawn)).size == (1200, 900)
         await said.click("As CSV")
         await house.dana.sees("general", "3 deploys and rollbacks.", "All of it is in a file that I sent you")
+        await house.dana.types("/platform dora payments 60d export=json")
+        await house.dana.sees("general", "DORA · payments", "1 deploys and rollbacks.")
+        sent = json.loads(next(one for one in house.slack.state.contents.values() if one.startswith(b"{")))
+        assert [(one["service"], one["after"]) for one in sent["changes"]] == [("payments", "3.0.0")]
+        assert sent["now"]["deploys"] == 1
         await house.dana.types("/platform dora period=1h")
         await house.dana.sees("general", "Period is from 1d to 365d.")
+
+
+async def test_without_its_picture_the_answer_has_the_numbers() -> None:
+    async with acme_house() as house:
+        await entered(house, (20, "checkout", "production", "1.4.0", "succeeded"))
+        await house.sandbox.fault("error", method="files.getUploadURLExternal", error="internal_error", times=20)
+        await house.dana.types("/platform dora")
+        said = await house.dana.sees("general", "0.1 a week (1)", "There is no picture: Slack did not take the picture")
+        assert [block for block in said.message["blocks"] if block["type"] == "image"] == []

@@ -14,6 +14,7 @@ from pydantic import Field
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
+from chatops.adapters.painter import ChartPainter
 from chatops.adapters.sqlite import SQLite
 from chatops.http.health import Readiness
 from chatops.http.server import HttpServer
@@ -284,7 +285,8 @@ async def desk(
         road.sheets = Sheets(planner, people)
         listening = Front(
             road=road, directory=people, configuration=configuration, database=database, outbox=messenger,
-            client=client, clock=clock, metrics=metrics, show_home=show_home, patience=0.5,
+            client=client, clock=clock, metrics=metrics, show_home=show_home, painter=ChartPainter(),
+            patience=0.5,
         )  # fmt: skip
         await people.open()
         listening.picking.index()

@@ -7,7 +7,17 @@ from typing import Any
 
 from chatops.kernel.action import Answer, Button, RequestList
 from chatops.slack.mrkdwn import bold, channel_link, escape, one_line, preformatted, said
-from chatops.slack.views.blocks import Block, Message, actions, context, fallback, line_buttons, section, sections
+from chatops.slack.views.blocks import (
+    Block,
+    Message,
+    actions,
+    context,
+    fallback,
+    image,
+    line_buttons,
+    section,
+    sections,
+)
 from chatops.slack.views.rows import request_row
 
 CELL = 40  # characters; a phone shows about as many on a line
@@ -32,6 +42,7 @@ def answer(given: Answer, now: float = 0.0) -> Message:
         shown = sections(listed, limit=max(LEAST, min(LISTS, room) // (len(requests) - place)))
         blocks, room = blocks + shown, room - _size(shown)
     table_of = max(LEAST, min(TABLE, room + LEAST))
+    blocks += [image(*given.image)] if given.image else []
     blocks += [section(preformatted(part)) for part in _parts(rows, table_of)]
     blocks += coded
     blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in given.buttons))
@@ -58,7 +69,8 @@ def answer_from(content: Mapping[str, Any], now: float = 0.0) -> Message:
     )
     title, context = str(content.get("title") or ""), str(content.get("context") or "")
     code, channel = str(content.get("code") or ""), str(content.get("channel") or "")
-    return answer(Answer(title, lines, lists, table, buttons, context, code, channel=channel), now)
+    picture = tuple(str(one) for one in content.get("image") or ())
+    return answer(Answer(title, lines, lists, table, buttons, context, code, channel=channel, image=picture), now)
 
 
 def _list(given: RequestList, now: float) -> Iterator[str]:
