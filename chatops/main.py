@@ -63,8 +63,11 @@ from chatops.notices.authors import Authors
 from chatops.notices.changed import ChangedOutside
 from chatops.notices.commits import Commits
 from chatops.notices.configuration import Reconfigured
+from chatops.notices.illustrating import Illustrator
 from chatops.notices.ledger import DeployLedger
+from chatops.notices.measuring import Measuring
 from chatops.notices.outside import OutsideDeploys
+from chatops.notices.weekly import Weekly
 from chatops.points import OnPoint, PointedPath, cluster_points, commit_points, slack_points
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
@@ -102,6 +105,7 @@ log = logging.getLogger("chatops")
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
 REMIND_EVERY = 60  # seconds between looks for changes of which nobody has said that they looked at them
+MEASURE_EVERY = 300  # seconds between two counts of the figures on /metrics
 FORGET_EVERY = 3600  # seconds between two tidyings-up
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
@@ -167,7 +171,7 @@ class Assistant:
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
-            show_home=self.homes.show, painter=self.painter,
+            show_home=self.homes.show, illustrator=self.illustrator,
         )  # fmt: skip
 
     def _build_road(self) -> None:
@@ -219,12 +223,15 @@ class Assistant:
         duty = Duty(configuration, clock, overrides)
         self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
-        self.painter = ChartPainter()
-        self._stack.callback(self.painter.close)
+        painter = ChartPainter()
+        self._stack.callback(painter.close)
         asked = self.settings.prometheus
         prometheus = Prometheus(lambda: configuration.platform.prometheus or asked, lambda: self.client.session)
         pictures = SlackPictures(self.client)
-        self.charts = Charts(database, keeper, configuration, prometheus, self.painter, pictures, clock)
+        self.illustrator = Illustrator(painter, pictures)
+        self.weekly = Weekly(database, self.messenger, configuration, self.planner.ledger, self.illustrator, clock)
+        self.measuring = Measuring(self.planner.ledger, configuration, clock, self.metrics.delivered)
+        self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
         on_call = self._on_point and slack_points(self._on_point)
         channels = SlackRooms(self.client, database, self.directory.home, on_call)
         self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)
@@ -307,6 +314,7 @@ class Assistant:
         readiness.came_up("scheduler")
         self._stack.callback(scheduler.shutdown, wait=False)
         self._background(self._meet_slack(readiness), "meet Slack")
+        self._background(self.measuring.look(), "figures")
         self._background(self._look_at_credentials(), "cluster credentials")
 
     def _schedule(self) -> AsyncIOScheduler:
@@ -318,6 +326,7 @@ class Assistant:
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
+            (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)

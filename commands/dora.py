@@ -77,10 +77,15 @@ async def answer(inputs: Dora, ctx: Context) -> Answer:
     return await to_thread(report, title, found, since, until, zone_of(ctx.requester.tz), line)
 
 
-def report(title: str, found: Sequence[Change], since: float, until: float, zone: ZoneInfo, line: str) -> Answer:
-    """The figures of a period (epoch seconds) against the one before, as long; ``line`` asks for them again."""
-    deploys, length = judged(found), until - since
-    now, before = counted(deploys, since, until), counted(deploys, since - length, since)
+def report(
+    title: str, found: Sequence[Change], since: float, until: float, zone: ZoneInfo, line: str, earlier: float = 0.0
+) -> Answer:
+    """The figures of a period (epoch seconds) against those since ``earlier``; 0: since it is as long.
+
+    ``line`` asks for them again.
+    """
+    deploys, begun = judged(found), earlier or 2 * since - until
+    now, before = counted(deploys, since, until), counted(deploys, begun, since)
     if not now.ended and not before.ended:
         return Answer(title, ("Nothing was deployed there.",), context=DEFINED)
     table = (
@@ -88,7 +93,7 @@ def report(title: str, found: Sequence[Change], since: float, until: float, zone
         *((name, said, was) for (name, said), (_, was) in zip(now.rows(), before.rows(), strict=True)),
     )
     buttons = (Button("As CSV", f"{line} export=csv"), Button("As JSON", f"{line} export=json"))
-    panels = dora_panels(title, deploys, since, until, zone)
+    panels = dora_panels(title, deploys, (begun, since, until), zone)
     return Answer(
         title, _by_service(deploys, since, until), table=table, buttons=buttons, context=DEFINED, panels=panels
     )

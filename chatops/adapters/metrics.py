@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from chatops.kernel.dora import Figures
 
 _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0)
 
@@ -58,6 +62,25 @@ class Metrics:
         self.overdue = Gauge(
             "chatops_paging_overdue", "Steps of an escalation that are more than a minute late", registry=self.registry
         )
+        place = ["team", "service", "environment"]
+        self.deploys = Gauge(
+            "chatops_dora_deploys", "Deploys that succeeded in thirty days", place, registry=self.registry
+        )
+        self.deploys_failed = Gauge(
+            "chatops_dora_deploys_failed", "Deploys that failed in thirty days", place, registry=self.registry
+        )
+        self.deploys_ended = Gauge(
+            "chatops_dora_deploys_ended", "Deploys that succeeded or failed in thirty days", place,
+            registry=self.registry,
+        )  # fmt: skip
+        self.lead = Gauge(
+            "chatops_dora_lead_seconds", "Lead time for changes, the median of thirty days", place,
+            registry=self.registry,
+        )  # fmt: skip
+        self.recovery = Gauge(
+            "chatops_dora_recovery_seconds", "Failed deployment recovery time, the median of thirty days", place,
+            registry=self.registry,
+        )  # fmt: skip
         self.sockets = Gauge("chatops_socket_connections", "Socket Mode connections that stand", registry=self.registry)
 
     def cluster_answered(self, context: str, verb: str, result: str, seconds: float) -> None:
@@ -68,6 +91,18 @@ class Metrics:
     def automated(self, rule: str, outcome: str) -> None:
         """A rule ``asked``, found the ``same`` under way, was ``limited``, ``failed``, or made a dry run."""
         self.automations.labels(rule, outcome).inc()
+
+    def delivered(self, figures: Mapping[tuple[str, str, str], Figures]) -> None:
+        """The figures of each team, service and environment; what is not among them any more goes."""
+        for gauge in (self.deploys, self.deploys_failed, self.deploys_ended, self.lead, self.recovery):
+            gauge.clear()
+        for place, one in figures.items():
+            for gauge, value in (
+                (self.deploys, one.deploys), (self.deploys_failed, one.failed), (self.deploys_ended, one.ended),
+                (self.lead, one.lead), (self.recovery, one.recovery),
+            ):  # fmt: skip
+                if value is not None:
+                    gauge.labels(*place).set(value)
 
     def paged(self, path: str, outcome: str) -> None:
         """A page beside Slack was ``sent``, ``refused``, ``given up`` or ``not needed``."""

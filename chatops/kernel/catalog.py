@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, time
 from difflib import get_close_matches
 from typing import Literal
 
@@ -62,7 +62,17 @@ class Team(Record):
     members: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
     oncall: str = ""
+    timezone: str = ""  # empty: that of its rota, else that of ``Weekly``
     channels: Channels = Channels()
+
+
+class Weekly(Record):
+    """When each team's week is told in its channel: a local time of the team's time zone."""
+
+    enabled: bool = True
+    weekday: int = Field(default=0, ge=0, le=6)  # 0: Monday
+    at: time = time(9)
+    timezone: str = "UTC"  # of teams that have neither their own nor a rota
 
 
 class Workload(Record):
@@ -271,6 +281,7 @@ class Platform(Record):
     locks: Lifting = Lifting()  # who may unlock what is somebody else's, and change it all the same
     promotion: Lifting = Lifting()  # who may deploy what has not run well in the environment before
     watcher: Watching = Watching()
+    weekly: Weekly = Weekly()
     alertmanager: Endpoint | None = None  # where silences are made
     prometheus: Endpoint | None = None  # where charts get their numbers
     pagerduty: PagerDuty = PagerDuty()

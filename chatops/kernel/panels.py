@@ -49,21 +49,25 @@ class PanelPainter(Protocol):
     async def paint(self, panels: Panels) -> Drawn: ...
 
 
-def dora_panels(title: str, deploys: Sequence[Judged], since: float, until: float, zone: ZoneInfo) -> Panels:
-    """The four DORA figures of a period (epoch seconds) beside those of the one before, which is as long."""
-    length = until - since
-    parts = max(1, min(BARS, round(length / DAY)))
-    size = length / parts
-    spans = [counted(deploys, since + place * size, since + (place + 1) * size) for place in range(-parts, parts)]
+def dora_panels(title: str, deploys: Sequence[Judged], edges: tuple[float, float, float], zone: ZoneInfo) -> Panels:
+    """The four DORA figures of a period beside those of the one before; ``edges``: where both begin, and the end."""
+    earlier, since, until = edges
+    parts = max(1, min(BARS, round((until - since) / DAY)))
+    spans = [
+        counted(deploys, begin + place * size, end if place == parts - 1 else begin + (place + 1) * size)
+        for begin, end in ((earlier, since), (since, until))
+        for size in ((end - begin) / parts,)
+        for place in range(parts)
+    ]
     bars: tuple[tuple[float | None, ...], ...] = (
         tuple(one.per_week for one in spans), tuple(one.lead for one in spans), tuple(one.rate for one in spans),
         tuple(one.recovery for one in spans),
     )  # fmt: skip
-    now, before = counted(deploys, since, until).rows(), counted(deploys, since - length, since).rows()
+    now, before = counted(deploys, since, until).rows(), counted(deploys, earlier, since).rows()
     each = zip(now, before, bars, (_a_week, lasted, _percent, lasted), strict=True)
     return Panels(
         title, "blue: this period, grey: the one before",
-        (_day(since - length, zone), _day(since, zone), _day(until, zone)),
+        (_day(earlier, zone), _day(since, zone), _day(until, zone)),
         tuple(
             Panel(name, *_parted(said), _parted(was)[0], row, words(high) if high else "")
             for (name, said), (_, was), row, words in each

@@ -26,7 +26,7 @@ def channels_of(platform: Platform) -> set[str]:
         *(one.channels for one in platform.services.values()),
     ]
     found = {name for one in holders for name in one.model_dump().values()}
-    found |= {rule.channel for rule in platform.alerts}
+    found |= {rule.channel for rule in platform.alerts} | {team.channel for team in platform.teams.values()}
     return {name.removeprefix("#") for name in found if name}
 
 

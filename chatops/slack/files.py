@@ -10,9 +10,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.action import Answer, File
-from chatops.kernel.chart import Pictures
 from chatops.kernel.errors import Unavailable
-from chatops.kernel.panels import PanelPainter, Panels
+from chatops.notices.illustrating import Illustrator
 from chatops.slack import errors
 
 log = logging.getLogger(__name__)
@@ -64,25 +63,12 @@ class Attachments:
     """Brings to Slack what an answer has beside its words."""
 
     client: AsyncWebClient
-    painter: PanelPainter
-    pictures: Pictures
+    illustrator: Illustrator
 
     async def of(self, answer: Answer, user: str) -> Answer:
         """The answer with its picture in Slack and its file sent; or saying why one of them is not there."""
-        if answer.panels is not None:
-            answer = await self._drawn(answer, answer.panels)
+        answer = await self.illustrator.of(answer)
         return answer if answer.file is None else await self._sent(answer, answer.file, user)
-
-    async def _drawn(self, answer: Answer, panels: Panels) -> Answer:
-        drawn, answer = await self.painter.paint(panels), replace(answer, panels=None)
-        if not drawn.picture:
-            log.error("the picture of %r could not be drawn: %s", panels.title, drawn.problem)
-            return replace(answer, lines=(*answer.lines, f"There is no picture: {drawn.problem}."))
-        try:
-            file = await self.pictures.keep("figures.png", panels.title, drawn.picture)
-        except Unavailable as away:
-            return replace(answer, lines=(*answer.lines, f"There is no picture: {away.message}."))
-        return replace(answer, image=(file, panels.title))
 
     async def _sent(self, answer: Answer, file: File, user: str) -> Answer:
         try:

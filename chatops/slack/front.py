@@ -10,14 +10,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
-from chatops.kernel.panels import PanelPainter
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox
+from chatops.notices.illustrating import Illustrator
 from chatops.slack.answers import Answers
 from chatops.slack.app import build
 from chatops.slack.asking import Asking
 from chatops.slack.deciding import Deciding
 from chatops.slack.directory import Home, SlackDirectory
-from chatops.slack.files import Attachments, SlackPictures
+from chatops.slack.files import Attachments
 from chatops.slack.filling import Filling
 from chatops.slack.intake import Intake, Item
 from chatops.slack.listeners import Listeners, ShowHome
@@ -59,7 +59,7 @@ class Front:
         clock: Clock,
         metrics: Metrics,
         show_home: ShowHome,
-        painter: PanelPainter,
+        illustrator: Illustrator,
         patience: float = 8.0,
     ) -> None:
         self.background = Background()
@@ -68,7 +68,7 @@ class Front:
         answers = Answers(database, outbox, directory.home)
         showing = Showing(road, directory, configuration)
         filling = Filling(client, showing, patience)
-        attachments = Attachments(client, painter, SlackPictures(client))
+        attachments = Attachments(client, illustrator)
         asking = Asking(road, directory, configuration, answers, attachments, filling, client, clock, self.background)
         deciding = Deciding(road, directory, answers, client)
         work = {"line": asking.line, "form": asking.form, "decision": deciding.later}

@@ -21,7 +21,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def drawn(changes: list[Change], since: float, until: float) -> Panels:
-    return dora_panels("DORA · all teams", judged(changes), since, until, BERLIN)
+    return dora_panels("DORA · all teams", judged(changes), (2 * since - until, since, until), BERLIN)
 
 
 def test_each_figure_stands_beside_the_one_before_with_a_bar_for_each_part_of_both() -> None:

@@ -23,6 +23,7 @@ from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
 from chatops.kernel.errors import Refused
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Post, Tx
+from chatops.notices.illustrating import Illustrator
 from chatops.requests.parse import parse
 from chatops.requests.planning import Planner
 from chatops.requests.questions import HomePage
@@ -32,6 +33,7 @@ from chatops.slack import ids
 from chatops.slack.answers import render_asked
 from chatops.slack.client import SlackClient, session
 from chatops.slack.directory import Home
+from chatops.slack.files import SlackPictures
 from chatops.slack.front import Front, directory
 from chatops.slack.messenger import Messenger
 from chatops.slack.socket import Socket
@@ -285,8 +287,8 @@ async def desk(
         road.sheets = Sheets(planner, people)
         listening = Front(
             road=road, directory=people, configuration=configuration, database=database, outbox=messenger,
-            client=client, clock=clock, metrics=metrics, show_home=show_home, painter=ChartPainter(),
-            patience=0.5,
+            client=client, clock=clock, metrics=metrics, show_home=show_home,
+            illustrator=Illustrator(ChartPainter(), SlackPictures(client)), patience=0.5,
         )  # fmt: skip
         await people.open()
         listening.picking.index()

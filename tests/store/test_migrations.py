@@ -19,7 +19,7 @@ TABLES = {
     "pages", "page_visits", "objects", "drafts", "incidents", "alerts", "paging", "overrides",
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
     "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
-    "releases", "comparisons", "comparison_readers", "failed_changes", "schedules", "workloads",
+    "releases", "comparisons", "comparison_readers", "failed_changes", "schedules", "workloads", "weekly",
 }  # fmt: skip
 
 

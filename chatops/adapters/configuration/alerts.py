@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from chatops.adapters.configuration.expressions import line_at
 from chatops.adapters.configuration.fields import Fields, suggestion
-from chatops.adapters.configuration.oncall import zone
+from chatops.adapters.configuration.zones import zone
 from chatops.kernel.alerting import AlertRule, Maintenance
 from chatops.kernel.catalog import Platform
 from chatops.kernel.cel import BOOL, STRING, Type, Vocabulary, check

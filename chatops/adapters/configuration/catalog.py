@@ -18,6 +18,7 @@ from chatops.adapters.configuration.fields import (
     suggestion,
 )
 from chatops.adapters.configuration.kinds import kind_problem
+from chatops.adapters.configuration.zones import zone
 from chatops.kernel.catalog import Allowed, Channels, Environment, Group, Service, Team, Workload
 
 T = TypeVar("T")
@@ -90,13 +91,14 @@ def group(name: str, fields: Fields) -> Group:
 
 def team(name: str, fields: Fields) -> Team:
     """One team."""
-    fields.only("channel", "members", "leads", "oncall", "channels")
+    fields.only("channel", "members", "leads", "oncall", "timezone", "channels")
     return Team(
         name=name,
         channel=fields.channel("channel"),
         members=fields.people("members"),
         leads=fields.people("leads"),
         oncall=fields.text("oncall"),
+        timezone=zone(fields, ""),
         channels=channels(fields),
     )
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from chatops.adapters.configuration.fields import Fields, suggestion
-from chatops.adapters.configuration.oncall import zone
 from chatops.adapters.configuration.policies import break_glass
+from chatops.adapters.configuration.zones import zone
 from chatops.kernel.catalog import Freeze, Platform
 from chatops.kernel.freezes import recurrence
 

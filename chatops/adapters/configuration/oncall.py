@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from datetime import date, time
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from chatops.adapters.configuration.catalog import source_problem
-from chatops.adapters.configuration.fields import Fields, suggestion
-from chatops.kernel.catalog import Watching
+from chatops.adapters.configuration.fields import Fields
+from chatops.adapters.configuration.zones import zone
+from chatops.kernel.catalog import Watching, Weekly
 from chatops.kernel.escalation import Escalation, Step
 from chatops.kernel.rota import ANCHOR, DAYS, Hours, Layer, Rota
 
@@ -44,14 +44,19 @@ def rota(name: str, fields: Fields) -> Rota:
     return Rota(name=name, timezone=in_zone, layers=tuple(layers) or (Layer(people=_NOBODY),))
 
 
-def zone(fields: Fields) -> str:
-    """``timezone:``, which has to be there; UTC when it is wrong."""
-    name = fields.text("timezone", required=True, like="like Europe/Berlin")
-    if not name or _is_zone(name):
-        return name or "UTC"
-    there = suggestion(name, available_timezones())
-    fields.wrong(fields.line("timezone"), f"has timezone {name!r}: there is no such zone{there}")
-    return "UTC"
+def weekly(root: Fields) -> Weekly:
+    """``weekly:``: when each team's week is told in its channel."""
+    node = root.get("weekly")
+    if node is None:
+        return Weekly()
+    fields = Fields(node, "weekly", root.problems)
+    fields.only("enabled", "at", "timezone")
+    given = fields.text("at", pattern=_HANDOVER["weekly"], like='it is like "mon 09:00"') or "mon 09:00"
+    day, _, at = given.rpartition(" ")
+    return Weekly(
+        enabled=fields.flag("enabled", True), weekday=DAYS.index(day), at=time.fromisoformat(at),
+        timezone=zone(fields, "UTC"),
+    )  # fmt: skip
 
 
 def watching(root: Fields) -> Watching:
@@ -100,14 +105,6 @@ def _hours(fields: Fields) -> Hours | None:
     other = DAYS.index(last) if last else one if first else 6
     days = tuple(day % 7 for day in range(one, (other if other >= one else other + 7) + 1))
     return Hours(days=days, begin=time.fromisoformat(begin), end=time(0) if end == "24:00" else time.fromisoformat(end))
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return False
-    return True
 
 
 def escalation(name: str, fields: Fields) -> Escalation:

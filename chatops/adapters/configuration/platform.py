@@ -37,6 +37,7 @@ KEYS = (
     "locks",
     "promotion",
     "watcher",
+    "weekly",
     "alertmanager",
     "alerts",
     "maintenance",
@@ -79,6 +80,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
         operators = (f"group:{OPERATORS}",)
     monitors = {name: endpoint(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
+    outside["weekly"] = oncall.weekly(root)
     outside["locks"] = lifting(root, "locks", known)
     outside["promotion"] = lifting(root, "promotion", known)
     outside["freezes"] = freezes(root, platform, known)
