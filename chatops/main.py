@@ -17,6 +17,7 @@ from slack_sdk.errors import SlackApiError
 from approvals.request import Request
 from chatops import forgetting
 from chatops.adapters.alertmanager import Alertmanager
+from chatops.adapters.anchor_file import AnchorFile
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.live import LiveConfiguration
@@ -69,6 +70,7 @@ from chatops.notices.measuring import Measuring
 from chatops.notices.outside import OutsideDeploys
 from chatops.notices.weekly import Weekly
 from chatops.points import OnPoint, PointedPath, cluster_points, commit_points, slack_points
+from chatops.requests.anchors import Anchors
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
 from chatops.requests.expiry import Expiry
@@ -199,6 +201,8 @@ class Assistant:
         authors = Authors(database, self.messenger, configuration, self.directory, clock)
         self.commits = Commits(database, self.messenger, configuration, github, authors, clock)
         self.deadlines = Deadlines(database, register, clock)
+        add = AnchorFile(self.settings.anchors).add if self.settings.anchors else None
+        self.anchors = Anchors(database, self.messenger, configuration, clock, self.settings.signer, add)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
         self.timetable = Timetable(database, self.road, register, self.messenger, configuration, clock)
         planner.schedules = self.timetable
@@ -326,7 +330,7 @@ class Assistant:
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
-            (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY),
+            (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)

@@ -11,7 +11,9 @@ import aiohttp
 
 from chatops.adapters.mail import Mail
 from chatops.adapters.page_hook import PageHook
+from chatops.adapters.signing import SigningKey
 from chatops.http.hooks import Tokens
+from chatops.kernel.anchor import Signer
 from chatops.kernel.catalog import Endpoint
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
@@ -40,6 +42,8 @@ class Settings:
     page_hook_secret: str = field(default="", repr=False)
     prometheus: Endpoint | None = None  # what charts ask where the configuration names none, as in the demo
     heartbeat_url: str = field(default="", repr=False)  # a monitor outside that expects to be called; empty: none
+    signer: Signer | None = field(default=None, repr=False)  # signs the audit trail's anchors
+    anchors: str = ""  # the file that they are added to; empty: none
     public_url: str = ""  # where people's browsers reach us; empty: where we listen
 
     @classmethod
@@ -70,6 +74,8 @@ class Settings:
             page_hook_url=environ.get("CHATOPS_PAGE_HOOK_URL", "").strip(),
             page_hook_secret=environ.get("CHATOPS_PAGE_HOOK_SECRET", "").strip(),
             heartbeat_url=environ.get("CHATOPS_HEARTBEAT_URL", ""),
+            signer=SigningKey.from_file(environ["CHATOPS_AUDIT_KEY"]) if environ.get("CHATOPS_AUDIT_KEY") else None,
+            anchors=environ.get("CHATOPS_AUDIT_ANCHORS", ""),
             public_url=environ.get("CHATOPS_PUBLIC_URL", "").rstrip("/"),
         )
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from chatops.kernel.ports import Row, Tx
@@ -94,7 +95,7 @@ def seal(tx: Tx, at: float, *, limit: int = MAX_HEADS) -> int:
     heads = tx.all(_UNSEALED, limit=limit)
     if not heads:
         return 0
-    last = tx.one(_LAST_SEAL) or {"seq": 0, "hash": ""}
+    last = last_seal(tx) or {"seq": 0, "hash": ""}
     row: dict[str, Any] = {
         "seq": last["seq"] + 1,
         "at": float(at) + 0.0,
@@ -105,6 +106,11 @@ def seal(tx: Tx, at: float, *, limit: int = MAX_HEADS) -> int:
     tx.run(_SEAL, **row)
     tx.run(_SEALED, seal=row["seq"], last=heads[-1]["chain"])
     return len(heads)
+
+
+def last_seal(tx: Tx) -> Row | None:
+    """The number (``seq``) and the hash of the last seal; None before the first."""
+    return tx.one(_LAST_SEAL)
 
 
 def row_hash(row: Row) -> str:
@@ -138,7 +144,10 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was looked at, the last seal (number and hash, to be noted elsewhere), and what is wrong, if anything."""
+    """What was looked at, the last seal (number and hash, to be noted elsewhere), and what is wrong, if anything.
+
+    ``says`` are sentences about a bundle.
+    """
 
     rows: int = 0
     chains: int = 0
@@ -146,6 +155,7 @@ class Verdict:
     last_seal: int = 0
     last_hash: str = ""
     bad: Bad | None = None
+    says: tuple[str, ...] = ()
 
 
 def verify_chain(rows: Iterable[Row], head: Row | None = None, *, whole: bool = True) -> Bad | None:
@@ -185,14 +195,17 @@ def _misplaced(chain: str, expected: int, row: Row, following: Row | None) -> Ba
     return Bad(chain, expected, f"missing: row {row['seq']} comes instead")
 
 
-def verify(tx: Tx, *, whole: bool = True, noted: str = "") -> Verdict:
+def verify(
+    tx: Tx, *, whole: bool = True, noted: str = "", anchored: Mapping[int, str] = MappingProxyType({})
+) -> Verdict:
     """Checks every row, head and seal of a trail, a page at a time.
 
     ``whole=False`` is for a part of a trail (an export since a day or of one chain): what refers to rows outside it is
-    let be. ``noted`` is the hash of a seal that was written down elsewhere: it must be there.
+    let be. ``noted`` is the hash of a seal that was written down elsewhere: it must be there. ``anchored`` are hashes
+    by the number of their seal, as anchors have them: these seals must be there, of a part those that it has.
     """
     count = _Count()
-    bad = _bad_rows(tx, count, whole) or _bad_heads(tx, whole) or _bad_seals(tx, count, whole, noted)
+    bad = _bad_rows(tx, count, whole) or _bad_heads(tx, whole) or _bad_seals(tx, count, whole, noted, anchored)
     return Verdict(count.rows, count.chains, count.seals, count.last_seal, count.last_hash, bad)
 
 
@@ -247,7 +260,7 @@ def _bad_rows(tx: Tx, count: _Count, whole: bool) -> Bad | None:
 
 def _bad_heads(tx: Tx, whole: bool) -> Bad | None:
     """Chains of which only the head is left, and heads that a seal holds which is gone."""
-    last = tx.one(_LAST_SEAL) or {"seq": 0}
+    last = last_seal(tx) or {"seq": 0}
     for head in heads_of(tx):
         if tx.one(_HASH_OF, chain=head["chain"], seq=head["seq"]) is None:
             return Bad(head["chain"], head["seq"], "missing: only its head is left")
@@ -256,7 +269,7 @@ def _bad_heads(tx: Tx, whole: bool) -> Bad | None:
     return None
 
 
-def _bad_seals(tx: Tx, count: _Count, whole: bool, noted: str) -> Bad | None:
+def _bad_seals(tx: Tx, count: _Count, whole: bool, noted: str, anchored: Mapping[int, str]) -> Bad | None:
     seq, previous = 0, ""
     for row in seals_of(tx):
         if not whole and not seq:
@@ -270,11 +283,15 @@ def _bad_seals(tx: Tx, count: _Count, whole: bool, noted: str) -> Bad | None:
             return Bad("seals", seq, "changed: its hash does not fit what it says")
         if row["previous"] != previous:
             return Bad("seals", seq, "does not follow from the row before it: one of them was replaced")
+        if anchored.get(seq, row["hash"]) != row["hash"]:
+            return Bad("seals", seq, "replaced: an anchor holds another hash of it")
         if bad := _bad_sealed(tx, row, whole):
             return bad
         previous = row["hash"]
         count.seals, count.last_seal, count.last_hash = count.seals + 1, seq, previous
         noted = "" if noted == previous else noted
+    if whole and (gone := [number for number in anchored if number > seq]):
+        return Bad("seals", min(gone), "cut off: an anchor holds it")
     return Bad("seals", 0, f"none of them has the noted hash {noted}") if noted else None
 
 

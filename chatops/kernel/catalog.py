@@ -259,6 +259,12 @@ class Elsewhere(Record):
     github: str = ""
 
 
+class Anchoring(Record):
+    """Where the audit trail's anchors are posted; empty: in no channel."""
+
+    channel: str = ""
+
+
 class Platform(Record):
     """One whole configuration; ``digest`` names it in the audit trail (sha256 of its files)."""
 
@@ -286,6 +292,7 @@ class Platform(Record):
     prometheus: Endpoint | None = None  # where charts get their numbers
     pagerduty: PagerDuty = PagerDuty()
     github: GitHub = GitHub()
+    audit: Anchoring = Anchoring()
     digest: str = ""
 
     def channel(

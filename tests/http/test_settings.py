@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatops.adapters.mail import Mail
+from chatops.adapters.signing import make_key
 from chatops.kernel.errors import PlatformError
 from chatops.settings import Settings
 
@@ -47,3 +48,13 @@ def test_a_mail_server_elsewhere_is_spoken_to_by_tls_alone(host: str, needed: bo
 def test_a_webhook_for_pages_needs_its_secret() -> None:
     with pytest.raises(PlatformError, match="go together"):
         Settings.from_environment(Path("."), {**GIVEN, "CHATOPS_PAGE_HOOK_URL": "https://ring.acme.test"})
+
+
+def test_a_key_for_the_audit_trail_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    given = {**GIVEN, "CHATOPS_AUDIT_KEY": str(tmp_path / "none.pem")}
+    with pytest.raises(PlatformError, match=r"none\.pem cannot be read"):
+        Settings.from_environment(Path("."), given)
+    make_key(tmp_path / "none.pem")
+    settings = Settings.from_environment(Path("."), given)
+    assert settings.signer is not None
+    assert settings.signer.key not in repr(settings)

@@ -20,6 +20,7 @@ TABLES = {
     "pagerduty_incidents", "pagerduty_events", "pagerduty_changes", "page_calls", "rooms", "triggers",
     "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
     "releases", "comparisons", "comparison_readers", "failed_changes", "schedules", "workloads", "weekly",
+    "audit_anchors",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from chatops.adapters.configuration.fields import (
 )
 from chatops.adapters.configuration.kinds import kind_problem
 from chatops.adapters.configuration.zones import zone
-from chatops.kernel.catalog import Allowed, Channels, Environment, Group, Service, Team, Workload
+from chatops.kernel.catalog import Allowed, Anchoring, Channels, Environment, Group, Service, Team, Workload
 
 T = TypeVar("T")
 
@@ -54,6 +54,16 @@ def channels(fields: Fields, default: Channels | None = None) -> Channels:
         deploys=inner.channel("deploys") or default.deploys,
         incidents=inner.channel("incidents") or default.incidents,
     )
+
+
+def anchoring(root: Fields) -> Anchoring:
+    """``audit:``, where the audit trail's anchors are posted."""
+    node = root.get("audit")
+    if node is None:
+        return Anchoring()
+    fields = Fields(node, "audit", root.problems)
+    fields.only("channel")
+    return Anchoring(channel=fields.channel("channel") or "")
 
 
 def environment(name: str, fields: Fields) -> Environment:

@@ -46,6 +46,7 @@ KEYS = (
     "prometheus",
     "pagerduty",
     "github",
+    "audit",
     "actions",
 )
 LATER = (
@@ -86,6 +87,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     outside["freezes"] = freezes(root, platform, known)
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform), "github": github(root, platform), "people": people(root)}
+    outside["audit"] = catalog.anchoring(root)
     platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})
