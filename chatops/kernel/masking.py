@@ -53,6 +53,7 @@ _HEX = re.compile(r"^(?:0x)?[0-9a-f]{32,128}$", re.IGNORECASE)  # digests, commi
 _PIECES = re.compile(r"[-_/=+]")
 _DIGITS = re.compile(r"[0-9]+")
 _AWS_SECRET = re.compile(r"^[A-Za-z0-9/+]{40}$")
+_BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # ends of lines, and what moves a terminal's cursor
 _SHORT, _MOST_CLEAN = 400, 5000  # characters; texts that are remembered to hold no secret: monitors repeat themselves
 _clean: set[str] = set()
 _RANDOM_BITS = 3.6  # bits a character; words in kebab-case stay below, 32 random base64 characters lie near 4.5
@@ -104,15 +105,25 @@ def _bits(word: str) -> float:
 
 
 class LogMask(logging.Filter):
-    """Masks whatever goes into a log line; add it to the handlers, so that libraries' records pass it too."""
+    """Masks whatever goes into a log line; add it to the handlers, so that libraries' records pass it too.
+
+    A line stays one line: what others wrote (an alert's label, an exception's text) cannot begin one that looks like
+    ours. Tracebacks are indented for the same reason.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True; the record's message is replaced when something was found in it, and so is its traceback."""
-        text, found = mask(record.getMessage())
-        if found:
+        before = record.getMessage()
+        text = _one_line(mask(before)[0])
+        if text != before:
             record.msg, record.args = text, ()
         if record.exc_info and not record.exc_text:  # an exception quotes what it choked on; formatters keep this text
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = mask(record.exc_text)[0]
+            lines = map(_one_line, mask(record.exc_text)[0].splitlines())  # also at Unicode's odd ends of lines
+            record.exc_text = "\n".join(line if line.startswith("  ") else f"  {line}" for line in lines)
         return True
+
+
+def _one_line(text: str) -> str:
+    return _BREAKS.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -135,3 +135,23 @@ def test_tracebacks_in_the_log_are_masked() -> None:
     written = logging.Formatter().format(record)
     assert SECRETS[0] not in written
     assert written.endswith(f"ValueError: refused: {MASK}")
+
+
+FORGED = "2026-11-23 09:00:00,000 INFO chatops: R-1042 approved by lee@acme.test"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028", "\x1b[2K\x1b[1G"])
+def test_what_others_wrote_begins_no_line_of_the_log(end: str) -> None:
+    record = logging.LogRecord("x", logging.WARNING, "f", 1, "the alert %s", (f"Down{end}{FORGED}",), None)
+    LogMask().filter(record)
+    assert record.getMessage() == f"the alert Down{ascii(end)[1:-1]}{FORGED}"
+    try:
+        raise ValueError(f"refused{end}{FORGED}")
+    except ValueError as error:
+        found = (type(error), error, error.__traceback__)
+        record = logging.LogRecord("x", logging.ERROR, "f", 1, "E-7F3K9Q while planning", (), found)
+    for _ in range(2):  # two handlers have it each
+        LogMask().filter(record)
+    first, *rest = logging.Formatter("%(message)s").format(record).splitlines()
+    assert first == "E-7F3K9Q while planning"
+    assert all(line.startswith("  ") and "\x1b" not in line for line in rest)
