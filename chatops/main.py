@@ -60,6 +60,8 @@ from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock, Tx
+from chatops.notices import told
+from chatops.notices.aftermath import Aftermaths
 from chatops.notices.authors import Authors
 from chatops.notices.changed import ChangedOutside
 from chatops.notices.commits import Commits
@@ -178,7 +180,7 @@ class Assistant:
 
     def _build_road(self) -> None:
         database, configuration, clock = self.database, self.configuration, self.clock
-        ledger = DeployLedger(database, self.messenger, configuration)
+        self.ledger = ledger = DeployLedger(database, self.messenger, configuration)
         register = Register(self.messenger, configuration, clock, ledger.ended, ask_review)
         planner = Planner(
             self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock,
@@ -236,6 +238,10 @@ class Assistant:
         self.weekly = Weekly(database, self.messenger, configuration, self.planner.ledger, self.illustrator, clock)
         self.measuring = Measuring(self.planner.ledger, configuration, clock, self.metrics.delivered)
         self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
+        self.aftermaths = Aftermaths(
+            database, self.messenger, configuration, prometheus, painter, pictures, told.messages, clock
+        )
+        self.ledger.over = self.aftermaths.over
         on_call = self._on_point and slack_points(self._on_point)
         channels = SlackRooms(self.client, database, self.directory.home, on_call)
         self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)
@@ -331,6 +337,7 @@ class Assistant:
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
+            (self.aftermaths.look, LOOK_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
@@ -347,6 +354,7 @@ class Assistant:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
         signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
         deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock, self.commits)
+        deploys.over = self.aftermaths.over
         doors = DeployHooks(tokens, deploys.take, lambda: self.configuration.platform)
         return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
 

@@ -1,8 +1,8 @@
 """The process that draws one picture, of what it reads on stdin, and then writes to stdout.
 
-It reads a JSON line: a ``chart``, and after it Prometheus' answer; or ``panels``. It writes a JSON line with ``words``
-(the numbers, before anything is drawn) or a ``problem``; then the PNG, or a JSON line with the ``problem`` that kept it
-from being drawn. Started by ``chatops.adapters.painter``.
+It reads a JSON line: a ``chart`` or an ``aftermath``, and after it Prometheus' answers; or ``panels``. It writes a JSON
+line with ``words`` (the numbers, before anything is drawn) or a ``problem``; then the PNG, or a JSON line with the
+``problem`` that kept it from being drawn. Started by ``chatops.adapters.painter``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from chatops.kernel import aftermath
+from chatops.kernel.aftermath import Aftermath
 from chatops.kernel.chart import Chart, chosen, read, words
 from chatops.kernel.panels import Panel, Panels
 
 MEMORY = 768 * 1024 * 1024  # bytes of address space; matplotlib takes 200 MiB of it
 SECONDS = 20  # of computing
+UNREADABLE = "Prometheus' answer can't be read"
 ABSENT = "matplotlib is not installed (the extra `charts`)"
 
 
@@ -30,6 +34,8 @@ def main() -> None:
     given = json.loads(sys.stdin.buffer.readline())
     if "panels" in given:
         _panels(given["panels"])
+    elif "aftermath" in given:
+        _aftermath(Aftermath(**given["aftermath"]), given["sizes"])
     else:
         _chart(Chart(**given["chart"]))
 
@@ -49,7 +55,7 @@ def _chart(chart: Chart) -> None:
     try:
         series = read(sys.stdin.buffer.read())
     except ValueError:
-        _say(problem="Prometheus' answer can't be read")
+        _say(problem=UNREADABLE)
         return
     shown = chosen(series, chart)
     _say(words=words(chart, shown))
@@ -61,6 +67,26 @@ def _chart(chart: Chart) -> None:
         _say(problem=ABSENT)
         return
     sys.stdout.buffer.write(picture(chart, shown, sum(1 for one in series if one.points) - len(shown)))
+
+
+def _aftermath(asked: Aftermath, sizes: Sequence[int]) -> None:
+    """``sizes``: of the answers, in bytes; nothing: to that question there is none."""
+    try:
+        answers = [sys.stdin.buffer.read(size) for size in sizes]
+        series = [aftermath.chosen(read(one), asked) if one else [] for one in answers]
+    except ValueError:
+        _say(problem=UNREADABLE)
+        return
+    found = dict(zip(asked.measures, series, strict=True))
+    _say(words=aftermath.words(asked, found))
+    if not any(series):
+        return
+    try:
+        from chatops.adapters.drawing_deploys import picture
+    except ModuleNotFoundError:
+        _say(problem=ABSENT)
+        return
+    sys.stdout.buffer.write(picture(asked, found))
 
 
 def _say(**said: str) -> None:

@@ -1,4 +1,4 @@
-"""Draws a chart with matplotlib, to be read on a phone. Imported by ``chatops.adapters.chart_worker`` alone.
+"""Draws a chart with matplotlib, to be read on a phone. Imported by the process that draws alone.
 
 On a phone the picture is about 360 points wide, a third of its 1200 pixels: no letter is smaller than 25 of them.
 """
@@ -45,7 +45,7 @@ def figure(chart: Chart, shown: Sequence[Series], more: int) -> Figure:
         axes = made.add_axes((0.105, below, 0.865, 0.775 - below))
         line_of_text(made, 0.965, chart.title, fontsize=TITLE, weight="bold", color=INK)
         line_of_text(made, 0.885, chart.expression, fontsize=SMALL, color=GREY)
-        _lines(axes, chart, shown)
+        lines(axes, shown, chart.step)
         _moment(axes, chart)
         _scales(axes, chart, shown)
         if chart.relation:
@@ -64,11 +64,11 @@ def line_of_text(made: Figure, y: float, text: str, *, left: float = 0.02, right
         written.set_text(_middle(text, most))
 
 
-def _lines(axes: Axes, chart: Chart, shown: Sequence[Series]) -> None:
+def lines(axes: Axes, shown: Sequence[Series], step: float) -> None:
     """The last drawn lies on top: the worst one. Where Prometheus had no number, a line has a gap."""
     for place, one in reversed(list(enumerate(shown))):
         look: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)], "clip_on": False}
-        runs = _runs(one, chart.step)
+        runs = _runs(one, step)
         points = [point for run in runs for point in (*run, (run[-1][0], math.nan))]
         axes.plot(*zip(*points, strict=True), linewidth=4.0, solid_capstyle="round", gid=f"series {place}", **look)
         alone = [run[0] for run in runs if len(run) == 1]
@@ -113,16 +113,28 @@ def _threshold(axes: Axes, chart: Chart) -> None:
 
 
 def _scales(axes: Axes, chart: Chart, shown: Sequence[Series]) -> None:
-    values = [value for one in shown for _, value in one.points] + ([chart.limit] if chart.relation else [])
+    scale(axes, [value for one in shown for _, value in one.points] + ([chart.limit] if chart.relation else []))
+    start, end = min(chart.start, chart.fired_at), max(chart.end, chart.fired_at)
+    times(axes, chart.start, chart.end, ZoneInfo(chart.zone), start, end)
+
+
+def scale(axes: Axes, values: Sequence[float], *, most: int = 5) -> None:
+    """Upwards: what shows all the values, with round numbers beside it."""
     low, high = bounds(min(values), max(values))
     axes.set_ylim(low, high)
-    steps = _steps(low, high)
+    steps = _steps(low, high, most)
     axes.set_yticks(steps, _labels(steps))
-    zone = ZoneInfo(chart.zone)
-    slack = 0.02 * (chart.end - chart.start) or 1.0
-    axes.set_xlim(min(chart.start, chart.fired_at) - slack, max(chart.end, chart.fired_at) + slack)
-    times = _times(chart.start, chart.end, zone)
-    axes.set_xticks(times, [clock(at, zone) for at in times])
+
+
+def times(
+    axes: Axes, start: float, end: float, zone: ZoneInfo, first: float | None = None, last: float | None = None, *,
+    named: bool = True,
+) -> None:  # fmt: skip
+    """Sideways: from ``start`` to ``end``, or from ``first`` to ``last`` where that is more; and the plain frame."""
+    slack = 0.02 * (end - start) or 1.0
+    axes.set_xlim((start if first is None else first) - slack, (end if last is None else last) + slack)
+    moments = _times(start, end, zone)
+    axes.set_xticks(moments, [clock(at, zone) for at in moments] if named else [])
     axes.tick_params(length=0, pad=8, labelsize=TEXT, labelcolor=INK)
     axes.grid(color=FAINT, linewidth=1.2)
     axes.set_axisbelow(True)
@@ -153,9 +165,9 @@ def bounds(low: float, high: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _steps(low: float, high: float) -> list[float]:
-    """At most six round numbers between."""
-    wide = (high - low) / 5
+def _steps(low: float, high: float, most: int = 5) -> list[float]:
+    """At most ``most`` and one round numbers between."""
+    wide = (high - low) / most
     size = 10.0 ** math.floor(math.log10(wide))
     step = next(size * round_one for round_one in (1, 2, 5, 10) if size * round_one >= wide)
     first = math.ceil(low / step)

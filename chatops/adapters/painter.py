@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import chatops
+from chatops.kernel.aftermath import Aftermath
 from chatops.kernel.chart import Chart, Drawn
 from chatops.kernel.panels import Panels
 
@@ -42,6 +43,11 @@ class ChartPainter:
     async def paint(self, panels: Panels) -> Drawn:
         """The picture of a few figures, as far as it could be had; never raises for what goes wrong there."""
         return await self._draw(json.dumps({"panels": asdict(panels)}).encode() + b"\n")
+
+    async def compare(self, asked: Aftermath, answers: Sequence[bytes]) -> Drawn:
+        """What was measured before and after a deploy, as ``draw`` does."""
+        head = {"aftermath": asdict(asked), "sizes": [len(one) for one in answers]}
+        return await self._draw(json.dumps(head).encode() + b"\n" + b"".join(answers))
 
     async def _draw(self, order: bytes) -> Drawn:
         async with self._turn:

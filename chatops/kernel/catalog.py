@@ -216,6 +216,13 @@ class Endpoint(Record):
     ca: str = ""  # the file of the authority that signed its certificate; empty: the system's
 
 
+class Measure(Record):
+    """What is measured of a service before and after a deploy: PromQL with ``${service.name}`` and the like."""
+
+    name: str  # what people read: errors (%)
+    expression: str
+
+
 class PagerDutyService(Record):
     """What a service of PagerDuty is here."""
 
@@ -290,6 +297,7 @@ class Platform(Record):
     weekly: Weekly = Weekly()
     alertmanager: Endpoint | None = None  # where silences are made
     prometheus: Endpoint | None = None  # where charts get their numbers
+    after_deploys: tuple[Measure, ...] = ()  # what is drawn of the minutes before and after a deploy
     pagerduty: PagerDuty = PagerDuty()
     github: GitHub = GitHub()
     audit: Anchoring = Anchoring()

@@ -17,7 +17,7 @@ from chatops.kernel.background import Background
 from chatops.kernel.commits import Compared, Comparison
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox, Tx
-from chatops.notices import comparisons, ledger, outside
+from chatops.notices import comparisons, told
 from chatops.notices.authors import Authors
 from chatops.notices.between import compared
 from chatops.notices.comparisons import Due, Kind
@@ -119,12 +119,8 @@ class Commits:
 
     def _show(self, tx: Tx, kind: Kind, subject: int) -> None:
         platform = self.configuration.platform
-        if kind == "outside":
-            deploy = outside.find(tx, subject)
-            if deploy is not None:
-                self.outbox.show(tx, outside.message(platform, subject, deploy.service, deploy.environment))
-            return
-        request = store.load(tx, subject)
-        self.outbox.show(tx, card(request, platform.channel("requests", request.environment, request.service)))
-        if ledger.is_told(request):
-            self.outbox.show(tx, ledger.notice(platform, request))
+        if kind == "request":
+            request = store.load(tx, subject)
+            self.outbox.show(tx, card(request, platform.channel("requests", request.environment, request.service)))
+        for post in told.messages(tx, platform, kind, subject):
+            self.outbox.show(tx, post)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from approvals.lifecycle import names
 from approvals.request import Request, State
 from chatops.kernel.catalog import Platform
 from chatops.kernel.dora import Change
 from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
+from chatops.notices.aftermath import Over
+from chatops.notices.between import VERSIONED
 
 ADD = """
 INSERT INTO ledger (request_id, action, service, environment, before, after, requested_by, approved_by, started_at,
@@ -77,11 +79,12 @@ def notice(platform: Platform, request: Request) -> Post:
 
 @dataclass(slots=True)
 class DeployLedger:
-    """Implements ``kernel.ports.Ledger`` and writes what it reads."""
+    """Implements ``kernel.ports.Ledger`` and writes what it reads; ``over`` is told of each deploy that is over."""
 
     database: Database
     outbox: Outbox
     configuration: Configuration
+    over: Callable[[Tx, Over], None] = field(default=lambda tx, deploy: None)
 
     async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]:
         """What was deployed there, newest first."""
@@ -107,6 +110,8 @@ class DeployLedger:
                 started_at=request.started_at, ended_at=request.ended_at, outcome=request.state.value,
             )  # fmt: skip
             self.outbox.show(tx, notice(platform, request))
+            if request.action in VERSIONED and request.step != "writing":  # else nothing was written
+                self.over(tx, _over(request))
         self.outbox.show(
             tx,
             Post(
@@ -114,3 +119,10 @@ class DeployLedger:
                 channel=platform.channel("requests", request.environment, request.service),
             ),
         )  # fmt: skip
+
+
+def _over(request: Request) -> Over:
+    title = request.plan.summary if request.plan else request.service
+    return Over(
+        "request", request.id, request.service, request.environment, title, request.started_at, request.ended_at
+    )

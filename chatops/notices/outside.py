@@ -6,7 +6,8 @@ the assistant deploys itself has a card, and is told by nobody else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from approvals.store import holder
@@ -15,6 +16,7 @@ from chatops.kernel.commits import Comparison, comparison
 from chatops.kernel.deployed import OVER, STAGES, Deployed, Released
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
 from chatops.notices import releases
+from chatops.notices.aftermath import Over
 from chatops.notices.comparisons import Kind
 from chatops.requests.register import UNDER_WAY
 
@@ -113,13 +115,14 @@ def prune(tx: Tx, now: float) -> int:
 
 @dataclass(slots=True)
 class OutsideDeploys:
-    """Takes in what is told; returns after the commit."""
+    """Takes in what is told; returns after the commit. ``over`` is told of each deploy that is over."""
 
     database: Database
     outbox: Outbox
     configuration: Configuration
     clock: Clock
     commits: Wanted
+    over: Callable[[Tx, Over], None] = field(default=lambda tx, deploy: None)
 
     async def take(self, told: Deployed | Released) -> str:
         """What became of it: ``told``, ``known`` (nothing new) or ``ours``; of a release ``kept`` or ``removed``."""
@@ -174,6 +177,7 @@ class OutsideDeploys:
             if not was_over:
                 names = ("service", "environment", "before", "version", "told_by", "started_at")
                 tx.run(LEDGER, **values, **{name: moved[name] for name in names})
+                self.over(tx, _over(moved))
             else:
                 tx.run(AGAIN, **values)
         number, platform = int(row["id"]), self.configuration.platform
@@ -182,6 +186,14 @@ class OutsideDeploys:
         if told.stage == "failed":
             self.commits.failed(tx, "outside", number, asked, told.login, (told.service, told.environment))
         self.outbox.show(tx, message(platform, number, told.service, told.environment))
+
+
+def _over(moved: Row) -> Over:
+    versions = " → ".join(filter(None, (moved["before"], moved["version"])))
+    return Over(
+        "outside", int(moved["id"]), moved["service"], moved["environment"], f"{moved['service']} {versions}",
+        moved["started_at"], moved["ended_at"],
+    )  # fmt: skip
 
 
 def _alike(tx: Tx, told: Deployed, at: float) -> Row | None:

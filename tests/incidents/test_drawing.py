@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from chatops.adapters import drawing_deploys
 from chatops.adapters.drawing import MOST_TICKS, bounds, figure, picture
 from chatops.adapters.painter import ChartPainter
+from chatops.kernel.aftermath import around
 from chatops.kernel.chart import Chart, Series
 from tests.kernel.test_chart import answer
 from tests.support.thoroughness import examples
@@ -168,3 +170,32 @@ async def test_a_process_without_a_token_in_its_environment_draws(monkeypatch: p
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-not-for-the-painter")
     seen = worker("import os\nassert not any('SLACK' in name for name in os.environ)")
     assert (await drawn(GOOD, **seen))[1]
+
+
+ASKED = around(
+    "cart 2.3.0 → 2.4.0 · staging", ["errors (%)", "latency (ms)", "nothing"], END - 60, END, "Europe/Berlin"
+)
+
+
+def test_after_a_deploy_each_measure_has_a_panel_with_its_numbers_and_the_rollout_between() -> None:
+    jumped = Series({}, tuple((END + 15.0 * place, 0.5 if place < 0 else 4.5) for place in range(-20, 20)))
+    made = drawing_deploys.figure(ASKED, {"errors (%)": [jumped], "latency (ms)": [jumped], "nothing": []})
+    assert len(made.axes) == 2
+    for axes in made.axes:
+        [line] = [one for one in axes.get_lines() if one.get_gid() == "series 0"]
+        drawn = [point for point in zip(line.get_xdata(), line.get_ydata(), strict=True) if not math.isnan(point[1])]
+        assert drawn == list(jumped.points)
+        [band] = [one for one in axes.patches if one.get_gid() == "rollout"]
+        assert band.get_extents().width > 0
+    assert next(text.get_text() for text in made.texts) == ASKED.title
+
+
+async def test_the_process_draws_what_was_measured_after_a_deploy_and_says_what_it_cannot_read() -> None:
+    painter = ChartPainter()
+    points = [[END - 200, "0.5"], [END + 200, "4.5"]]
+    drawn = await painter.compare(ASKED, [answer(({}, points)), b"", answer()])
+    assert drawn.words == "errors (%) 0.5 → 4.5"
+    assert Image.open(io.BytesIO(drawn.picture)).width == 1200
+    assert (await painter.compare(ASKED, [b"", b"", b""])).picture == b""
+    assert (await painter.compare(ASKED, [b"<html>", b"", b""])).problem == "Prometheus' answer can't be read"
+    painter.close()

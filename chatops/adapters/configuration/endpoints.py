@@ -9,9 +9,11 @@ import re
 from urllib.parse import urlsplit
 
 from chatops.adapters.configuration.fields import URL, Fields
-from chatops.kernel.catalog import Endpoint, Reference
+from chatops.kernel.aftermath import PLACES, unknown
+from chatops.kernel.catalog import Endpoint, Measure, Reference
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_MEASURES = 3  # panels that a person tells apart on a phone
 _WHERE = "{env: NAME} or {file: /PATH}"
 
 
@@ -21,7 +23,10 @@ def endpoint(root: Fields, name: str, port: int) -> Endpoint | None:
     if node is None:
         return None
     fields = Fields(node, name, root.problems)
-    fields.only("url", "token", "user", "password", "ca")
+    own = ("after_deploys",) if name == "prometheus" else ()
+    fields.only("url", "token", "user", "password", "ca", *own)
+    if own and fields.names() == own:
+        return None  # what is asked is said here, and where by whoever starts us
     url = fields.text("url", pattern=URL, like=f"an address like http://{name}:{port}", required=True)
     if url and holds_login(url):
         fields.wrong(fields.line("url"), "has a login in its url: give user and password keys of their own")
@@ -35,6 +40,26 @@ def endpoint(root: Fields, name: str, port: int) -> Endpoint | None:
     if ":" in user or not user.isprintable():
         fields.wrong(fields.line("user"), "has a user with a colon in it, which basic authentication can't send")
     return Endpoint(name=name, url=url, token=token, user=user, password=password, ca=_ca(fields, url))
+
+
+def measures(root: Fields) -> tuple[Measure, ...]:
+    """``prometheus: {after_deploys: …}``: what is drawn of the minutes before and after a deploy."""
+    node = root.get("prometheus")
+    if node is None or not isinstance(node.value, dict):
+        return ()
+    fields, found = Fields(node, "prometheus", root.problems), []
+    for name, value, line in fields.entries("after_deploys", "PromQL"):
+        if value.value is None:
+            fields.wrong(line, f"has no query for {name!r} in after_deploys")
+            continue
+        expression = fields.as_text(value, name, like="PromQL")
+        if wrong := unknown(expression):
+            fields.wrong(value.line, f"has ${{{wrong}}} in {name!r}: it is one of {', '.join(PLACES)}")
+        elif expression:
+            found.append(Measure(name=name, expression=expression))
+    if len(found) > MOST_MEASURES:
+        fields.wrong(fields.line("after_deploys"), f"has {len(found)} queries in after_deploys: {MOST_MEASURES} fit")
+    return tuple(found[:MOST_MEASURES])
 
 
 def _ca(fields: Fields, url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from chatops.adapters.configuration import alerts, catalog, oncall
 from chatops.adapters.configuration.automations import Known, automations
 from chatops.adapters.configuration.document import Node
-from chatops.adapters.configuration.endpoints import endpoint
+from chatops.adapters.configuration.endpoints import endpoint, measures
 from chatops.adapters.configuration.fields import Fields, Problems, suggestion
 from chatops.adapters.configuration.freezes import freezes
 from chatops.adapters.configuration.github import github
@@ -82,6 +82,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     monitors = {name: endpoint(root, name, port) for name, port in (("alertmanager", 9093), ("prometheus", 9090))}
     outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
     outside["weekly"] = oncall.weekly(root)
+    outside["after_deploys"] = measures(root)
     outside["locks"] = lifting(root, "locks", known)
     outside["promotion"] = lifting(root, "promotion", known)
     outside["freezes"] = freezes(root, platform, known)

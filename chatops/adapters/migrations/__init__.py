@@ -10,12 +10,22 @@ literally (``… WHERE ended_at = 0 AND …``).
 
 from __future__ import annotations
 
-from chatops.adapters.migrations import anchors, commits, deploys, figures, incidents, requests, responses, schedules
+from chatops.adapters.migrations import (
+    anchors,
+    commits,
+    deploys,
+    figures,
+    incidents,
+    notices,
+    requests,
+    responses,
+    schedules,
+)
 from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")
-for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors):
+for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices):
     for step in module.STEPS:
         migrations()(step)
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from ..cluster import PracticeCluster
+from ..cluster.behaviour import tag_of
 from ..cluster.values import Obj, dig
 from .samples import Labels, Samples, Selector
 
@@ -61,7 +62,8 @@ class PracticePrometheus:
 
     def look(self) -> None:
         """Measures everything once."""
-        self.samples.add(self._now(), measured(self._cluster.store.objects))
+        now = self._now()
+        self.samples.add(now, measured(self._cluster.store.objects, now))
 
     async def _look_again(self) -> None:
         while True:
@@ -120,12 +122,13 @@ def _shown(point: tuple[float, float]) -> list[Any]:
     return [round(point[0], 3), f"{point[1]:g}"]
 
 
-def measured(objects: Callable[[tuple[str, str]], Iterable[Obj]]) -> dict[Labels, float]:
-    """What kube-state-metrics tells of Deployments and containers, under its names.
+def measured(objects: Callable[[tuple[str, str]], Iterable[Obj]], at: float = 0.0) -> dict[Labels, float]:
+    """What kube-state-metrics tells of Deployments and containers, under its names; and what its users notice.
 
     https://github.com/kubernetes/kube-state-metrics/blob/main/docs/metrics/workload/deployment-metrics.md
     """
-    return {tuple(sorted(labels.items())): value for labels, value in (*_deployments(objects), *_containers(objects))}
+    found = (*_deployments(objects), *_containers(objects), *_traffic(objects, at))
+    return {tuple(sorted(labels.items())): value for labels, value in found}
 
 
 def _deployments(objects: Callable[[tuple[str, str]], Iterable[Obj]]) -> Iterator[tuple[dict[str, str], float]]:
@@ -146,3 +149,21 @@ def _containers(objects: Callable[[tuple[str, str]], Iterable[Obj]]) -> Iterator
             labels = {**place, "container": one["name"]}
             yield {"__name__": "kube_pod_container_status_restarts_total", **labels}, float(one.get("restartCount", 0))
             yield {"__name__": "kube_pod_container_status_ready", **labels}, float(bool(one.get("ready")))
+
+
+def _traffic(objects: Callable[[tuple[str, str]], Iterable[Obj]], at: float) -> Iterator[tuple[dict[str, str], float]]:
+    """As if people used it: requests fail where pods are missing or their tag says `flaky`, and take long if `slow`."""
+    for one in objects(("apps", "deployments")):
+        place = {"namespace": one["metadata"]["namespace"], "deployment": one["metadata"]["name"]}
+        wanted = dig(one, "spec", "replicas", default=1)
+        if not wanted:
+            continue
+        ready = min(1.0, dig(one, "status", "readyReplicas", default=0) / wanted)
+        images = [str(each.get("image", "")) for each in dig(one, "spec", "template", "spec", "containers", default=[])]
+        words = {word for image in images for word in tag_of(image).split("-")[1:]}
+        wave = math.sin(at / 37 + len(place["deployment"])) + math.sin(at / 11) / 2
+        errors = 0.3 + 0.1 * wave + 25 * (1 - ready) + 4 * ready * ("flaky" in words)
+        taken = (90 + 8 * len(place["deployment"])) * (1 + 0.04 * wave) * (2.6 if "slow" in words else 1)
+        yield {"__name__": "acme_http_errors_percent", **place}, errors if ready else 100.0
+        if ready:
+            yield {"__name__": "acme_http_p95_milliseconds", **place}, taken
