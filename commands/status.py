@@ -61,6 +61,7 @@ class Standing:
     by: str = ""
     owner: str = ""
     trouble: str = ""  # why nothing can be said: not there, or the cluster does not answer
+    well_since: float = 0.0  # epoch seconds from which it has been healthy, as the cluster says; 0: it is not
     kept: tuple[
         Kept, ...
     ] = ()  # revisions that a rollback can name, newest first; known only of one service in one place
@@ -247,7 +248,23 @@ def _standing(
     service: Service, environment: Environment, live: Mapping[str, Any], seen: Rollout, made: str | None
 ) -> Standing:
     version = with_image(service, live).version_of(image_in(live, service.container))
-    return Standing(service.name, environment.name, version, seen, made=made or "", owner=foreign_owner(live))
+    return Standing(
+        service.name, environment.name, version, seen, made=made or "", owner=foreign_owner(live),
+        well_since=_well_since(live) if seen.state == "healthy" and seen.wanted else 0.0,
+    )  # fmt: skip
+
+
+def _well_since(live: Mapping[str, Any]) -> float:
+    """Since its rollout was complete, and as many pods as it needs were there at all times.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
+    """
+    times = {str(one.get("type")): one for one in (live.get("status") or {}).get("conditions") or []}
+    complete, available = times.get("Progressing") or {}, times.get("Available") or {}
+    if complete.get("reason") != "NewReplicaSetAvailable" or available.get("status") != "True":
+        return 0.0
+    found = (complete.get("lastUpdateTime"), available.get("lastTransitionTime"))
+    return max(moment(text).timestamp() for text in found)
 
 
 async def dated(ctx: Context, one: Standing) -> Standing:

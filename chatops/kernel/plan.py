@@ -94,6 +94,8 @@ class Plan(Record):
     outputs: dict[str, str] = Field(default_factory=dict)  # templates, filled in when the steps are done
     expires: float = 0.0  # seconds after which what the steps made is removed; 0: never
     only_waits: bool = False  # the action does nothing but wait: it is run though nothing changes
+    proven_in: str = ""  # the environment before, in which the version runs well; said beside the plan, binds nobody
+    proven_since: float = 0.0  # epoch seconds
     risk: Literal["", "danger"] = ""  # what the changes imply, when that is more than the action's own risk
 
 

@@ -95,7 +95,8 @@ class Planner:
         frozen = request.plan.frozen if request.plan else {}
         plan = await self.plan(action, inputs, requester, frozen, request.id)
         passed = request.decision is not None and request.decision.outcome != "deny"
-        unfit = await self._unpromoted(action, inputs.model_dump(), requester, plan, passed=passed)
+        looked = await self._looked(action, inputs.model_dump(), requester, plan)
+        unfit = await promotion.unpromoted(self.configuration.platform, self.ledger, looked, passed=passed)
         decision = await self.decide(
             action, inputs, requester, plan, broke_glass=bool(request.broke_glass), unfit=unfit, at=request.not_before
         )
@@ -108,6 +109,8 @@ class Planner:
         said += self.freezes_ahead(action, inputs.model_dump(), plan)
         if warnings := tuple(filter(None, said)):
             plan = plan.model_copy(update={"warnings": (*warnings, *plan.warnings)})
+        where, since = promotion.proven(looked)
+        plan = plan.model_copy(update={"proven_in": where, "proven_since": since})
         return Made(plan, decision, bound, approvers, reviewers)
 
     def _check_still_there(self, request: Request) -> None:
@@ -200,19 +203,19 @@ class Planner:
         Freezes, other people's locks, and a version that does not run well in the environment before.
         """
         try:
-            unfit = await self._unpromoted(action, inputs, requester, plan)
+            looked = await self._looked(action, inputs, requester, plan)
+            unfit = await promotion.unpromoted(self.configuration.platform, self.ledger, looked)
         except (Unavailable, ClusterError):
             unfit = ()  # whoever only asks is told the rest; the plan of a request waits until it can be seen
         now = self.clock.now()
         held = await self._held(action, inputs, requester, now, plan)
         return (*self._frozen(action, inputs, requester, now, plan), *held, *unfit)
 
-    async def _unpromoted(
-        self, action: Action, inputs: Mapping[str, Any], requester: Person, plan: Plan | None, *, passed: bool = False
-    ) -> tuple[PolicyRule, ...]:
-        platform, clusters = self.configuration.platform, self.clusters_for(requester)
-        versions = promotion.wanted(platform, action, inputs, plan)
-        return await promotion.unpromoted(platform, clusters, self.ledger, versions, passed=passed)
+    async def _looked(
+        self, action: Action, inputs: Mapping[str, Any], requester: Person, plan: Plan | None
+    ) -> list[promotion.Looked]:
+        versions = promotion.wanted(self.configuration.platform, action, inputs, plan)
+        return await promotion.looked(self.clusters_for(requester), versions)
 
     async def _held(
         self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float, plan: Plan | None

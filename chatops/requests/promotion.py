@@ -15,17 +15,33 @@ from commands.status import Standing, look
 Wanted = tuple[Service, Environment, str]  # a service, the environment that its version has to come from, the version
 
 
+Looked = tuple[str, Standing]  # the version that is wanted, and what runs in the environment that it has to come from
+
+
+async def looked(clusters: Clusters, wanted: Iterable[Wanted]) -> list[Looked]:
+    """What runs there; raises ``Unavailable`` or a ``ClusterError`` when a cluster cannot be looked at."""
+    return [(version, await look(clusters.reader(source), service, source)) for service, source, version in wanted]
+
+
+def proven(found: Iterable[Looked]) -> tuple[str, float]:
+    """In which environment the version has run well before, and since when (epoch seconds); empty: that is not known.
+
+    Of several versions the one that has run the shortest there.
+    """
+    known = [(seen.environment, seen.well_since) for version, seen in found if seen.version == version and seen.is_well]
+    return max((one for one in known if one[1]), key=lambda one: one[1], default=("", 0.0))
+
+
 async def unpromoted(
-    platform: Platform, clusters: Clusters, ledger: Ledger, wanted: Iterable[Wanted], *, passed: bool = False
+    platform: Platform, ledger: Ledger, looked: Iterable[Looked], *, passed: bool = False
 ) -> tuple[PolicyRule, ...]:
     """The denials of versions that do not run well in the environment before; empty where nothing is to be said.
 
     ``passed``: they did when it was asked for. Then a newer version there takes nothing away, but that it has
-    come to fail there does. Raises ``Unavailable`` or a ``ClusterError`` when the cluster cannot be looked at.
+    come to fail there does.
     """
     found = []
-    for service, source, version in wanted:
-        seen = await look(clusters.reader(source), service, source)
+    for version, seen in looked:
         if passed and seen.version != version:
             continue
         why = _why_not(seen, version) or await _never_ran(seen, ledger)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.clock import ShiftedClock
 from tests.support.house import REQUESTS, House, acme_house
 
 
@@ -115,3 +116,24 @@ async def test_what_cannot_be_looked_at_is_not_let_through(house: House) -> None
 async def test_who_names_one_environment_means_its_partner(house: House, line: str, answer: str) -> None:
     await house.dana.types(f"/platform {line}")
     await house.dana.sees("general", answer)
+
+
+async def test_the_card_says_how_long_the_version_has_run_well_in_the_environment_before() -> None:
+    async with acme_house(clock=ShiftedClock(0.0)) as house:  # the cluster goes by the clock on the wall
+        house.clock.advance(3 * 86400)
+        await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+        card = await house.lee.sees(REQUESTS, "WAITING", "Healthy in staging since")
+        [line] = [line for line in card.text.splitlines() if "Healthy in staging" in line]
+        assert "(3 days)" in line
+        await card.click("Approve")
+        done = await house.dana.sees(REQUESTS, "SUCCEEDED")
+        assert "Healthy in staging" not in done.text
+
+
+async def test_what_was_deployed_to_the_environment_before_just_now_is_said_to_be_new_there(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because fixes the cart")
+    await house.dana.sees(REQUESTS, "STAGING", "SUCCEEDED")
+    await house.dana.types("/platform deploy checkout 1.4.3 production because fixes the cart")
+    card = await house.lee.sees(REQUESTS, "WAITING", "PRODUCTION", "Healthy in staging since")
+    [line] = [line for line in card.text.splitlines() if "Healthy in staging" in line]
+    assert "days" not in line

@@ -8,6 +8,7 @@ from typing import Any
 from approvals.lifecycle import GLASS_HOLDS
 from approvals.request import ENDED, Request, State
 from chatops.kernel.commits import Between
+from chatops.kernel.durations import lasted
 from chatops.kernel.plan import Change, Plan
 from chatops.slack import ids
 from chatops.slack.mrkdwn import bold, code, enumerated, escape, plain, quoted, when
@@ -112,6 +113,7 @@ def _body(request: Request, now: float, between: Between) -> Iterator[str]:
             yield f"Changes: {changes}"
         if ahead:
             yield from commits(between)
+            yield from _proven(plan, now)
         yield from inputs(request)
         yield from steps(request)
         yield from outputs(request)
@@ -127,6 +129,13 @@ def _body(request: Request, now: float, between: Between) -> Iterator[str]:
     if rule := _rule(request):
         yield rule
     yield from _review(request)
+
+
+def _proven(plan: Plan, now: float) -> Iterator[str]:
+    """How long the version has run well in the environment before."""
+    if plan.proven_since:
+        lengthy = f" ({lasted(now - plan.proven_since)})" if now > plan.proven_since else ""
+        yield f"Healthy in {escape(plan.proven_in, 60)} since {when(plan.proven_since, now)}{lengthy}"
 
 
 def _review(request: Request) -> Iterator[str]:
