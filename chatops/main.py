@@ -14,12 +14,13 @@ import aiohttp
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from slack_sdk.errors import SlackApiError
 
-from approvals.request import Request
+from approvals.request import ENDED, Request
 from chatops import forgetting
 from chatops.adapters.alertmanager import Alertmanager
 from chatops.adapters.anchor_file import AnchorFile
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
+from chatops.adapters.configuration.discovering import Discovery
 from chatops.adapters.configuration.live import LiveConfiguration
 from chatops.adapters.github import GitHubApi
 from chatops.adapters.heartbeat import Heartbeat
@@ -56,6 +57,7 @@ from chatops.incidents.rooms import Rooms
 from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
 from chatops.incidents.withdrawing import Withdrawals
+from chatops.kernel import touched
 from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
@@ -272,6 +274,8 @@ class Assistant:
     def _moved(self, tx: Tx, request: Request) -> None:
         self.automations.moved(tx, request)
         self.commits.moved(tx, request)
+        if request.state in ENDED and touched.writes_in(request.plan, self.configuration.platform.catalog_namespace):
+            tx.after_commit(lambda: self.front.background.spawn(self.discovery.look()))
         concerned = [request.requester_id, *(one.id for one in request.approvers)]
         tx.after_commit(lambda: self.homes.changed(concerned))
 
@@ -289,6 +293,11 @@ class Assistant:
         told = Reconfigured(self.database, self.messenger, self.directory, self.configuration, self.clock)
         watching = self.configuration.watch(self._changed, told.refused, told.repaired)
         self._background(watching, "configuration")
+        self.discovery = Discovery(
+            self.database, self.configuration, self.clusters, self.clock, self._changed, told.left_out
+        )
+        await self.discovery.start()
+        self._background(self.discovery.look(), "catalog")
         self._background(self.messenger.run(), "messenger")
         self._stack.push_async_callback(self.messenger.close)
         self._stack.push_async_callback(self.engine.close)
@@ -334,6 +343,7 @@ class Assistant:
             (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
+            (self.discovery.look, WATCH_EVERY),
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),

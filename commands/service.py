@@ -36,6 +36,7 @@ async def answer(inputs: Service, ctx: Context) -> Answer:
     lines += [f"Runbook: {service.runbook}"] if service.runbook else []
     if service.labels:
         lines.append("Labels: " + " · ".join(f"{name} {value}" for name, value in sorted(service.labels.items())))
+    lines += [f"In the catalog by {service.entry}"] if service.entry else []
     return Answer(service.name, tuple(lines), buttons=_buttons(service, standings))
 
 

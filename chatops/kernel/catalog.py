@@ -96,6 +96,7 @@ class Service(Record):
     repository: str = ""  # on GitHub: acme/checkout
     tag: str = "{version}"  # what a version is called there: v{version}
     channels: Channels = Channels()
+    entry: str = ""  # where it stands when not in the file: ConfigMap platform-catalog/gift-cards.staging (R-1042)
 
     @property
     def workload_name(self) -> str:
@@ -281,6 +282,7 @@ class Platform(Record):
     people: dict[str, Elsewhere] = Field(default_factory=dict)  # by e-mail or Slack user id
     teams: dict[str, Team] = Field(default_factory=dict)
     services: dict[str, Service] = Field(default_factory=dict)
+    catalog_namespace: str = ""  # where the clusters name more services; empty: they don't
     policies: tuple[PolicyRule, ...] = ()
     operators: tuple[str, ...] = ()  # the platform team: sources like a requirement's
     allowed: Allowed = Allowed()

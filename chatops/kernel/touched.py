@@ -29,6 +29,11 @@ def concerned(platform: Platform, environment: Environment | None, named: str, p
     return found[0] if len(found) == 1 else None
 
 
+def writes_in(plan: Plan | None, namespace: str) -> bool:
+    """Whether the plan writes or removes anything in a namespace; no namespace: it does not."""
+    return bool(namespace) and plan is not None and any(ref.namespace == namespace for ref in _refs(plan))
+
+
 def version(service: Service, environment: Environment, plan: Plan) -> str:
     """The version that the plan gives a service there; empty when it leaves the version as it is."""
     for write in _writes(plan):

@@ -24,8 +24,7 @@ class Reconfigured:
 
     async def refused(self, problems: Sequence[object]) -> None:
         """The last good configuration stays; the platform team is told."""
-        found = [await self.directory.members(source) for source in self.configuration.platform.operators]
-        operators = list(dict.fromkeys(person.id for people in found for person in people))
+        operators = await self._operators()
         shown = [str(problem) for problem in problems[:SHOWN]]
         key = f"configuration/{int(self.clock.now() * 1000)}"
         await self.database.write(self._tell_refused, key, shown, operators)
@@ -38,6 +37,19 @@ class Reconfigured:
             lines = ["✅ The configuration is valid again.", "It had been changed into something invalid:", *shown]
             await self.database.write(self._show, key, {"lines": lines})
             self._standing = ("", ())
+
+    async def left_out(self, problems: Sequence[object]) -> None:
+        """Entries of the catalog in the clusters that cannot be used: the others count, the platform team is told."""
+        shown = [str(problem) for problem in problems[:SHOWN]]
+        await self.database.write(self._tell_left_out, shown, await self._operators())
+
+    async def _operators(self) -> list[str]:
+        found = [await self.directory.members(source) for source in self.configuration.platform.operators]
+        return list(dict.fromkeys(person.id for people in found for person in people))
+
+    def _tell_left_out(self, tx: Tx, shown: Sequence[str], operators: Sequence[str]) -> None:
+        lines = ["These entries of the catalog in the cluster can't be used, and are left out.", *shown]
+        self._show(tx, f"entries/{int(self.clock.now() * 1000)}", {"lines": lines, "mention": operators})
 
     def _tell_refused(self, tx: Tx, key: str, shown: Sequence[str], operators: Sequence[str]) -> None:
         audit.append(

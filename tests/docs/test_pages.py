@@ -9,14 +9,16 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
+from chatops.adapters.configuration.entries import KEYS, SELECTOR, entry_of, services_of
 from chatops.adapters.configuration.folder import check, load
 from chatops.adapters.sqlite import SQLite, reading
 from chatops.cli import cli
 from chatops.kernel.cel import of_alerts, vocabulary
 from chatops.kernel.cel.types import FUNCTIONS, METHODS
-from chatops.kernel.labels import EXPIRES_AT, REQUEST, REQUESTER, TEAM
+from chatops.kernel.labels import CATALOG, EXPIRES_AT, REQUEST, REQUESTER, TEAM
 from commands import registry
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links, prose, table
 from tests.store.trails import add, fill
@@ -51,7 +53,7 @@ def test_every_path_that_is_named_exists(page: Path) -> None:
     named = re.findall(
         r"(?<![\w/.])((?:chatops|commands|approvals|tests|docs|examples)/[\w/.-]*\w/?)", page.read_text()
     )
-    labels = {REQUEST, REQUESTER, TEAM, EXPIRES_AT}  # they look like paths
+    labels = {REQUEST, REQUESTER, TEAM, EXPIRES_AT, CATALOG}  # they look like paths
     assert [path for path in named if path not in labels and not (ROOT / path).exists()] == []
 
 
@@ -117,6 +119,19 @@ def test_configuration_examples_can_be_loaded(page: Path, tmp_path: Path) -> Non
             text += "" if replaced else block.text
         (tmp_path / "platform.yml").write_text(text)
         assert load(tmp_path, registry.load()).platform.policies
+
+
+def test_the_pages_entry_of_the_catalog_is_a_service_with_every_key_that_is_named() -> None:
+    [block] = blocks(CONFIGURATION, "yaml", "entry")
+    live = yaml.safe_load(block.text)
+    platform = load(ACME, registry.load()).platform
+    found, problems = services_of([entry_of(live, "")], platform)
+    assert (list(found), problems) == (["gift-cards"], [])
+    assert live["metadata"]["namespace"] == platform.catalog_namespace
+    key, _, value = SELECTOR.partition("=")
+    assert live["metadata"]["labels"] == {key: value}
+    named = {key for row in table(CONFIGURATION, "key of data", "value") for key in row[0].split(", ")}
+    assert named == set(KEYS)
 
 
 def test_a_broken_configuration_is_told_as_the_page_says(tmp_path: Path) -> None:

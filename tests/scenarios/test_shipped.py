@@ -89,17 +89,15 @@ async def test_a_bucket_is_claimed_and_its_endpoint_told(house: House) -> None:
 
 
 async def test_a_service_on_the_golden_path_comes_and_goes(house: House) -> None:
-    card = await made(house, "service create gift-cards staging shop 1.0.0 because gifts", "Create a service")
-    for words in (
-        "https://gift-cards.staging.acme.test",
-        "grafana.acme.test",
-        "gift-cards:\n  team: shop\n  workload: {container: app}",
-    ):
+    line = "service create gift-cards staging shop 1.0.0 description='Sells gift cards' because gifts"
+    card = await made(house, line, "Create a service")
+    for words in ("https://gift-cards.staging.acme.test", "grafana.acme.test", "/platform service gift-cards"):
         assert words in card.text, card.text
     paths = [
         f"{APPS}/namespaces/shop-staging/deployments/gift-cards", f"{CORE}/namespaces/shop-staging/services/gift-cards",
         "/apis/policy/v1/namespaces/shop-staging/poddisruptionbudgets/gift-cards",
         f"{GATEWAY}/namespaces/shop-staging/httproutes/gift-cards",
+        f"{CORE}/namespaces/platform-catalog/configmaps/gift-cards.staging",
     ]  # fmt: skip
     for path in paths:
         assert await there(house, path), path
@@ -107,6 +105,37 @@ async def test_a_service_on_the_golden_path_comes_and_goes(house: House) -> None
     card = await house.sam.sees(REQUESTS, "WAITING", "Delete a service", within=10)
     await card.click("Approve")
     assert await there(house, paths[0]), "one of two approvals"
+    await (await house.lee.sees(REQUESTS, "WAITING", "Delete a service")).click("Approve")
+    await card.becomes("SUCCEEDED", within=20)
+    for path in paths:
+        assert await there(house, path) is None, path
+
+
+async def test_what_the_golden_path_made_is_in_the_catalog_and_goes_the_way_of_every_service(house: House) -> None:
+    await made(house, "service create gift-cards staging shop 1.0.0 because gifts", "Create a service")
+    await known(house, "gift-cards")
+    await house.dana.types("/platform service gift-cards")
+    await house.dana.sees("general", "Owner: team shop", "1.0.0 healthy", "gift-cards.staging (R-1001)")
+    await house.dana.types("/platform deploy gift-cards 1.1.0 staging because better gifts")
+    await (await house.dana.sees(REQUESTS, "Deploy gift-cards 1.0.0 → 1.1.0", within=10)).becomes("SUCCEEDED")
+    await house.dana.types("/platform service create gift-cards production shop 1.2.0 because gifts")
+    await house.dana.sees(REQUESTS, "DENIED", "gift-cards 1.2.0 has to run well in staging first: 1.1.0 runs there.")
+    await house.dana.types("/platform service create gift-cards production shop 1.1.0 because gifts")
+    card = await house.lee.sees(REQUESTS, "WAITING", "Create a service", within=10)
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=20)
+    await approved(house, "service delete gift-cards staging because moved", "Delete a service", "STAGING")
+    await house.assistant.discovery.look()
+    assert "gift-cards" in house.assistant.configuration.platform.services, "production's entry still stands"
+    await approved(house, "service delete gift-cards production because over", "Delete a service", "PRODUCTION")
+    await known(house, "gift-cards", gone=True)
+    await house.dana.types("/platform deploy gift-cards 1.1.0 staging because gifts")
+    await house.dana.sees("general", "Not quite", "There is no service called 'gift-cards'")
+
+
+async def known(house: House, service: str, *, gone: bool = False) -> None:
+    """Waits until the catalog knows a service, or no longer does."""
+    await house.until(lambda: (service in house.assistant.configuration.platform.services) is not gone)
 
 
 async def test_a_preview_has_a_namespace_of_its_own_and_goes_when_its_days_are_over(house: House) -> None:

@@ -19,7 +19,7 @@ from chatops.adapters.configuration.fields import (
 )
 from chatops.adapters.configuration.kinds import kind_problem
 from chatops.adapters.configuration.zones import zone
-from chatops.kernel.catalog import Allowed, Anchoring, Channels, Environment, Group, Service, Team, Workload
+from chatops.kernel.catalog import Allowed, Anchoring, Channels, Environment, Group, Platform, Service, Team, Workload
 
 T = TypeVar("T")
 
@@ -190,6 +190,21 @@ def allowed(root: Fields) -> Allowed:
         kinds=_listed(inner, "kinds", "Kind.group", kind_problem),
         namespaces=_listed(inner, "namespaces", "namespace", _namespace_problem),
     )
+
+
+def entries_in(root: Fields, platform: Platform) -> str:
+    """``catalog:``: the namespace in which the clusters name more services; empty when they don't."""
+    node = root.get("catalog")
+    if node is None:
+        return ""
+    inner = Fields(node, "catalog", root.problems)
+    inner.only("namespace")
+    namespace = inner.text("namespace", required=True, pattern=LABEL, like=f"the Kubernetes namespace; {_LABEL_LIKE}")
+    # Or whoever may write ConfigMaps beside a service would say whose the services are.
+    taken = next((one.name for one in platform.environments.values() if one.namespace == namespace), "")
+    if taken:
+        inner.wrong(inner.line("namespace"), f"has the namespace of {taken}: give it one that only this is kept in")
+    return namespace
 
 
 def _listed(fields: Fields, key: str, what: str, problem_of: Callable[[str], str]) -> tuple[str, ...] | None:

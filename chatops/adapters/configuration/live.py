@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from pathlib import Path
 
 from chatops.adapters.configuration import folder as disk
+from chatops.adapters.configuration.entries import Entry, services_of
 from chatops.adapters.configuration.problems import ConfigurationError, Problem
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Platform
+from chatops.kernel.plan import canonical
 from chatops.kernel.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -32,17 +35,32 @@ class LiveConfiguration:
         self._every = every  # seconds between looks
         self._seen = signature(folder)  # before reading: a change in between is seen at the next look
         self._loaded = disk.load(folder, actions, build)
+        self._entries: Sequence[Entry] = ()
+        self._platform = self._loaded.platform
+        self.left_out: Sequence[Problem] = ()  # entries of the clusters that can't be used, and why
         self._refused: object = None  # the state that was refused last: its digest, or why it cannot be read
 
     @property
     def platform(self) -> Platform:
-        """The last good configuration."""
-        return self._loaded.platform
+        """The last good configuration, with the services that clusters name."""
+        return self._platform
 
     @property
     def actions(self) -> Mapping[str, Action]:
         """Every action that there is now; whoever keeps this sees the newest at each look."""
         return _Newest(lambda: self._loaded.actions)
+
+    async def discovered(self, entries: Sequence[Entry]) -> None:
+        """Adds the services of these entries, in the place of those before."""
+        self._entries = entries
+        await self._put_together()
+
+    async def _put_together(self) -> None:
+        loaded, entries = None, None
+        while loaded is not self._loaded or entries is not self._entries:  # replaced while the thread worked
+            loaded, entries = self._loaded, self._entries
+            platform, left_out = await asyncio.to_thread(_joined, loaded.platform, entries)
+            self._platform, self.left_out = platform, left_out
 
     async def watch(
         self,
@@ -75,7 +93,8 @@ class LiveConfiguration:
             repaired, self._refused = self._refused is not None, None
             if loaded.platform.digest != self._loaded.platform.digest:
                 self._loaded = loaded
-                await _told(on_change(loaded.platform))
+                await self._put_together()
+                await _told(on_change(self._platform))
             if repaired:
                 await _told(on_repaired())
         elif state != self._refused:
@@ -90,6 +109,16 @@ class LiveConfiguration:
             return disk.parse(self._folder, contents, self._built_in, self._build), (), state
         except ConfigurationError as error:
             return None, error.problems, state or tuple(error.problems)
+
+
+def _joined(platform: Platform, entries: Sequence[Entry]) -> tuple[Platform, Sequence[Problem]]:
+    """What the file says with what the clusters add; the digest is of both."""
+    found, problems = services_of(entries, platform) if platform.catalog_namespace else ({}, [])
+    if not found:
+        return platform, problems
+    added = canonical({name: one.model_dump(mode="json") for name, one in found.items()})
+    digest = hashlib.sha256(f"{platform.digest}{added}".encode()).hexdigest()
+    return platform.model_copy(update={"services": {**platform.services, **found}, "digest": digest}), problems
 
 
 class _Newest(Mapping[str, Action]):

@@ -28,6 +28,7 @@ KEYS = (
     "groups",
     "teams",
     "services",
+    "catalog",
     "policies",
     "operators",
     "people",
@@ -83,6 +84,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     outside: dict[str, Any] = {"allowed": catalog.allowed(root), "watcher": oncall.watching(root), **monitors}
     outside["weekly"] = oncall.weekly(root)
     outside["after_deploys"] = measures(root)
+    outside["catalog_namespace"] = catalog.entries_in(root, platform)
     outside["locks"] = lifting(root, "locks", known)
     outside["promotion"] = lifting(root, "promotion", known)
     outside["freezes"] = freezes(root, platform, known)
