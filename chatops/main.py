@@ -170,6 +170,7 @@ class Assistant:
         self.messenger = Messenger(
             self.database, self.client, self.clock, renderers(self.clock, self.permalinks, self.configuration),
             burst=self._burst, on_call=hook and slack_points(hook),
+            outcome=lambda tx, post, error: self.couriers.outcome(tx, post, error),
         )  # fmt: skip
         self._build_road()
         self._build_incidents()

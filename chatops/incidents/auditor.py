@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 
 from chatops.incidents import store
+from chatops.incidents.incident import AUTOMATION
 from chatops.incidents.keeper import Keeper
+from chatops.kernel import audit
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 
 LATE = 60.0  # seconds after which a step that was not taken is overdue
 MOST_NAMED = 10
+CHAIN = "paging"  # of the audit trail
+LATE_SAID = "paging_late"
 
 
 @dataclass(slots=True)
@@ -22,31 +26,43 @@ class Auditor:
     clock: Clock
     _told: str = ""  # the message that says so now
     _said: str = ""
+    _remembers: bool = False  # what the process before told
 
     async def look(self) -> int:
         """Tells the incidents channel what is overdue, once and edited as it changes; returns how many are."""
+        if not self._remembers:
+            self._told = await self.database.read(_left_standing)
+            self._remembers = True
         overdue = await self.database.read(store.overdue, self.clock.now() - LATE)
         if overdue:
             named = ", ".join(f"INC-{number}" for number, _ in overdue[:MOST_NAMED])
             more = f" and {len(overdue) - MOST_NAMED} more" if len(overdue) > MOST_NAMED else ""
-            # Named by the oldest, so that a restart finds the message that it made.
             self._told = self._told or f"overdue/{overdue[0][0]}/{round(overdue[0][1])}"
-            await self._tell(
-                [f"*Paging is late.* Nobody may know of {named}{more}: look at them now, and at the assistant's log."]
-            )
+            said = f"*Paging is late.* Nobody may know of {named}{more}: look at them now, and at the assistant's log."
+            await self._tell(said, LATE_SAID)
         elif self._told:
-            await self._tell(["Paging was late, and goes on."])
+            await self._tell("Paging was late, and goes on.", "paging_goes_on")
             self._told = self._said = ""
         return len(overdue)
 
-    async def _tell(self, lines: Sequence[str]) -> None:
-        if lines[0] == self._said:
+    async def _tell(self, said: str, what: str) -> None:
+        if said == self._said:
             return
-        self._said = lines[0]
-        channel = self.keeper.configuration.platform.channel("incidents")
-        post = Post(self._told, Lane.PAGE, "note", channel=channel, content={"lines": list(lines)})
+        self._said = said
+        await self.database.write(self._show, said, what)
 
-        def show(tx: Tx) -> None:
-            self.keeper.outbox.show(tx, post)
+    def _show(self, tx: Tx, said: str, what: str) -> None:
+        platform = self.keeper.configuration.platform
+        content = {"lines": [said]}
+        post = Post(self._told, Lane.PAGE, "note", channel=platform.channel("incidents"), content=content)
+        self.keeper.outbox.show(tx, post)
+        audit.append(
+            tx, chain=CHAIN, who=AUTOMATION, what=what, data={"post": self._told, "text": said}, at=self.clock.now(),
+            configuration=platform.digest,
+        )  # fmt: skip
 
-        await self.database.write(show)
+
+def _left_standing(tx: Tx) -> str:
+    """The message that says that paging is late, from before a restart: nobody else would take it back."""
+    last = store.history(tx, CHAIN, 1)
+    return str(json.loads(last[0]["data"])["post"]) if last and last[0]["what"] == LATE_SAID else ""

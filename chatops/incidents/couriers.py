@@ -86,6 +86,15 @@ class Couriers:
             tx.after_commit(self.wake)
         return [WORDS[path] for path in ways]
 
+    def outcome(self, tx: Tx, post: Post, why: str) -> None:
+        """What became of a page in Slack, on the timeline (``why`` it failed; empty: Slack has it)."""
+        if post.kind == "incident" and not why:
+            self.keeper.stands(tx, post.id, int(post.subject))
+        for incident in store.on_page(tx, post.id) if post.kind == "page" else ():
+            name = next((one.name for one in incident.paged if one.id == post.person), post.person)
+            data = {"people": name, "path": "Slack", **({"text": f"{why}; it is not tried again"} if why else {})}
+            self.keeper.note(tx, incident, AUTOMATION, "page_failed" if why else "page_arrived", data)
+
     def wake(self) -> None:
         """Looks at once, beside what goes on."""
         self.tasks.spawn(self.look(), name="pages beside Slack")

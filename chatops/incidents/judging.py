@@ -64,6 +64,9 @@ def quiet_of(judged: Sequence[Judged]) -> tuple[str, float]:
 def _judged(alert: Alert, at: Place, said: Ruled, platform: Platform) -> Judged:
     if alert.source == PERSON:  # people mean what they say: it is neither ignored nor quiet, and as bad as they say
         said = replace(said, ignore=False, quiet="", quiet_until=0.0, severity="")
+    service = platform.services.get(at.service)
+    if service is not None and not alert.runbook:
+        alert = replace(alert, runbook=service.runbook)
     severity = platform.severities.get(said.severity) or severity_of(alert.severity, platform.severities)
     return Judged(
         alert=alert, place=at, key=said.key or default_key(alert, at),

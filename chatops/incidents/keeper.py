@@ -82,6 +82,12 @@ class Keeper:
         post = Post(name, Lane.ANSWER, "note", str(incident.id), channel=incident.room, content=content)
         self.outbox.show(tx, post)
 
+    def stands(self, tx: Tx, post: str, number: int) -> None:
+        """A card stands in Slack: pages that came before it link it from now on; in a storm its digest does."""
+        incident = store.load(tx, number)
+        if post == incident.name and not incident.digest:
+            self._show_pages(tx, number)
+
     def show(self, tx: Tx, incident: Incident) -> None:
         """Shows the card again, as it must read now."""
         self._show(tx, incident)
@@ -94,15 +100,17 @@ class Keeper:
             if news and incident.digest:
                 self.outbox.show(tx, digests.post(incident.digest, incident.channel))
             if news:
-                for page, person in store.pages_of(tx, incident.id):
-                    if "@" in person:  # reached by e-mail alone
-                        continue
-                    self.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
+                self._show_pages(tx, incident.id)
         if incident.room:
             self.outbox.show(
                 tx, Post(room_card(incident), Lane.ANSWER, "incident", str(incident.id), channel=incident.room)
             )
         tx.after_commit(lambda: self.wake(incident.id))
+
+    def _show_pages(self, tx: Tx, number: int) -> None:
+        for page, person in store.pages_of(tx, number):
+            if "@" not in person:  # else reached by e-mail alone
+                self.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
 
 
 def room_card(incident: Incident) -> str:

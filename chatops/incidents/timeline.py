@@ -27,6 +27,7 @@ _SAID: Mapping[str, str] = {
     "got_loud": "Makes noise now, no longer quiet: {text}",
     "silenced": "{who} silenced {text} until {until} UTC",
     "silence_ended": "{who} ended the silence",
+    "page_arrived": "{path} has the page of {people}",
     "page_sent": "{people} was paged by {path} as well",
     "page_failed": "{people} could not be paged by {path}: {text}",
     "automation_asked": "{who} {text}",

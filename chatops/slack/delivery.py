@@ -20,6 +20,7 @@ from chatops.slack.posts import Stored, Wanted
 from chatops.slack.views.blocks import Block, Message
 
 Renderer = Callable[[Tx, Post], Message | None]
+Outcome = Callable[[Tx, Post, str], None]  # a post stands for the first time, or why it never will
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Delivery:
         *,
         settle: float,
         calm: float,
+        outcome: Outcome,
     ) -> None:
         self._database = database
         self._caller = caller
@@ -83,6 +85,7 @@ class Delivery:
         self._places = Places(caller, budgets, clock)
         self._settle = settle
         self._calm = calm
+        self._outcome = outcome
         self._shown: dict[str, tuple[str, float]] = {}  # what moment each message shows, and since when
         self._reposted: set[str] = set()
 
@@ -332,20 +335,25 @@ class Delivery:
         await self._mark(stored, posts.hash_of(message), ts, channel)
 
     async def _mark(self, stored: Stored, shown: str, ts: str | None = None, channel: str = "") -> None:
-        await self._database.write(
-            posts.stands,
-            stored.post.id,
-            ts=stored.ts if ts is None else ts,
-            channel_id=channel or stored.channel_id,
-            version=stored.wanted,
-            shown=shown,
+        await self._database.write(self._marked, stored, shown, stored.ts if ts is None else ts, channel)
+
+    def _marked(self, tx: Tx, stored: Stored, shown: str, ts: str, channel: str) -> None:
+        posts.stands(
+            tx, stored.post.id, ts=ts, channel_id=channel or stored.channel_id, version=stored.wanted, shown=shown,
             now=self._clock.now(),
-        )
+        )  # fmt: skip
+        self._first(tx, stored, "")
 
     async def _give_up(self, stored: Stored, error: str) -> None:
-        await self._database.write(
-            posts.give_up, stored.post.id, version=stored.wanted, error=error[:500], now=self._clock.now()
-        )
+        await self._database.write(self._given_up, stored, error[:500])
+
+    def _given_up(self, tx: Tx, stored: Stored, error: str) -> None:
+        posts.give_up(tx, stored.post.id, version=stored.wanted, error=error, now=self._clock.now())
+        self._first(tx, stored, error)
+
+    def _first(self, tx: Tx, stored: Stored, error: str) -> None:
+        if stored.sent == 0:
+            self._outcome(tx, stored.post, error)
 
     def _remember(self, post_id: str, moment: str) -> None:
         now = self._clock.now()

@@ -22,7 +22,7 @@ from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Hook
-from chatops.slack.delivery import Behind, Delivery, Later, Renderer, Reposted
+from chatops.slack.delivery import Behind, Delivery, Later, Outcome, Renderer, Reposted
 from chatops.slack.lanes import Budgets, Closing, Job, Queue, backoff, pause
 from chatops.slack.posts import Wanted
 
@@ -39,7 +39,8 @@ class Messenger:
 
     ``renderers`` by kind of post. Seconds: ``timeout`` of a call, ``settle`` before a post that is not found counts as
     not arrived, ``calm`` between two updates of one message that only show progress. ``burst`` posts may go to a
-    channel at once before one a second holds. ``on_call`` hears of every call (see ``chatops.slack.calls``).
+    channel at once before one a second holds. ``on_call`` hears of every call (see ``chatops.slack.calls``);
+    ``outcome`` what became of each post the first time, in the transaction that notes it.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Messenger:
         calm: float = 1.5,
         burst: int = 1,
         on_call: Hook | None = None,
+        outcome: Outcome = lambda tx, post, error: None,
         chance: Callable[[], float] = _CHANCE,
     ) -> None:
         self._database = database
@@ -61,7 +63,9 @@ class Messenger:
         self._chance = chance
         caller = Caller(client, timeout=timeout, on_call=on_call)
         self._budgets = Budgets(clock, burst=burst)
-        self._delivery = Delivery(database, caller, clock, self._budgets, renderers, settle=settle, calm=calm)
+        self._delivery = Delivery(
+            database, caller, clock, self._budgets, renderers, settle=settle, calm=calm, outcome=outcome
+        )
         self._jobs: dict[str, Job] = {}
         self._wanted: dict[str, Wanted] = {}  # wanted anew while being delivered
         self._queues: dict[tuple[Lane, str], Queue] = {}

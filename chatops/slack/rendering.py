@@ -53,6 +53,10 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
 
         return render
 
+    def of_page(tx: Tx, post: Post) -> Message | None:
+        named = incidents.on_page(tx, post.subject)
+        return page(named, clock.now(), post.person, permalinks.of(tx, [one.name for one in named]))
+
     def of_digest(tx: Tx, post: Post) -> Message | None:
         named = incidents.in_digest(tx, post.subject)
         return digest(named, permalinks.of(tx, [one.name for one in named])) if named else None
@@ -87,5 +91,5 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
         "asked": render_asked,
         "incident": of_incident,
         "digest": of_digest,
-        "page": lambda tx, post: page(incidents.on_page(tx, post.subject), clock.now()),
+        "page": of_page,
     }

@@ -163,7 +163,7 @@ async def test_a_person_is_paged_at_most_once_a_minute_with_everything_in_it(hou
     await both.click("Acknowledge INC-103")
     await house.dana.sees(INCIDENTS, "cart", "OLU HAS IT")
     await both.becomes("Olu has it")
-    assert both.buttons == ["Acknowledge"]
+    assert both.buttons == ["Acknowledge", "Escalate", "Runbook"]
 
 
 async def test_all_resolved_proposes_to_resolve_and_coming_back_opens_it_again(house: House) -> None:
@@ -194,7 +194,7 @@ async def test_the_same_delivery_three_times_is_one_incident_and_one_line_of_its
     await card.becomes("Paged: @olu")
     await house.quiet()
     told = [row["what"] for row in await house.rows("SELECT what FROM audit WHERE chain = 'INC-101'")]
-    assert sorted(told) == ["looked_into", "opened", "paged"]
+    assert sorted(told) == ["looked_into", "opened", "page_arrived", "paged"]
 
 
 async def test_what_is_silenced_makes_no_noise_and_leaves_a_trace(house: House) -> None:

@@ -34,15 +34,24 @@ def incident_card(incident: Incident, now: float, first: str | None = None) -> M
     small = f"{incident.name} · evidence in thread"
     if first is not None:
         small = f"{incident.name} · evidence in the thread of {link(first, 'its first card')}"
+    runbook = link(incident.summary.runbook, "runbook")
+    if incident.state is State.ACKNOWLEDGED and runbook != "runbook":
+        small += f" · {runbook}"
     blocks.append(context(small))
     return Message(fallback([escape(title(incident)), *lines, small]), blocks, moment=moment(incident))
 
 
-def page(incidents: Sequence[Incident], now: float) -> Message:
-    """What wakes somebody: everything that waits for this person, with a button for each."""
+def page(
+    incidents: Sequence[Incident], now: float, person: str = "", links: Mapping[str, str] | None = None
+) -> Message:
+    """What wakes somebody: everything that waits for this person, with a button for each.
+
+    ``person``: the Slack id of whom it mentions; ``links``: addresses of cards by the incident's name.
+    """
     waiting = [one for one in incidents if one.state is State.OPEN]
-    first = "*You are paged.*" if waiting else "*You were paged; this needs nobody any more:*"
-    lines = [first, *(_line(one, now) for one in incidents[:MOST_ON_A_PAGE])]
+    rung = f"{mention(person)} " if person else ""
+    first = f"{rung}*You are paged.*" if waiting else "*You were paged; this needs nobody any more:*"
+    lines = [first, *(_line(one, now, (links or {}).get(one.name, "")) for one in incidents[:MOST_ON_A_PAGE])]
     if len(incidents) > MOST_ON_A_PAGE:
         more = ", ".join(one.name for one in incidents[MOST_ON_A_PAGE:60])
         lines.append(f"… and {len(incidents) - MOST_ON_A_PAGE} more: {escape(more, 600)}")
@@ -50,7 +59,11 @@ def page(incidents: Sequence[Incident], now: float) -> Message:
     for one in waiting[:MOST_ON_A_PAGE]:
         label = "Acknowledge" if len(waiting) == 1 else f"Acknowledge {one.name}"
         buttons.append((label, f"incident ack {one.name}", False, "primary"))
-    blocks = [section("\n".join(lines)), *actions(line_buttons(buttons))]
+    if len(waiting) == 1 and waiting[0].escalation:
+        buttons.append(("Escalate", f"incident escalate {waiting[0].name}", False, ""))
+    made = line_buttons(buttons)
+    made += _runbook(waiting[0], len(made)) if len(waiting) == 1 else []
+    blocks = [section("\n".join(lines)), *actions(made)]
     return Message(fallback(lines), blocks, moment=",".join(f"{one.id}:{one.state}" for one in incidents))
 
 
@@ -181,13 +194,16 @@ def _buttons(incident: Incident) -> list[Block]:
     if incident.state is State.RESOLVED and incident.room and not incident.closed_at:
         lines.append(("Close", f"incident close {name}", False, ""))
     buttons = line_buttons(lines)
-    runbook = incident.summary.runbook
-    if incident.state is State.OPEN and link(runbook, "x") != "x":
-        buttons.append(link_button("Runbook", len(buttons), runbook))
-    return buttons
+    return buttons + (_runbook(incident, len(buttons)) if incident.state is State.OPEN else [])
 
 
-def _line(incident: Incident, now: float) -> str:
+def _runbook(incident: Incident, number: int) -> list[Block]:
+    """The button that leads to the runbook, where there is one."""
+    address = incident.summary.runbook
+    return [link_button("Runbook", number, address)] if link(address, "x") != "x" else []
+
+
+def _line(incident: Incident, now: float, address: str) -> str:
     what = escape(incident.service or incident.title, 60)
     where = f" in {escape(incident.environment, 40)}" if incident.environment else ""
     text = " ".join(filter(None, (escape(incident.summary.text, 200), escape(incident.summary.numbers, 80))))
@@ -195,5 +211,6 @@ def _line(incident: Incident, now: float) -> str:
     who = {State.RESOLVED: "resolved"}.get(
         incident.state, f"{escape(incident.holder.name, 40)} has it" if incident.holder else ""
     )
-    head = f"{incident.severity.upper()} {bold(what)}{where} · {incident.name}"
+    name = link(address, incident.name) if address else incident.name
+    head = f"{incident.severity.upper()} {bold(what)}{where} · {name}"
     return " · ".join(filter(None, (head, text, f"since {since}", who)))

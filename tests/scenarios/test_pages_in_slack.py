@@ -1,0 +1,80 @@
+"""What somebody who is woken finds in Slack: the page, the way to the card, the runbook; what became of pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatops.incidents.paging import Paging
+from chatops.incidents.timeline import sentences
+from tests.scenarios.test_incidents import INCIDENTS, alert, house, tell
+from tests.support.house import House
+
+__all__ = ["house"]
+
+
+async def timeline(house: House) -> list[str]:
+    await house.quiet()
+    rows = await house.rows("SELECT at, who, what, data FROM audit WHERE chain = 'INC-101' ORDER BY seq")
+    return [text for _, text in sentences(rows)]
+
+
+async def test_a_page_mentions_its_person_leads_to_the_card_and_has_the_cards_buttons(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    page = await house.olu.sees("@platform", "You are paged.", "checkout in production", "INC-101")
+    assert page.text.startswith("@olu You are paged.")
+    assert page.buttons == ["Acknowledge", "Escalate", "Runbook"]
+    await house.quiet()
+    assert f"/p{card.ts.replace('.', '')}|INC-101>" in str(page.message)
+    await page.click("Escalate")
+    await house.lee.sees("@platform", "You are paged.", "INC-101")
+    await page.click("Acknowledge")
+    await page.becomes("needs nobody any more")
+    assert page.buttons == []
+
+
+async def test_the_catalogs_runbook_is_on_the_card_where_the_alert_names_none(house: House) -> None:
+    await tell(
+        house, alert(runbook=""), alert("Slow", labels={"service": "payments"}, runbook="https://slow.acme.test")
+    )
+    card = await house.olu.sees(INCIDENTS, "checkout", "NOBODY HAS IT")
+    assert "https://runbooks.acme.test/checkout" in str(card.message)
+    other = await house.olu.sees(INCIDENTS, "payments", "NOBODY HAS IT")
+    assert "https://slow.acme.test" in str(other.message)
+    await card.click("Acknowledge")
+    await card.becomes("OLU HAS IT", "evidence in thread · runbook")
+
+
+async def test_what_became_of_a_page_in_slack_is_on_the_timeline(house: House) -> None:
+    await house.sandbox.fault("error", method="conversations.open", error="user_disabled", times=1)
+    await tell(house, alert())
+    await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    said = await timeline(house)
+    assert any(one.startswith("Olu could not be paged by Slack: ") and "user_disabled" in one for one in said), said
+    house.clock.advance(10 * 60)
+    await house.assistant.paging.look()
+    await house.lee.sees("@platform", "You are paged.", "INC-101")
+    assert (await timeline(house)).count("Slack has the page of Lee") == 1
+
+
+async def test_paging_that_was_late_before_a_restart_is_taken_back_after_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stuck(self: Paging) -> int:
+        return 0
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Paging, "look", stuck)
+        await tell(house, alert())
+        await house.dana.sees(INCIDENTS, "checkout", "NOBODY HAS IT")
+        house.clock.advance(61)
+        assert await house.assistant.auditor.look() == 1
+        late = await house.dana.sees(INCIDENTS, "Paging is late.", "INC-101")
+        await house.quiet()
+        await house.stop()
+    await house.start()
+    await house.assistant.paging.look()
+    assert await house.assistant.auditor.look() == 0
+    await late.becomes("Paging was late, and goes on.")
+    rows = await house.rows("SELECT what FROM audit WHERE chain = 'paging' ORDER BY seq")
+    assert [row["what"] for row in rows] == ["paging_late", "paging_goes_on"]
