@@ -15,7 +15,7 @@ from aiohttp import web
 from chatops.http.refusals import refused
 from chatops.incidents.sources import READERS
 from chatops.kernel.accidents import recorded
-from chatops.kernel.alert import Delivery, Unreadable
+from chatops.kernel.alert import Delivery, Unread, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ IN_A_THREAD = 100_000  # bytes from which a body is read beside the event loop
 MOST_KEPT = 20_000  # characters of what could not be read
 
 Take = Callable[[Delivery], Awaitable[None]]
-Unread = Callable[[str, str, str], Awaitable[None]]  # source, what was sent, why it could not be read
+Keep = Callable[[str, str, str], Awaitable[None]]  # source, what was sent, why it could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Hooks:
 
     tokens: Tokens
     take: Take
-    unread: Unread
+    unread: Keep
     more: tuple[web.RouteDef, ...] = ()  # doors of senders that sign
 
     def routes(self) -> list[web.RouteDef]:
@@ -81,21 +81,26 @@ class Hooks:
             reader = READERS[source]
             delivery = await asyncio.to_thread(reader, body) if len(body) > IN_A_THREAD else reader(body)
         except Unreadable as wrong:
-            return await self._could_not_be_read(source, body, str(wrong))
+            raw = body[: MOST_KEPT * 4].decode("utf-8", "replace")
+            return await self._could_not_be_read(source, Unread(raw, str(wrong)))
         try:
             await self.take(delivery)
         except Exception as error:  # a 200 would lose it; senders try a 5xx again
             reference = recorded(log, error, f"taking in a delivery of {source}")
             return refused(503, f"It could not be stored ({reference}); send it again.")
+        if delivery.unread is not None:
+            return await self._could_not_be_read(
+                source, delivery.unread, f" The other {len(delivery.alerts)} are taken."
+            )
         return web.json_response({"taken": len(delivery.alerts)})
 
-    async def _could_not_be_read(self, source: str, body: bytes, why: str) -> web.StreamResponse:
+    async def _could_not_be_read(self, source: str, unread: Unread, others: str = "") -> web.StreamResponse:
         try:
-            await self.unread(source, body[: MOST_KEPT * 4].decode("utf-8", "replace")[:MOST_KEPT], why)
+            await self.unread(source, unread.raw[:MOST_KEPT], unread.why)
         except Exception as error:
             reference = recorded(log, error, f"keeping what {source} sent")
             return refused(503, f"It could not be stored ({reference}); send it again.")
-        return refused(400, why)
+        return refused(400, f"{unread.why}{others}")
 
 
 def token_of(request: web.Request) -> str:

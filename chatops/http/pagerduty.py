@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from chatops.http.hooks import MOST_KEPT, TOKEN, Tokens, Unread
+from chatops.http.hooks import MOST_KEPT, TOKEN, Keep, Tokens
 from chatops.http.refusals import refused
 from chatops.incidents.sources import pagerduty
 from chatops.kernel.accidents import recorded
@@ -30,7 +30,7 @@ class PagerDutyHook:
 
     tokens: Tokens
     take: Callable[[pagerduty.Event], Awaitable[None]]
-    unread: Unread
+    unread: Keep
 
     def route(self) -> web.RouteDef:
         """``/hooks/pagerduty``."""

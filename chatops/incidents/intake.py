@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chatops.incidents import digests, lifecycle, store, triggers
+from chatops.incidents import digests, lifecycle, store, triggers, unreadable
 from chatops.incidents.grouping import stranger
 from chatops.incidents.incident import Incident, Summary
 from chatops.incidents.judging import Judge, Judged, quiet_of
@@ -14,15 +14,13 @@ from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
 from chatops.kernel import audit
 from chatops.kernel.alert import Alert, Delivery
-from chatops.kernel.masking import mask
-from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
+from chatops.kernel.ports import Clock, Database, Lane, Tx
 
 REOPENS_WITHIN = 15 * 60.0  # seconds after it was resolved in which an alert that comes back opens the same incident
 AT_ONCE = 500  # alerts in one transaction: clicks wait behind it
 MOST_NAMED = 20  # alerts in one line of the timeline
 MOST_FAILED = 3  # rules in one line of the timeline
 MOST_IGNORED = 10_000  # ignored alerts that are remembered, so that each is in the audit trail once
-MOST_RAW = 3000  # characters of what could not be read, in the channel
 
 
 @dataclass(slots=True)
@@ -59,8 +57,9 @@ class Intake:
                 self._group(tx, one.key, [one])
 
     async def unread(self, source: str, raw: str, why: str) -> None:
-        """Shows what could not be read; the sender will not send it again, and somebody may have to know."""
-        await self.database.write(self._unread, source, raw, why)
+        """Makes an incident of what could not be read: it may be a page, and the sender will not send it again."""
+        [judged] = await self.judge.all([unreadable.alert_of(source, raw, why)])
+        await self.database.write(self._unread, judged, raw)
 
     # inside --------------------------------------------------------------------------------------------------------
 
@@ -71,7 +70,7 @@ class Intake:
     def _ignore(self, tx: Tx, source: str, judged: Sequence[Judged]) -> None:
         """What a rule ignores makes no incident; counted in one that is open, it is told to that one until it ends."""
         now = self.clock.now()
-        judged = [replace(one, alert=_in_time(one.alert, store.known(tx, one.alert), now)) for one in judged]
+        judged = [replace(one, alert=_in_time(tx, one.alert, now)) for one in judged]
         counted = self._elsewhere(tx, None, judged)
         for number, some in counted.items():
             self._update(tx, store.load(tx, number), some, now)
@@ -95,7 +94,7 @@ class Intake:
     def _group(self, tx: Tx, key: str, judged: Sequence[Judged]) -> None:
         """One incident's share of a delivery."""
         now = self.clock.now()
-        judged = [replace(one, alert=_in_time(one.alert, store.known(tx, one.alert), now)) for one in judged]
+        judged = [replace(one, alert=_in_time(tx, one.alert, now)) for one in judged]
         for number, moved in self._elsewhere(tx, key, judged).items():
             self._update(tx, store.load(tx, number), moved, now)
             judged = [one for one in judged if one not in moved]
@@ -205,15 +204,17 @@ class Intake:
                 changes |= lifecycle.paging_anew(incident.model_copy(update=changes), now)
         return changes
 
-    def _unread(self, tx: Tx, source: str, raw: str, why: str) -> None:
-        now, platform = self.clock.now(), self.keeper.configuration.platform
-        lines = [f"*Something from {source} could not be read.* {why}", "It may be an alert: look there."]
-        content = {"lines": lines, "code": mask(raw)[0][:MOST_RAW]}
-        post = Post(
-            f"unread/{source}/{round(now * 1000)}", Lane.PAGE, "note", channel=platform.channel("incidents"),
-            content=content,
-        )  # fmt: skip
-        self.keeper.outbox.show(tx, post)
+    def _unread(self, tx: Tx, judged: Judged, raw: str) -> None:
+        """One incident for each sender; what it sent is in the thread."""
+        told = store.known(tx, judged.alert)
+        home = store.find(tx, store.incident_of(tx, judged.alert))
+        times = unreadable.times(told) + 1 if home is not None and not home.ended else 1
+        alert = unreadable.counted(judged.alert, times)
+        self.put(tx, [replace(judged, alert=alert)])
+        incident = store.find(tx, store.incident_of(tx, alert))
+        if incident is not None and not incident.quiet:
+            what, lines, code = unreadable.reply(incident, alert, times, raw)
+            self.keeper.say(tx, incident, what, lines, code=code, lane=Lane.PAGE)
 
 
 def _batches(groups: Mapping[str, list[Judged]]) -> Iterator[list[tuple[str, list[Judged]]]]:
@@ -230,11 +231,19 @@ def _batches(groups: Mapping[str, list[Judged]]) -> Iterator[list[tuple[str, lis
         yield batch
 
 
-def _in_time(alert: Alert, known: Alert | None, now: float) -> Alert:
-    """A sender's clock may be off, or it sends no times: nothing began in the future, or anew with each telling."""
+def _in_time(tx: Tx, alert: Alert, now: float) -> Alert:
+    """A sender's clock may be off, or it sends no times: nothing began in the future, or anew with each telling.
+
+    What comes without a time after its incident was resolved has begun anew, though it says the same as before: a
+    script that only ever says "firing" would otherwise be heard once and never again.
+    """
     if 0 < alert.starts_at <= now:
         return alert
+    known = store.known(tx, alert)
     goes_on = known is not None and known.starts_at > 0 and (known.status == "firing" or alert.status == "resolved")
+    if goes_on and not alert.starts_at and alert.status == "firing":
+        home = store.find(tx, store.incident_of(tx, alert))
+        goes_on = home is not None and not home.ended
     return replace(alert, starts_at=known.starts_at if known is not None and goes_on else now)
 
 

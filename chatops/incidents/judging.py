@@ -10,7 +10,7 @@ from chatops.incidents.grouping import Place, default_key, place
 from chatops.incidents.rules import Ruled, Rules
 from chatops.incidents.sources.pagerduty import SOURCE as PAGERDUTY
 from chatops.incidents.symptoms import SOURCE
-from chatops.kernel.alert import PERSON, Alert
+from chatops.kernel.alert import PERSON, UNREADABLE, Alert
 from chatops.kernel.catalog import Platform
 from chatops.kernel.escalation import Severity, freeze, severity_of
 from chatops.kernel.ports import Configuration
@@ -81,7 +81,8 @@ def _judged(alert: Alert, at: Place, said: Ruled, platform: Platform) -> Judged:
 
 def _may_page(alert: Alert, platform: Platform) -> bool:
     """What the watcher finds pages nobody unless it is told to, nor what PagerDuty pages people for itself."""
-    return {SOURCE: platform.watcher.pages, PAGERDUTY: platform.pagerduty.pages}.get(alert.source, True)
+    sender = alert.fingerprint if alert.source == UNREADABLE else alert.source
+    return {SOURCE: platform.watcher.pages, PAGERDUTY: platform.pagerduty.pages}.get(sender.casefold(), True)
 
 
 def _resolves(alert: Alert, said: Ruled) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal
 
 Status = Literal["firing", "resolved"]
 PERSON = "person"  # the source of what people tell in their own words
+UNREADABLE = "unreadable"  # the source of what says that a sender's words could not be read
 
 
 class Unreadable(ValueError):
@@ -23,7 +24,7 @@ class Alert:
     sender says that it is muted, so it makes no noise and leaves a trace.
     """
 
-    source: str  # alertmanager, grafana, pagerduty, alert (our own JSON), cluster, person
+    source: str  # alertmanager, grafana, pagerduty, alert (our own JSON), cluster, person, unreadable
     fingerprint: str
     status: Status
     name: str
@@ -50,3 +51,12 @@ class Delivery:
     key: str = ""
     external_url: str = ""  # where the sender itself is: an Alertmanager that takes silences
     dropped: int = 0  # alerts that the sender says it left out
+    unread: Unread | None = None  # those of its alerts that could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a delivery could not be read, as it was sent, and why, in one sentence."""
+
+    raw: str
+    why: str

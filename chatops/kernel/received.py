@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from chatops.kernel.alert import Unreadable
+from chatops.kernel.alert import Alert, Unread, Unreadable
 from chatops.kernel.masking import mask
 
 MOST_LABELS = 64
 LONGEST = 2000  # characters of one text
+MOST_UNREAD = 5  # alerts of one delivery that are kept as they came, because they could not be read
 # What routing needs is kept when there are too many.
 TELLING = ("alertname", "severity", "environment", "env", "service", "app", "namespace", "cluster", "team", "pod")
 _URL = re.compile(r"https?://[^\s<>|]{1,1990}")
@@ -84,3 +85,26 @@ def status(value: Any, where: str) -> Any:
 def first(found: Mapping[str, str], *names: str) -> str:
     """The first of these that says something."""
     return next((found[name] for name in names if found.get(name)), "")
+
+
+def each(found: Sequence[Any], where: str, one: Callable[[Any, str], Alert]) -> tuple[tuple[Alert, ...], Unread | None]:
+    """The alerts of a list, each read by ``one``, and those that it could not read; of one that comes twice, the last.
+
+    An alert that says nonsense must not cost the others their page. Raises ``Unreadable`` where none can be read.
+    """
+    alerts: dict[str, Alert] = {}
+    wrong: list[tuple[Any, Unreadable]] = []
+    for place, given in enumerate(found):
+        try:
+            alert = one(given, f"{where}[{place}]")
+        except Unreadable as no:
+            wrong.append((given, no))
+        else:
+            alerts[alert.fingerprint] = alert
+    if not wrong:
+        return tuple(alerts.values()), None
+    if not alerts:
+        raise wrong[0][1]
+    raw = json.dumps([given for given, _ in wrong[:MOST_UNREAD]], ensure_ascii=False, indent=1)
+    why = f"{len(wrong)} of {len(found)} alerts; {wrong[0][1]}"
+    return tuple(alerts.values()), Unread(raw.encode("utf-8", "replace").decode(), why)

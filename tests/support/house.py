@@ -136,11 +136,15 @@ class House(Acme):
 
     async def hook(self, source: str, body: Any) -> int:
         """What a monitor sends, JSON or bytes; the status of the answer."""
+        return (await self.hook_says(source, body))[0]
+
+    async def hook_says(self, source: str, body: Any) -> tuple[int, str]:
+        """The same; the status, and what was wrong (empty: nothing)."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {HOOK_TOKEN}"}
         address = f"{self.assistant.http.address}/hooks/{source}"
         async with self.sandbox.session.post(address, data=data, headers=headers) as answer:
-            return answer.status
+            return answer.status, str((await answer.json()).get("error", ""))
 
     async def history(self) -> list[str]:
         """What the audit trail says happened to requests, after checking that it verifies."""

@@ -20,7 +20,8 @@ def read(body: bytes) -> Delivery:
     """All alerts of one notification."""
     found = notification(body, VERSION, "Alertmanager's webhook")
     external_url = address(found.get("externalURL"))
-    return Delivery("alertmanager", alerts_of(found, _alert), external_url=external_url, dropped=dropped(found))
+    alerts, unread = alerts_of(found, _alert)
+    return Delivery("alertmanager", alerts, external_url=external_url, dropped=dropped(found), unread=unread)
 
 
 def _alert(one: dict[str, Any], where: str) -> Alert:

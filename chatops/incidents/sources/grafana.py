@@ -18,7 +18,8 @@ VERSION = "1"
 def read(body: bytes) -> Delivery:
     """All alerts of one notification; ``state``, ``title`` and ``message`` say nothing that the alerts do not."""
     found = notification(body, VERSION, "Grafana's webhook")
-    return Delivery("grafana", alerts_of(found, _alert), dropped=dropped(found))
+    alerts, unread = alerts_of(found, _alert)
+    return Delivery("grafana", alerts, dropped=dropped(found), unread=unread)
 
 
 def _alert(one: dict[str, Any], where: str) -> Alert:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chatops.kernel.alert import Alert, Unreadable
-from chatops.kernel.received import address, first, moment, parsed, status, text, texts
+from chatops.kernel.alert import Alert, Unread, Unreadable
+from chatops.kernel.received import address, each, first, moment, parsed, status, text, texts
 
 
 def notification(body: bytes, version: str, said: str) -> dict[str, Any]:
@@ -17,17 +17,20 @@ def notification(body: bytes, version: str, said: str) -> dict[str, Any]:
     return found
 
 
-def alerts_of(found: dict[str, Any], one: Callable[[dict[str, Any], str], Alert]) -> tuple[Alert, ...]:
-    """Its alerts, each read by ``one``; of one that is in it twice, the last word holds."""
+def alerts_of(
+    found: dict[str, Any], one: Callable[[dict[str, Any], str], Alert]
+) -> tuple[tuple[Alert, ...], Unread | None]:
+    """Its alerts, each read by ``one``, and what of it could not be read."""
     alerts = found.get("alerts")
     if not isinstance(alerts, list):
         raise Unreadable("alerts is no list.")
-    read_ones = []
-    for place, alert in enumerate(alerts):
-        if not isinstance(alert, dict):
-            raise Unreadable(f"alerts[{place}] is no object.")
-        read_ones.append(one(alert, f"alerts[{place}]"))
-    return tuple({alert.fingerprint: alert for alert in read_ones}.values())
+
+    def read_one(given: Any, where: str) -> Alert:
+        if not isinstance(given, dict):
+            raise Unreadable(f"{where} is no object.")
+        return one(given, where)
+
+    return each(alerts, "alerts", read_one)
 
 
 def dropped(found: dict[str, Any]) -> int:

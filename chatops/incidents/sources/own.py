@@ -7,7 +7,7 @@ from typing import Any
 
 from chatops.kernel.alert import Alert, Delivery, Unreadable
 from chatops.kernel.catalog import closest
-from chatops.kernel.received import address, moment, parsed, status, text, texts
+from chatops.kernel.received import address, each, moment, parsed, status, text, texts
 
 KEYS = (
     "name", "status", "service", "environment", "severity", "summary", "description", "value", "labels", "annotations",
@@ -21,10 +21,9 @@ def read(body: bytes) -> Delivery:
     if "alerts" in found:
         if set(found) != {"alerts"} or not isinstance(found["alerts"], list):
             raise Unreadable('Beside "alerts", a list, nothing else stands in the body.')
-        ones = [_alert(one, f"alerts[{place}]") for place, one in enumerate(found["alerts"])]
-    else:
-        ones = [_alert(found, "the body")]
-    return Delivery("alert", tuple({one.fingerprint: one for one in ones}.values()))
+        alerts, unread = each(found["alerts"], "alerts", _alert)
+        return Delivery("alert", alerts, unread=unread)
+    return Delivery("alert", (_alert(found, "the body"),))
 
 
 def _alert(one: Any, where: str) -> Alert:
