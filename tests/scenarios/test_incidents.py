@@ -80,9 +80,9 @@ async def test_nobody_outside_decides_on_an_incident(house: House) -> None:
 async def test_nobody_acknowledges_and_everybody_is_paged_step_by_step_until_somebody_does(house: House) -> None:
     await tell(house, alert())
     card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Next: leads")
-    await later(house, 599)
+    await later(house, 540)
     await house.lee.never_sees("@platform", "You are paged.")
-    await later(house, 2)
+    await later(house, 61)
     await house.lee.sees("@platform", "You are paged.", "INC-101")
     await card.thread("Nobody has answered", "@lee")
     await later(house, 20 * 60)  # the second round
