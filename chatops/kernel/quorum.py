@@ -46,30 +46,69 @@ def unsatisfiable(platform: Platform) -> list[tuple[PolicyRule, str]]:
     rule is about nothing but danger, which a usergroup alone never authorises.
     """
     found = []
-    owners = sorted(platform.teams.keys() & {service.team for service in platform.services.values()})
     for rule in platform.policies:
-        for team in owners if _depends_on_team(rule) else ("",):
-            if team and possible(rule.when, {"service.team": team}) is False:
-                continue
+        for team in _teams(platform, rule):
             if sentence := _lack(platform, rule, team):
                 found.append((rule, sentence))
                 break
     return found
 
 
+def without_a_second(platform: Platform) -> list[tuple[PolicyRule, tuple[str, ...]]]:
+    """Rules that can't be met where certain people ask, with their names: nobody approves their own request.
+
+    What ``unsatisfiable`` finds is not among them.
+    """
+    found = []
+    for rule in platform.policies:
+        needed = dict.fromkeys(one for team in _teams(platform, rule) for one in _needed(platform, rule, team))
+        if needed:
+            found.append((rule, tuple(needed)))
+    return found
+
+
+def _needed(platform: Platform, rule: PolicyRule, team: str) -> Iterator[str]:
+    """Those without whom too few are left for a rule, though it holds for what they ask for."""
+    wanted, people = _seats(platform, rule, team)
+    if any(_unfilled(wanted, people)):
+        return  # that is a mistake of its own
+    for one in people:
+        others = {who: of for who, of in people.items() if who != one}
+        known = {"requester.email": one} | ({"service.team": team} if team else {})
+        if any(_unfilled(wanted, others)) and possible(rule.when, known) is not False:
+            yield one
+
+
+def _teams(platform: Platform, rule: PolicyRule) -> list[str]:
+    """The teams whose leads a rule may ask; one that is none when it asks no team's."""
+    if not _depends_on_team(rule):
+        return [""]
+    owners = sorted(platform.teams.keys() & {service.team for service in platform.services.values()})
+    return [team for team in owners if possible(rule.when, {"service.team": team}) is not False]
+
+
 def _depends_on_team(rule: PolicyRule) -> bool:
     return any("team-leads" in requirement.sources for requirement in rule.require)
 
 
-def _lack(platform: Platform, rule: PolicyRule, team: str) -> str:
+def _seats(platform: Platform, rule: PolicyRule, team: str) -> tuple[list[Requirement], dict[str, set[str]]]:
+    """What a rule asks of people whom the configuration names, and who they are with their sources."""
     dangerous = is_about_danger(rule)
     wanted = [one for one in rule.require if dangerous or not _open_ended(platform, one)]
     people: dict[str, set[str]] = {}
-    for source in {source for one in wanted for source in one.sources}:
+    for source in dict.fromkeys(source for one in wanted for source in one.sources):
         for name in eligible(platform, source, team):
             people.setdefault(name.casefold(), set()).add(source)
-    missing = unfilled([(one.approvals, one.sources) for one in wanted], people)
-    for requirement, lacking in zip(wanted, missing, strict=True):
+    return wanted, people
+
+
+def _unfilled(wanted: Sequence[Requirement], people: Mapping[str, Collection[str]]) -> tuple[int, ...]:
+    return unfilled([(one.approvals, one.sources) for one in wanted], people)
+
+
+def _lack(platform: Platform, rule: PolicyRule, team: str) -> str:
+    wanted, people = _seats(platform, rule, team)
+    for requirement, lacking in zip(wanted, _unfilled(wanted, people), strict=True):
         if lacking:
             return _sentence(platform, requirement, team, shared=len(wanted) > 1)
     return ""

@@ -158,6 +158,8 @@ def test_what_has_to_be_there_is_named(tmp_path):
     messages = [problem.message for problem in check(tmp_path, ACTIONS)]
     missing = ("environments", "services", "teams")
     assert messages == [f"{key} is missing: there has to be at least one" for key in missing]
+    (tmp_path / "platform.yml").write_text("version: 1\nteams: {}\nservices: {}\nenvironments: {}\n")
+    assert [problem.message for problem in check(tmp_path, ACTIONS)] == list(reversed(messages))
 
 
 @pytest.mark.parametrize("spoiled", [b"\tservices:\n", b"\xff\xfe", b"version: 1\nversion: 1\n"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from chatops.adapters.configuration.folder import load
@@ -32,7 +33,7 @@ def office(tmp_path: Path) -> Path:
 
 def test_the_hours_in_which_nobody_is_on_call_are_named_with_the_line_of_the_rota(tmp_path: Path) -> None:
     folder = office(tmp_path)
-    [one] = warnings(folder, load(folder, registry.load()).platform, NOW)
+    [_, one] = warnings(folder, load(folder, registry.load()).platform, NOW)
     text = (folder / "platform.yml").read_text().splitlines()
     assert text[one.line - 1] == "  desk:"
     assert one.message == (
@@ -48,8 +49,51 @@ def test_check_prints_it_and_is_content_all_the_same(tmp_path: Path) -> None:
     assert "nothing wrong" in ran.output
 
 
-def test_acme_has_somebody_on_call_at_any_time() -> None:
-    assert warnings(ACME, load(ACME, registry.load()).platform, NOW) == []
+def test_acme_has_somebody_on_call_at_any_time_and_few_who_decide_about_danger() -> None:
+    [one] = warnings(ACME, load(ACME, registry.load()).platform, NOW)
+    assert str(one) == (
+        f"{ACME}/platform.yml:{one.line}: warning: policy 'deleting data takes two teams' needs lee@acme.test and "
+        "sam@acme.test, and nobody approves their own request: name others as well, or what they ask for stays "
+        "undecided"
+    )
+    assert "deleting data takes two teams" in (ACME / "platform.yml").read_text().splitlines()[one.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("when", "sources", "approvals", "needed"),
+    [
+        ("true", '["user:sam@acme.test"]', 1, ["sam@acme.test"]),
+        ("true", '["user:sam@acme.test", "group:sre"]', 1, []),  # olu can do it where sam asks
+        ("true", '["user:sam@acme.test", "group:sre"]', 2, ["sam@acme.test", "olu@acme.test"]),
+        ('requester.email != "sam@acme.test"', '["user:sam@acme.test"]', 1, []),  # what sam asks for is not asked about
+        ('service.team == "payments"', "[team-leads]", 1, []),  # it has two
+        ('service.team == "shop"', "[team-leads]", 1, ["lee@acme.test"]),
+        ("true", '["group:leads"]', 1, []),  # whoever else is in its usergroup
+    ],
+)
+def test_who_nobody_could_approve_for_is_named(
+    when: str, sources: str, approvals: int, needed: list[str], tmp_path: Path
+) -> None:
+    text = (
+        (ACME / "platform.yml")
+        .read_text()
+        .replace(
+            "\npolicies:\n",
+            f"""
+policies:
+  - name: mine
+    when: '{when}'
+    require: {{approvals: {approvals}, from: {sources}}}
+""",
+        )
+    )
+    (tmp_path / "platform.yml").write_text(text)
+    found = warnings(tmp_path, load(tmp_path, registry.load()).platform, NOW)
+    said = [one.message for one in found if "policy 'mine'" in one.message]
+    assert said == ([] if not needed else [
+        f"warning: policy 'mine' needs {' and '.join(needed)}, and nobody approves their own request: "
+        "name others as well, or what they ask for stays undecided"
+    ])  # fmt: skip
 
 
 def test_who_can_only_be_reached_in_slack_is_named_with_the_line(tmp_path: Path) -> None:
@@ -63,6 +107,7 @@ def test_who_can_only_be_reached_in_slack_is_named_with_the_line(tmp_path: Path)
         text = text.replace(old, new)
     (tmp_path / "platform.yml").write_text(text)
     found = warnings(tmp_path, load(tmp_path, registry.load()).platform, NOW)
+    found = [one for one in found if "policy" not in one.message]
     lines = text.splitlines()
     assert [(lines[one.line - 1].strip(), one.message.partition(": ")[2].partition(":")[0]) for one in found] == [
         ("shop-rota:", "rota shop-rota pages U0SAM, who can only be reached in Slack"),

@@ -175,7 +175,7 @@ def _labels(fields: Fields) -> dict[str, str]:
         if not _LABEL_KEY.fullmatch(key):
             like = "letters, digits and underscores, so that policies can say service.labels.NAME"
             inner.wrong(inner.line(key), f"has the label {key!r}: {like}")
-        found[key] = inner.text(key)
+        found[key] = inner.as_text(value, key, empty=True) if (value := inner.given(key)) is not None else ""
     return found
 
 

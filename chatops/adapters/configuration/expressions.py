@@ -61,18 +61,20 @@ def line_at(node: Node, offset: int) -> int:
 
 def cel(fields: Fields, node: Node, key: str, words: Words, result: Type | None) -> str:
     """An expression that has to give ``result``; ``""`` when it is wrong."""
-    expression = fields.as_text(node, key)
+    expression = fields.as_text(node, key, empty=True)
     mistakes = words.mistakes(expression, result) if expression else []
-    if isinstance(node.value, str) and not expression:
+    if isinstance(node.value, str) and not expression.strip():
         mistakes = [(0, "the expression is empty")]
     for offset, sentence in mistakes:
         fields.wrong(line_at(node, offset), f"{key}: {sentence}")
     return "" if mistakes else expression
 
 
-def template(fields: Fields, node: Node, key: str, words: Words, *, text: bool = True) -> str:
+def template(
+    fields: Fields, node: Node, key: str, words: Words, *, text: bool = True, empty: bool = False
+) -> str:  # fmt: skip
     """A text that may hold ``${CEL}``; with ``text`` it may give nothing but text. ``""`` when it is wrong."""
-    leaf = fields.as_text(node, key)
+    leaf = fields.as_text(node, key, empty=empty)
     wrong = leaf_mistakes(leaf, words, text=text)
     for offset, sentence in wrong:
         fields.wrong(line_at(node, offset), f"{key}: {sentence}")

@@ -17,7 +17,7 @@ SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([
 WORD = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")  # groups, teams, rotas
 EMAIL = re.compile(r"[^@\s,;:<>()\"]+@[^@\s,;:<>()\"]+\.[^@\s,;:<>()\".]+")
 SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,}")
-CHANNEL = re.compile(r"[^\sA-Z.,#@!?:;/\\\"'()]{1,80}|[CG][A-Z0-9]{6,}")
+CHANNEL = re.compile(r"[^\sA-Z.,#@!?:;/\\\"'(){}<>$&*%=+|~^`\[\]]{1,80}|[CG][A-Z0-9]{6,}")
 HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]*|S[A-Z0-9]{2,}")
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")  # owner/name on GitHub
 DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -47,8 +47,9 @@ class Problems:
         self.found: list[Problem] = []
 
     def add(self, line: int, message: str) -> None:
-        """One more."""
-        self.found.append(Problem(self.file, line, message))
+        """One more; the same at the same line is told once."""
+        if (problem := Problem(self.file, line, message)) not in self.found:
+            self.found.append(problem)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -82,11 +83,14 @@ class Fields:
         return self.node.key_lines.get(key, self._line)
 
     def only(self, *known: str, later: Iterable[str] = ()) -> None:
-        """Refuses keys that are none of these; ``later`` are keys that only later versions read."""
+        """Refuses keys that are none of these, or have no value; ``later`` are keys that only later versions read.
+
+        A key whose value was commented out must not count as left out: a rule without its ``require`` allows.
+        """
         for key in self._values:
             if key in known:
-                continue
-            if key in later:
+                self.given(key)
+            elif key in later:
                 self.wrong(self.line(key), f"has the key {key}, which is not supported by this version")
             else:
                 self.wrong(self.line(key), f"has an unknown key {key}{suggestion(key, known)}")
@@ -119,14 +123,19 @@ class Fields:
             return ""
         return self.as_text(node, key, pattern=pattern, like=like)
 
-    def as_text(self, node: Node, key: str, *, pattern: re.Pattern[str] | None = None, like: str = "") -> str:
-        """A node that has to be a text."""
+    def as_text(
+        self, node: Node, key: str, *, pattern: re.Pattern[str] | None = None, like: str = "", empty: bool = False
+    ) -> str:
+        """A node that has to be a text, and says something unless ``empty`` texts mean something, too."""
         value = node.value
         if isinstance(value, bool | int | float):
             self.wrong(node.line, f"has {key} {str(value).lower()}: it is text, write it in quotes")
             return ""
         if not isinstance(value, str):
             self.wrong(node.line, f"has {node.kind} as {key}: it is text{f', {like}' if like else ''}")
+            return ""
+        if not value.strip() and not empty:
+            self.wrong(node.line, f"has an empty text as {key}: write something, or remove it")
             return ""
         if pattern is not None and not pattern.fullmatch(value):
             self.wrong(node.line, f"has {key} {value!r}: {like}")

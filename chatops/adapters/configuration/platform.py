@@ -136,10 +136,11 @@ def _catalog(root: Fields) -> tuple[Platform, set[str]]:
 def _top(root: Fields) -> None:
     root.only(*KEYS, later=LATER)
     version = root.get("version")
-    if version is not None and version.value != 1:
+    if version is not None and (version.value != 1 or version.value is True):
         root.wrong(version.line, f"version is {version.value!r}: this version of chatops reads version: 1")
     for key in ("environments", "services", "teams"):
-        if not root.has(key):
+        node = root.get(key)
+        if key not in root.names() or (node is not None and node.value == {}):
             root.problems.add(root.line(key), f"{key} is missing: there has to be at least one")
 
 

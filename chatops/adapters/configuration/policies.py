@@ -52,7 +52,8 @@ def _rule(fields: Fields, name: str, known: Mapping[str, Any], vocabulary: Vocab
 def _when(fields: Fields, vocabulary: Vocabulary) -> str:
     node = fields.get("when")
     if node is None:
-        fields.wrong(fields.line("when"), 'needs when: a CEL expression; "true" matches everything')
+        if "when" not in fields.names():
+            fields.wrong(fields.line("when"), 'needs when: a CEL expression; "true" matches everything')
         return ""
     expression = fields.as_text(node, "when")
     mistakes = check(expression, vocabulary) if expression else ()
@@ -72,7 +73,7 @@ def _require(fields: Fields, known: Mapping[str, Any]) -> tuple[Requirement, ...
         inner.only("approvals", "from", "expires")
         approvals = inner.number("approvals", 1, least=1, most=20)
         given = sources(inner, "from", known, SOURCES)
-        if not inner.has("from") or (isinstance(node.value, dict) and node.value["from"].value == []):
+        if "from" not in inner.names() or (isinstance(node.value, dict) and node.value["from"].value == []):
             inner.wrong(inner.line("from"), 'says nobody: give it from: ["group:NAME", "team-leads"]')
         expires = inner.duration("expires", DAY)
         if given:

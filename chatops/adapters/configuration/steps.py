@@ -259,7 +259,7 @@ class Steps:
 
     def _command(self, fields: Fields, words: Words) -> tuple[str, ...]:
         nodes = list(fields.items("command", 'word, like ["sh", "-c", "…"]'))
-        found = [template(fields, node, "command", words) for node in nodes]
+        found = [template(fields, node, "command", words, empty=True) for node in nodes]
         shell = found and found[0].rpartition("/")[2] in SHELLS and "-c" in found[1:-1]
         for node, word in zip(nodes, found, strict=True) if shell else ():
             for name in sorted(self._typed_in(word)):
@@ -283,7 +283,7 @@ class Steps:
             if not _VARIABLE.fullmatch(name):
                 inner.wrong(inner.line(name), f"has {name!r}: a variable is letters, digits and underscores")
             value = inner.given(name)
-            found[name] = template(inner, value, name, words) if value is not None else ""
+            found[name] = template(inner, value, name, words, empty=True) if value is not None else ""
         return found
 
     def _outputs(self, fields: Fields, step: DeclaredStep, words: Words) -> dict[str, str]:

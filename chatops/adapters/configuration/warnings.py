@@ -10,6 +10,7 @@ from chatops.adapters.configuration.document import read_yaml
 from chatops.adapters.configuration.folder import MAIN, read
 from chatops.adapters.configuration.problems import Problem
 from chatops.kernel.catalog import Platform
+from chatops.kernel.quorum import without_a_second
 from chatops.kernel.rota import gaps
 from chatops.kernel.spans import shown
 
@@ -18,11 +19,12 @@ SHOWN = 2  # gaps that are named
 
 
 def warnings(folder: Path, platform: Platform, now: float) -> list[Problem]:
-    """Hours of the next four weeks in which nobody is on call, and who can only be reached in Slack.
+    """Hours of the next four weeks in which nobody is on call, who can only be reached in Slack, and whose own
+    requests nobody can approve.
 
     ``now`` in epoch seconds.
     """
-    found = []
+    found, main = _alone(platform), str(folder / MAIN)
     for name, rota in platform.rotas.items():
         empty = gaps(rota, now, now + AHEAD)
         if empty:
@@ -30,13 +32,23 @@ def warnings(folder: Path, platform: Platform, now: float) -> list[Problem]:
             named = "; ".join(shown(start, end, zone) for start, end in empty[:SHOWN])
             more = f"; and {len(empty) - SHOWN} times more in four weeks" if len(empty) > SHOWN else ""
             said = f"warning: rota {name} has nobody on call {named}{more}"
-            found.append(Problem(MAIN, _line(folder, "rotas", name), said))
+            found.append(Problem(main, _line(folder, "rotas", name), said))
         if nameless := [one for one in rota.people if "@" not in one]:
-            found.append(Problem(MAIN, _line(folder, "rotas", name), f"warning: rota {name} {_only(nameless)}"))
+            found.append(Problem(main, _line(folder, "rotas", name), f"warning: rota {name} {_only(nameless)}"))
     for name, escalation in platform.escalations.items():
         for target in dict.fromkeys(target for step in escalation.steps for target in step.page):
             if said := _unreached(target, platform):
-                found.append(Problem(MAIN, _line(folder, "escalations", name), f"warning: escalation {name} {said}"))
+                found.append(Problem(main, _line(folder, "escalations", name), f"warning: escalation {name} {said}"))
+    return found
+
+
+def _alone(platform: Platform) -> list[Problem]:
+    """Rules for which certain people are needed, who can't approve what they ask for themselves."""
+    found = []
+    for rule, needed in without_a_second(platform):
+        file, _, line = rule.where.rpartition(":")
+        said = f"warning: policy {rule.name!r} needs {' and '.join(needed)}, and nobody approves their own request"
+        found.append(Problem(file, int(line), f"{said}: name others as well, or what they ask for stays undecided"))
     return found
 
 
