@@ -62,6 +62,11 @@ SELECT id FROM requests WHERE ended_at = 0 AND state IN ('contested', 'waiting',
 """
 TO_REMIND = "SELECT id FROM requests WHERE ended_at = 0 AND remind_at <= :now ORDER BY remind_at LIMIT 100"
 OF_PERSON = "SELECT id FROM requests WHERE requester_id = :person ORDER BY id DESC LIMIT :limit"
+OPEN_OF = "SELECT id FROM requests WHERE ended_at = 0 AND requester_id = :person ORDER BY id DESC LIMIT :limit"
+FAILED_OF = """
+SELECT id FROM requests WHERE state IN ('failed', 'rolled_back') AND requester_id = :person AND ended_at > :since
+ORDER BY ended_at DESC LIMIT :limit
+"""
 RECENT = "SELECT id FROM requests ORDER BY id DESC LIMIT :limit"
 UNDECIDED = frozenset({"planning", "contested", "queued", "waiting", "stalled"})  # nobody has let them go ahead
 OF_AUTOMATIONS = """
@@ -251,6 +256,16 @@ def _several(tx: Tx, rows: Sequence[Row]) -> list[Request]:
 def of_person(tx: Tx, person_id: str, limit: int = 20) -> list[Request]:
     """One person's requests, newest first."""
     return _several(tx, tx.all(OF_PERSON, person=person_id, limit=limit))
+
+
+def open_of(tx: Tx, person_id: str, limit: int = 10) -> list[Request]:
+    """One person's requests that have not ended, newest first."""
+    return _several(tx, tx.all(OPEN_OF, person=person_id, limit=limit))
+
+
+def failed_of(tx: Tx, person_id: str, since: float, limit: int = 5) -> list[Request]:
+    """One person's requests that failed since then, the latest first."""
+    return _several(tx, tx.all(FAILED_OF, person=person_id, since=since, limit=limit))
 
 
 def recent(tx: Tx, limit: int = 20) -> list[Request]:

@@ -39,6 +39,7 @@ from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.incidents import digests, leading
+from chatops.incidents import store as incident_store
 from chatops.incidents.auditor import Auditor
 from chatops.incidents.automating import Automations
 from chatops.incidents.charts import Charts
@@ -58,7 +59,7 @@ from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
 from chatops.incidents.withdrawing import Withdrawals
 from chatops.kernel import touched
-from chatops.kernel.catalog import Platform
+from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock, Tx
@@ -78,9 +79,11 @@ from chatops.requests.anchors import Anchors
 from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
 from chatops.requests.expiry import Expiry
+from chatops.requests.health import Health
 from chatops.requests.locks import LockDesk
 from chatops.requests.pages import Pages
 from chatops.requests.planning import Planner
+from chatops.requests.preferences import Wishes
 from chatops.requests.questions import Answers
 from chatops.requests.register import Register
 from chatops.requests.reviews import Reviews
@@ -107,6 +110,8 @@ from commands import registry
 from commands.declared import action_of
 
 log = logging.getLogger("chatops")
+
+Saw = Callable[[Environment, list[dict[str, Any]]], Awaitable[None]]  # hears of an environment's Deployments
 
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
@@ -178,7 +183,8 @@ class Assistant:
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
-            show_home=self.homes.show, illustrator=self.illustrator,
+            show_home=self.homes.show, home_changed=self.homes.changed,
+            illustrator=self.illustrator,
         )  # fmt: skip
 
     def _build_road(self) -> None:
@@ -197,6 +203,8 @@ class Assistant:
         )
         planner.questions = questions
         self.planner = planner
+        self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
+        planner.wishes, planner.health = self.wishes, Health(configuration, clock)
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
         self.engine = Engine(database, register, planner, runner, steps, clock)
@@ -251,7 +259,7 @@ class Assistant:
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
         changed = ChangedOutside(database, self.messenger, configuration, clock)
-        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock, changed.saw)
+        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock, self._saw(changed.saw))
         self.planner.incidents = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
@@ -280,12 +288,28 @@ class Assistant:
         concerned = [request.requester_id, *(one.id for one in request.approvers)]
         tx.after_commit(lambda: self.homes.changed(concerned))
 
+    def _saw(self, changed: Saw) -> Saw:
+        async def saw(environment: Environment, deployments: list[dict[str, Any]]) -> None:
+            if self.planner.health is not None:
+                await self.planner.health.saw(environment, deployments)
+            await changed(environment, deployments)
+
+        return saw
+
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)
         self.evidence.wake(number)
         self.charts.wake(number)
         self.rooms.wake(number)
         self.automations.wake(number)
+        if self.homes.watched:
+            self.front.background.spawn(self._show_incident(number))
+
+    async def _show_incident(self, number: int) -> None:
+        """On the homes of those who have it, and of its team."""
+        incident = await self.database.read(incident_store.load, number)
+        had = incident.holder.id if incident.holder is not None else ""
+        self.homes.concerns(lambda person: person.id == had or incident.team in person.teams)
 
     # starting ------------------------------------------------------------------------------------------------------
 
@@ -349,6 +373,7 @@ class Assistant:
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
             (self.aftermaths.look, LOOK_EVERY),
+            (self.wishes.look, REMIND_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)

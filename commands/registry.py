@@ -28,6 +28,7 @@ from commands import (
     oncall,
     page,
     pause,
+    preferences,
     promote,
     remove,
     requests,
@@ -67,6 +68,7 @@ BUILT_IN = (
     *schedule.RECORDS,
     dora.RECORD,
     adoption.RECORD,
+    preferences.RECORD,
 )
 
 

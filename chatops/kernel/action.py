@@ -31,6 +31,7 @@ from chatops.kernel.panels import Panels
 from chatops.kernel.people import Person
 from chatops.kernel.plan import ObjectRef, Plan
 from chatops.kernel.ports import ClusterReader, Clusters, ClusterWriter, EvaluateAll, Ledger
+from chatops.kernel.preferences import Preferring
 from chatops.kernel.rota import Overridden
 from chatops.kernel.schedules import Schedules
 from chatops.kernel.usage import Asked as AskedFor
@@ -91,6 +92,14 @@ class Context:
     overrides: Overrides | None = None
     locks: Locks | None = None
     timetable: Schedules | None = None
+    wishes: Preferring | None = None
+
+    @property
+    def preferring(self) -> Preferring:
+        """What people chose about being told."""
+        if self.wishes is None:
+            raise TypeError("nobody keeps preferences here")
+        return self.wishes
 
     @property
     def schedules(self) -> Schedules:

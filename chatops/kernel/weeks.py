@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
-def moment_after(after: float, weekday: int, at: time, zone: ZoneInfo) -> float:
-    """The first time after a moment (epoch seconds) that it is ``at`` on that weekday (0: Monday) there.
+def moment_after(after: float, weekday: int | None, at: time, zone: ZoneInfo) -> float:
+    """The first time after a moment (epoch seconds) that it is ``at`` on that weekday (0: Monday; None: any) there.
 
     A time that a night does not have, because the clocks go forward over it, is as much later; of one that a night has
     twice it is the first.
@@ -15,7 +15,7 @@ def moment_after(after: float, weekday: int, at: time, zone: ZoneInfo) -> float:
     day = _local(after, zone).date()
     for ahead in range(9):
         here = day + timedelta(days=ahead)
-        if here.weekday() == weekday and (moment := _at(here, at, zone)) > after:
+        if weekday in (None, here.weekday()) and (moment := _at(here, at, zone)) > after:
             return moment
     raise AssertionError("a week has every weekday")
 

@@ -12,6 +12,7 @@ from chatops.kernel.dora import Change
 from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
 from chatops.notices.aftermath import Over
 from chatops.notices.between import VERSIONED
+from chatops.requests import preferences
 
 ADD = """
 INSERT INTO ledger (request_id, action, service, environment, before, after, requested_by, approved_by, started_at,
@@ -99,7 +100,7 @@ class DeployLedger:
         return await self.database.read(_changes, since, until)
 
     def ended(self, tx: Tx, request: Request) -> None:
-        """Enters what was carried out, tells the deploys channel once, and the requester in the thread."""
+        """Enters what was carried out, tells the deploys channel once, and the requester where they want to be told."""
         platform = self.configuration.platform
         if is_told(request):
             plan = request.plan
@@ -112,13 +113,13 @@ class DeployLedger:
             self.outbox.show(tx, notice(platform, request))
             if request.action in VERSIONED and request.step != "writing":  # else nothing was written
                 self.over(tx, _over(request))
-        self.outbox.show(
-            tx,
-            Post(
-                f"{request.name}/end/{request.version}", Lane.ANSWER, "end", str(request.id), thread_of=request.name,
-                channel=platform.channel("requests", request.environment, request.service),
-            ),
-        )  # fmt: skip
+        name, subject = f"{request.name}/end/{request.version}", str(request.id)
+        if preferences.of(tx, request.requester_id).told == "dm":
+            post = Post(name, Lane.ANSWER, "end", subject, person=request.requester_id)
+        else:
+            channel = platform.channel("requests", request.environment, request.service)
+            post = Post(name, Lane.ANSWER, "end", subject, channel=channel, thread_of=request.name)
+        self.outbox.show(tx, post)
 
 
 def _over(request: Request) -> Over:

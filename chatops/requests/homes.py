@@ -10,7 +10,9 @@ from typing import Any
 from chatops.kernel import freezes
 from chatops.kernel.action import Button
 from chatops.kernel.people import Person
+from chatops.kernel.rota import on_call
 from chatops.kernel.spans import zone_of
+from chatops.requests.health import Running
 from chatops.requests.planning import Planner
 from commands.oncall import AHEAD, on_call_line
 
@@ -31,15 +33,32 @@ class HomePage:
     oncall: tuple[str, ...] = ()  # a line for each rota of their teams
     held: tuple[str, ...] = ()  # what is locked or frozen, and what will be within a day
     services: tuple[str, ...] = ()  # of their teams: which version was deployed where, by whom and when
+    current: tuple[Mapping[str, Any], ...] = ()  # requests of theirs that are under way, then those that failed lately
+    wishes: tuple[str, ...] = ()  # how they want to be told
+    change: Button | None = None  # that
     scheduled: tuple[str, ...] = ()  # what they and their teams have scheduled, the next one first
 
 
+async def teams_on_call(planner: Planner, person: Person) -> tuple[str, ...]:
+    """The teams whose rota this person has now, and then their own."""
+    platform, now = planner.configuration.platform, planner.clock.now()
+    having: dict[str, bool] = {}
+    for rota in platform.rotas.values():
+        instead = await planner.overrides.of(rota.name, now, now + 1) if planner.overrides is not None else ()
+        # Turns are counted only for those who take them: a large company has hundreds of rotas
+        if any(map(person.is_named, (*rota.people, *(one.person for one in instead)))):
+            turn = on_call(rota, now, instead)
+            having[rota.name] = turn is not None and person.is_named(turn.person)
+    served = [one.name for one in platform.teams.values() if having.get(one.oncall)]
+    return tuple(dict.fromkeys((*served, *person.teams)))
+
+
 async def incidents_of(planner: Planner, person: Person) -> tuple[str, ...]:
-    """The open incidents that this person has, then those of their teams."""
+    """The open incidents that this person has, those that they are on call for, then those of their teams."""
     if planner.incidents is None:
         return ()
     lines: list[str] = []
-    for whose in ("mine", *person.teams[:MOST]):
+    for whose in ("mine", *(await teams_on_call(planner, person))[:MOST]):
         found = await planner.incidents.listed(person, whose)
         lines += [line for line in found.lines if line.startswith("*") and line not in lines]
     return tuple(lines[:MOST])
@@ -71,18 +90,34 @@ async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
 
 
 async def services_of(planner: Planner, person: Person) -> tuple[str, ...]:
-    """The services of this person's teams: what the ledger says was deployed last where. Asks no cluster."""
+    """The services of this person's teams, the unwell first: what was deployed last where, and how it runs.
+
+    Asks the ledger, and no cluster: its watcher has looked a moment ago.
+    """
     platform, now, zone = planner.configuration.platform, planner.clock.now(), zone_of(person.tz)
-    own = sorted((one for one in platform.services.values() if one.team in person.teams), key=lambda one: one.name)
-    names = [one.name for one in own[:SERVICES]]
+    health = planner.health
+
+    def running(name: str, where: str) -> Running | None:
+        return health.of(name, where) if health is not None else None
+
+    def unwell(name: str) -> bool:
+        return any((one := running(name, where)) is not None and not one.well for where in platform.environments)
+
+    own = [one.name for one in platform.services.values() if one.team in person.teams]
+    names = sorted(own, key=lambda name: (not unwell(name), name))[:SERVICES]
     latest = await planner.ledger.latest([(name, where) for name in names for where in platform.environments])
     lines = []
     for name in names:
-        there = [
-            f"{where} {MARKS.get(one.outcome, '')}{one.version} by {one.by}, {freezes.shown(one.at, now, zone)}"
-            for where in platform.environments
-            if (one := latest.get((name, where))) is not None
-        ]
+        there = []
+        for where in platform.environments:
+            seen, last = running(name, where), latest.get((name, where))
+            said = f"{where} {seen.version}" if seen is not None and last is None else ""
+            if last is not None:
+                by = f" by {last.by}" if last.by else ""
+                said = f"{where} {MARKS.get(last.outcome, '')}{last.version}{by}, {freezes.shown(last.at, now, zone)}"
+                if seen is not None and seen.version != last.version and last.outcome == "succeeded":
+                    said += f", now {seen.version}"
+            there += [f"{said} {seen.said() if seen is not None else ''}".strip()] if said else []
         lines += [f"*{name}*: {' · '.join(there)}"] if there else []
     return tuple(lines)
 

@@ -22,9 +22,11 @@ from chatops.kernel.locks import Locks, rule
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
+from chatops.kernel.preferences import Preferring
 from chatops.kernel.schedules import Schedules
 from chatops.kernel.spans import zone_of
 from chatops.requests import promotion
+from chatops.requests.health import Health
 
 MOST_REVIVED = 200  # pinned actions kept; as many requests of different versions are hardly under way at once
 
@@ -68,6 +70,8 @@ class Planner:
     overrides: Overrides | None = None
     locks: Locks | None = None
     schedules: Schedules | None = None
+    wishes: Preferring | None = None
+    health: Health | None = None
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     _revived: dict[str, Action] = field(default_factory=dict)
 
@@ -159,6 +163,7 @@ class Planner:
             overrides=self.overrides,
             locks=self.locks,
             timetable=self.schedules,
+            wishes=self.wishes,
         )
 
     def clusters_for(self, person: Person) -> Clusters:

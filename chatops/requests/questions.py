@@ -22,7 +22,7 @@ from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.kernel.usage import Asked
-from chatops.requests import objects
+from chatops.requests import objects, preferences
 from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
@@ -32,6 +32,8 @@ from chatops.requests.planning import Planner, team_of
 from chatops.requests.reviews import Reviews
 
 log = logging.getLogger(__name__)
+
+LATELY = 2 * 86400.0  # seconds for which App Home shows what failed
 
 
 # Where the cards of requests (by name, R-1042) are on the web; those that nobody can tell are left out.
@@ -136,6 +138,12 @@ class Answers:
             found = store.recent(tx)
         else:
             found = [one for one in store.waiting(tx) if self._waits_for(one, person, platform)][:20]
+        links = self.cards(tx, [one.name for one in found])
+        return tuple(row(one, links.get(one.name, "")) for one in found)
+
+    def _current(self, tx: Tx, person: Person) -> tuple[Mapping[str, Any], ...]:
+        """This person's requests that are under way, then those that failed lately."""
+        found = [*store.open_of(tx, person.id), *store.failed_of(tx, person.id, self.clock.now() - LATELY)]
         links = self.cards(tx, [one.name for one in found])
         return tuple(row(one, links.get(one.name, "")) for one in found)
 
@@ -264,10 +272,13 @@ class Answers:
 
     async def home(self, person: Person) -> HomePage:
         """What App Home shows."""
-        stop = await self.database.read(paused)
+        stop, wishes = await self.database.read(paused), await self.database.read(preferences.of, person.id)
         return HomePage(
             waiting=await self.requests(person, "waiting"),
             mine=await self.requests(person, "mine"),
+            current=await self.database.read(self._current, person),
+            wishes=wishes.said(),
+            change=Button("Change", wishes.line(), form=True),
             buttons=_buttons(await self.allowed(person)),
             paused=_paused_by(stop),
             incidents=await incidents_of(self.planner, person),

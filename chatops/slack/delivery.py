@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
+from chatops.requests import preferences
 from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.lanes import Budgets, Job
@@ -100,6 +101,8 @@ class Delivery:
                 return None
             if stored.waits_for:
                 return Behind(stored.waits_for)
+            if stored.quiet_until > self._clock.now() and not stored.ts:
+                return Later(stored.quiet_until)
             if _says_nothing_new(stored, message):
                 await self._mark(stored, stored.sent_hash)
                 return None
@@ -135,6 +138,8 @@ class Delivery:
         stored = posts.load(tx, post_id)
         if stored is None or stored.wanted <= stored.sent or stored.waits_for:
             return stored, None
+        quiet = preferences.quiet_until(tx, stored.post, self._clock.now())
+        stored = replace(stored, quiet_until=quiet) if quiet else stored
         try:
             return stored, self._renderers[stored.post.kind](tx, stored.post)
         except Exception as error:
@@ -276,7 +281,7 @@ class Delivery:
         if now is None or message is None:
             await self._database.write(posts.not_posted, job.id)
             return None, False
-        content: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
+        content: dict[str, Any] = {"text": message.text, "blocks": _blocks(job, message)}
         content |= {"thread_ts": now.thread_ts} if now.thread_ts else {}
         try:
             if by_url:

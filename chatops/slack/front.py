@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -19,9 +20,10 @@ from chatops.slack.deciding import Deciding
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.files import Attachments
 from chatops.slack.filling import Filling
-from chatops.slack.intake import Intake, Item
+from chatops.slack.intake import Intake, Item, Work
 from chatops.slack.listeners import Listeners, ShowHome
 from chatops.slack.offering import Offering
+from chatops.slack.payloads import Where
 from chatops.slack.permalinks import is_posting, post_at
 from chatops.slack.picking import Picking
 from chatops.slack.ports import Road
@@ -59,6 +61,7 @@ class Front:
         clock: Clock,
         metrics: Metrics,
         show_home: ShowHome,
+        home_changed: Callable[[list[str]], object],
         illustrator: Illustrator,
         patience: float = 8.0,
     ) -> None:
@@ -71,7 +74,11 @@ class Front:
         attachments = Attachments(client, illustrator)
         asking = Asking(road, directory, configuration, answers, attachments, filling, client, clock, self.background)
         deciding = Deciding(road, directory, answers, client)
-        work = {"line": asking.line, "form": asking.form, "decision": deciding.later}
+        work = {
+            "line": _noticed(asking.line, home_changed),
+            "form": _noticed(asking.form, home_changed),
+            "decision": deciding.later,
+        }
         self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background)
         submitting = Submitting(road, directory, showing, filling, database, self.intake, client, clock)
         self.listeners = Listeners(
@@ -96,6 +103,16 @@ class Front:
 
     async def _gave_up(self, item: Item, error: BaseException) -> None:
         await self.listeners.gave_up(item, error)
+
+
+def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:
+    """The same work; afterwards the home of whoever it was done for may show something else."""
+
+    async def done(item: Item) -> None:
+        await work(item)
+        changed([Where.read(item.body["where"]).user])
+
+    return done
 
 
 async def _incident_at(database: Database, channel: str, ts: str) -> str:

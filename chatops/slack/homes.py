@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from slack_sdk.errors import SlackApiError
@@ -11,8 +11,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.background import Background
 from chatops.kernel.errors import PlatformError
-from chatops.kernel.ports import Clock, Directory
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Directory, Lane
 from chatops.slack import errors
+from chatops.slack.lanes import Budget, Closing
 from chatops.slack.ports import Road
 from chatops.slack.views.blocks import section
 from chatops.slack.views.home import home
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 PAUSE = 2.0  # seconds between a change and the home that shows it, and between two of them
 OPEN_FOR = 8 * 3600.0  # seconds after it was opened in which somebody may still look at it
 MOST_OPEN = 2000
+# Slack takes a hundred a minute (https://docs.slack.dev/reference/methods/views.publish, tier 4): some are left for
+# whoever opens theirs.
+A_MINUTE = 100
 
 
 @dataclass(slots=True)
@@ -35,10 +40,17 @@ class Homes:
     clock: Clock
     background: Background = field(default_factory=Background)
     _opened: dict[str, float] = field(default_factory=dict)  # the latest last
+    _people: dict[str, Person] = field(default_factory=dict)  # who those are
     _changed: set[str] = field(default_factory=set)
+    _budget: Budget = field(init=False)
+
+    def __post_init__(self) -> None:
+        """All homes share what Slack takes."""
+        self._budget = Budget(self.clock, A_MINUTE, 60.0)
 
     async def close(self) -> None:
         """Shows nothing any more."""
+        self._budget.close()
         await self.background.close()
 
     async def show(self, user_id: str) -> None:
@@ -46,8 +58,15 @@ class Homes:
         self._opened.pop(user_id, None)
         self._opened[user_id] = self.clock.now()
         if len(self._opened) > MOST_OPEN:
-            del self._opened[next(iter(self._opened))]
-        await self._publish(user_id)
+            oldest = next(iter(self._opened))
+            del self._opened[oldest]
+            self._people.pop(oldest, None)
+        await self._publish(user_id, Lane.PAGE)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody has opened theirs."""
+        return bool(self._people)
 
     def changed(self, users: Iterable[str]) -> None:
         """Something that these people's homes show has changed: those that may be open are published anew, shortly."""
@@ -56,15 +75,27 @@ class Homes:
                 self._changed.add(user)
                 self.background.spawn(self._refresh(user), key=user)
 
+    def concerns(self, whom: Callable[[Person], bool]) -> None:
+        """The same for whoever it concerns among those whose home may be open."""
+        self.changed(user for user, person in list(self._people.items()) if whom(person))
+
     async def _refresh(self, user: str) -> None:
         while user in self._changed:
             await self.clock.sleep(PAUSE)
             self._changed.discard(user)
-            await self._publish(user)
+            if again := await self._publish(user, Lane.NOTICE):
+                await self.clock.sleep(again)
+                self._changed.add(user)
 
-    async def _publish(self, user_id: str) -> None:
-        """A stranger's says why there is nothing."""
+    async def _publish(self, user_id: str, lane: Lane) -> float:
+        """A stranger's says why it is empty. Returns after how many seconds Slack wants to be asked again, or 0."""
+        try:
+            await self._budget.take(lane)
+        except Closing:
+            return 0.0
         person = await self.directory.person(user_id)
+        if user_id in self._opened:
+            self._people[user_id] = person
         try:
             page = await self.road.home(person=person)
         except PlatformError as no:
@@ -74,11 +105,14 @@ class Homes:
             view = home(
                 waiting=page.waiting, mine=page.mine, buttons=page.buttons, now=now, paused=page.paused,
                 incidents=page.incidents, oncall=page.oncall, held=page.held, services=page.services,
-                scheduled=page.scheduled,
+                scheduled=page.scheduled, current=page.current, wishes=page.wishes, change=page.change,
             )  # fmt: skip
         try:
             await self.client.views_publish(user_id=user_id, view=view)
         except SlackApiError as error:
+            if error.response.get("error") == "ratelimited":
+                return float(error.response.headers.get("Retry-After", 30))
             log.warning("views.publish: %s", error.response.get("error"))
         except errors.AWAY as error:
             log.warning("views.publish: %s", type(error).__name__)
+        return 0.0

@@ -119,6 +119,7 @@ class Stored:
     next_at: float
     thread_ts: str = ""  # where to reply, known; its own thread_ts or its parent's ts
     waits_for: str = ""  # the parent that does not stand yet
+    quiet_until: float = 0.0  # before which its person wants to hear nothing
     parent_failed: str = ""  # why the parent could not be posted
 
     @property

@@ -57,6 +57,14 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
         named = incidents.on_page(tx, post.subject)
         return page(named, clock.now(), post.person, permalinks.of(tx, [one.name for one in named]))
 
+    def of_end(tx: Tx, post: Post) -> Message | None:
+        request = store.find(tx, int(post.subject))
+        if request is None:
+            return None
+        return end(
+            request, clock.now(), permalinks.of(tx, [request.name]).get(request.name, "") if post.person else None
+        )
+
     def of_digest(tx: Tx, post: Post) -> Message | None:
         named = incidents.in_digest(tx, post.subject)
         return digest(named, permalinks.of(tx, [one.name for one in named])) if named else None
@@ -85,7 +93,7 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
             lambda request, post: approvers_reply(request, clock.now(), str(post.content.get("digest", "")))
         ),
         "notice": of_notice,
-        "end": of_stored(lambda request, post: end(request, clock.now())),
+        "end": of_end,
         "note": lambda tx, post: note(post.content),
         "answer": lambda tx, post: answer_from(post.content, clock.now()),
         "asked": render_asked,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,7 +22,7 @@ async def test_a_first_visit_says_what_to_try(house: House) -> None:
     await house.dana.home("Welcome", "Three things to try first", "/platform deploy", "Nothing waits for you.")
     await house.dana.types(LINE)
     await house.dana.sees(REQUESTS, "WAITING")
-    home = await house.dana.home("Your requests (1)")
+    home = await house.dana.home("Yours, under way or failed (1)", "R-1001", "Your requests (1)")
     assert "Welcome" not in home.text
 
 
@@ -73,3 +74,48 @@ async def test_what_is_scheduled_stands_there(house: House) -> None:
     )
     await house.dana.sees("general", "Scheduled")
     await house.dana.home("Scheduled", "S-1: scale checkout staging replicas=0 every weekday 20:00, next 20:00 CET")
+
+
+async def test_what_failed_stands_there_and_what_is_over_well_does_not(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.5.0-broken staging because of the new cart")
+    await house.dana.sees(REQUESTS, "ROLLED BACK")
+    await house.dana.types("/platform scale cart staging replicas=3 because it is quiet")
+    await house.dana.sees(REQUESTS, "Scale cart", "SUCCEEDED")
+    home = await house.dana.home("Yours, under way or failed (1)", "1.5.0-broken in staging", "Your requests (2)")
+    assert home.text.index("under way or failed") < home.text.index("Your services")
+    house.clock.advance(3 * 86400)
+    await house.dana.home("Your requests (2)", without="under way")
+
+
+async def test_the_services_tell_how_they_run_the_unwell_first(house: House) -> None:
+    await house.assistant.watcher.look()
+    home = await house.dana.home("cart: staging 2.8.0 ✅", "checkout: ", "production 1.4.1 ✅ 3 of 3 ready")
+    assert home.text.index("cart: ") < home.text.index("checkout: ")
+    await house.crashes_in_staging("search")
+    async with asyncio.timeout(20):
+        while True:
+            await house.assistant.watcher.look()
+            home = await house.dana.home("search: ")
+            if "⚠️" in home.text and home.text.index("search: ") < home.text.index("cart: "):
+                break
+    house.clock.advance(600)
+    await house.dana.home("Your requests", without="3 ready")  # for ten minutes nobody has looked
+
+
+async def test_an_incident_of_ones_team_appears_while_one_looks_and_whoever_is_on_call_sees_it_too(
+    house: House,
+) -> None:
+    await house.lee.home("Nothing waits for you.")
+    await house.dana.types("/platform incident open checkout production because the cart is empty")
+    await house.dana.sees("incidents", "INC-101")
+    house.clock.advance(3)
+    await house.lee.watches_home("Incidents", "INC-101")
+    await house.olu.home("Incidents", "INC-101")  # is of no team, and has the rota of this one
+
+
+async def test_ones_own_line_shows_on_the_home_that_is_open(house: House) -> None:
+    await house.dana.home("no daily digest · no quiet hours")
+    await house.dana.types("/platform preferences digest=08:00")
+    await house.dana.sees("general", "a daily digest at 08:00")
+    house.clock.advance(3)
+    await house.dana.watches_home("a daily digest at 08:00 · no quiet hours")

@@ -287,7 +287,7 @@ async def desk(
         road.sheets = Sheets(planner, people)
         listening = Front(
             road=road, directory=people, configuration=configuration, database=database, outbox=messenger,
-            client=client, clock=clock, metrics=metrics, show_home=show_home,
+            client=client, clock=clock, metrics=metrics, show_home=show_home, home_changed=lambda users: None,
             illustrator=Illustrator(ChartPainter(), SlackPictures(client)), patience=0.5,
         )  # fmt: skip
         await people.open()

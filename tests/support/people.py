@@ -224,17 +224,18 @@ class Person:
         modal.fields.blocks = lambda: modal.view["blocks"]
         return modal
 
-    async def home(self, *fragments: str, within: float = WITHIN) -> Home:
-        """Open App Home and wait until it shows all fragments."""
+    async def home(self, *fragments: str, without: str = "", within: float = WITHIN) -> Home:
+        """Open App Home and wait until it shows all fragments, and `without` no more."""
         self.home_view = (await self.api.get("home", **{"as": self.id}))["view"] or self.home_view
-        return await self.watches_home(*fragments, within=within)
+        return await self.watches_home(*fragments, without=without, within=within)
 
-    async def watches_home(self, *fragments: str, within: float = WITHIN) -> Home:
-        """Wait until App Home, which is open, shows all fragments."""
+    async def watches_home(self, *fragments: str, without: str = "", within: float = WITHIN) -> Home:
+        """Wait until App Home, which is open, shows all fragments, and `without` no more."""
         home = Home(self)
 
         def found() -> Home | None:
-            return home if self.home_view and all(one in home.text for one in fragments) else None
+            shown = bool(self.home_view) and all(one in home.text for one in fragments)
+            return home if shown and not (without and without in home.text) else None
 
         return await self.wait(found, within, lambda: f"{fragments} on App Home; it shows:\n{home.text}")
 

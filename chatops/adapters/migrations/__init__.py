@@ -17,6 +17,7 @@ from chatops.adapters.migrations import (
     figures,
     incidents,
     notices,
+    people,
     requests,
     responses,
     schedules,
@@ -25,7 +26,7 @@ from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")
-for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices):
+for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people):
     for step in module.STEPS:
         migrations()(step)
 

@@ -12,6 +12,7 @@ from chatops.slack.views.blocks import Block, actions, button, context, divider,
 from chatops.slack.views.rows import Row, request_row
 
 SHOWN = 10
+CHANGE = 30  # the number of its button; those above have smaller ones
 WARNINGS = 3  # the rest is in the full diff
 WELCOME = (
     "Three things to try first:",
@@ -33,6 +34,9 @@ def home(
     held: Sequence[str] = (),
     services: Sequence[str] = (),
     scheduled: Sequence[str] = (),
+    current: Sequence[Row] = (),
+    wishes: Sequence[str] = (),
+    change: Button | None = None,
 ) -> dict[str, Any]:
     """The view for views.publish; rows have ``id``, ``title``, ``state``, ``by``, ``at`` and ``link``.
 
@@ -45,6 +49,8 @@ def home(
     if paused:
         blocks.append(section(f"⏸ {bold('Paused:')} {escape(paused, 500)}"))
     blocks += _waiting(waiting, now)
+    if current:
+        blocks += _list("Yours, under way or failed", current, now, "")
     blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in buttons))
     blocks += _lines("Incidents", incidents, "`/platform incidents`")
     blocks += _lines("Locked and frozen", held, "`/platform locks`, `/platform freezes`")
@@ -52,6 +58,7 @@ def home(
     blocks += _lines("Your services", services, "`/platform services`")
     blocks += _lines("Scheduled", scheduled, "`/platform schedules`")
     blocks.append(divider())
+    blocks += _preferences(wishes, change)
     blocks += _list("Your requests", mine, now, "You have asked for nothing yet. `/platform help` tells what there is.")
     return {"type": "home", "blocks": blocks}
 
@@ -84,6 +91,14 @@ def _decisions(one: Row) -> list[Block]:
         button("Reject", ids.REJECT, value, style="danger"),
         button("Full diff", ids.FULL_DIFF, value),
     ]
+
+
+def _preferences(wishes: Sequence[str], change: Button | None) -> Iterator[Block]:
+    if wishes:
+        yield header("Preferences")
+        yield section("\n".join(said(line, 250) for line in wishes))
+    if change is not None:
+        yield from actions(line_buttons([(change.label, change.line, change.form, change.style)], first=CHANGE))
 
 
 def _lines(heading: str, lines: Sequence[str], more: str) -> Iterator[Block]:

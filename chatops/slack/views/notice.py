@@ -42,15 +42,26 @@ def automated(request: Request, line: str, url: str, now: float) -> Message:
     return Message(fallback([text]), [section(text)], moment=request.state.value)
 
 
-def end(request: Request, now: float) -> Message | None:
-    """How it ended, for the requester, in the card's thread; None while it has not."""
+def end(request: Request, now: float, card: str | None = None) -> Message | None:
+    """How it ended, for the requester; None while it has not.
+
+    In the card's thread it mentions them; ``card``: in direct messages it says what it was, and links its card.
+    """
     if not request.ended:
         return None
     asked = "" if is_automation(request.requester_id) else request.requester_id
     by_self = request.state is State.CANCELLED and request.by == request.requester_name
     rung = f"{mention(asked)} " if asked and not by_self else ""
+    if card is not None:
+        what = (request.plan.summary if request.plan else "") or request.service
+        rung = f"{link(card, request.name)} · {bold(escape(f'{request.title} {what}', 300))}{_where(request)}\n"
     text = "\n".join([rung + status(request, now), *outputs(request)])
     return Message(fallback([text]), [section(text)], moment=request.state.value)
+
+
+def _where(request: Request) -> str:
+    where = place(request)
+    return f" in {where}" if where else ""
 
 
 def _sentence(request: Request) -> str:

@@ -1,0 +1,113 @@
+"""What people chose about being told, and the digest that some of them get once a day.
+
+When a digest is due is a row, moved on in the transaction that sends it: it comes once, also after a restart. One that
+is more than three hours late is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import time
+
+from chatops.kernel.action import Answer, RequestList
+from chatops.kernel.people import Person
+from chatops.kernel.ports import Clock, Database, Directory, Lane, Outbox, Post, Tx
+from chatops.kernel.preferences import NONE, Preferences
+from chatops.kernel.spans import zone_of
+from chatops.kernel.weeks import moment_after
+from chatops.requests.homes import HomePage
+
+log = logging.getLogger(__name__)
+
+LATEST = 3 * 3600.0  # seconds after its time in which a digest is still sent
+LISTED = 10
+
+FIND = "SELECT body FROM preferences WHERE person_id = :person"
+SAVE = """
+INSERT INTO preferences (person_id, due_at, body) VALUES (:person, :due, :body)
+ON CONFLICT (person_id) DO UPDATE SET due_at = excluded.due_at, body = excluded.body
+"""
+DUE = "SELECT person_id, due_at FROM preferences WHERE due_at > 0 AND due_at <= :now ORDER BY due_at LIMIT 200"
+DONE = "UPDATE preferences SET due_at = :next WHERE person_id = :person AND due_at = :due"
+
+
+def of(tx: Tx, person_id: str) -> Preferences:
+    """What this person chose."""
+    row = tx.one(FIND, person=person_id)
+    return Preferences() if row is None else Preferences.model_validate_json(row["body"])
+
+
+def quiet_until(tx: Tx, post: Post, now: float) -> float:
+    """When a message may go out (epoch seconds), 0: now. What is for one person alone waits for the end of their quiet.
+
+    Pages don't, nor what was asked for a moment ago: answers.
+    """
+    alone = post.person and not post.channel and not post.response_url
+    if not alone or post.lane is Lane.PAGE or post.id.startswith("answer/"):
+        return 0.0
+    return of(tx, post.person).quiet_until(now)
+
+
+@dataclass(slots=True)
+class Wishes:
+    """Implements ``kernel.preferences.Preferring``; ``look`` sends digests and may be called late, early or twice.
+
+    ``home`` gives what App Home shows of a person.
+    """
+
+    database: Database
+    outbox: Outbox
+    directory: Directory
+    home: Callable[[Person], Awaitable[HomePage]]
+    clock: Clock
+
+    async def of(self, person: Person) -> Preferences:
+        """What this person chose."""
+        return await self.database.read(of, person.id)
+
+    async def choose(self, person: Person, **chosen: str) -> Preferences:
+        """Changes what is given, and leaves the rest; what holds now."""
+        return await self.database.write(self._choose, person, chosen)
+
+    async def look(self) -> int:
+        """Sends the digests that are due, and returns how many."""
+        now = self.clock.now()
+        due = await self.database.read(lambda tx: [(row["person_id"], row["due_at"]) for row in tx.all(DUE, now=now)])
+        return sum([await self._digest(person, at) for person, at in due])
+
+    def _choose(self, tx: Tx, person: Person, chosen: dict[str, str]) -> Preferences:
+        after = of(tx, person.id).model_copy(update={**chosen, "timezone": person.tz})
+        tx.run(SAVE, person=person.id, due=self._next(after), body=after.model_dump_json())
+        return after
+
+    def _next(self, wanted: Preferences) -> float:
+        if wanted.digest == NONE:
+            return 0.0
+        return moment_after(self.clock.now(), None, time.fromisoformat(wanted.digest), zone_of(wanted.timezone))
+
+    async def _digest(self, person_id: str, due: float) -> int:
+        answer = None
+        if self.clock.now() - due <= LATEST:
+            person = await self.directory.person(person_id)
+            answer = _said(await self.home(person)) if person.is_member else None
+        return await self.database.write(self._send, person_id, due, answer)
+
+    def _send(self, tx: Tx, person_id: str, due: float, answer: Answer | None) -> int:
+        """Together with the next time, so that it is sent once whoever else looks."""
+        if not tx.run(DONE, person=person_id, due=due, next=self._next(of(tx, person_id))) or answer is None:
+            return 0
+        post = Post(f"daily/{person_id}/{round(due)}", Lane.NOTICE, "answer", person=person_id, content=asdict(answer))
+        self.outbox.show(tx, post)
+        return 1
+
+
+def _said(page: HomePage) -> Answer | None:
+    """The day's digest; None when there is nothing to tell."""
+    lists = (RequestList("Waiting for you", page.waiting[:LISTED]), RequestList("Yours", page.current[:LISTED]))
+    shown = tuple(one for one in lists if one.rows)
+    lines = tuple(line for part in (page.incidents, page.held) for line in part)
+    if not shown and not lines:
+        return None
+    return Answer("Your day", lines, shown, context="`/platform preferences` says when this comes, and whether")

@@ -1,0 +1,91 @@
+"""What people choose about being told: kept, shown, and obeyed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tests.scenarios.test_weekly import on
+from tests.support.house import REQUESTS, acme_house, straight_to_production
+
+EVENING = datetime(2026, 3, 30, 20, 30, tzinfo=UTC).timestamp()  # 22:30 where everybody is
+SCALE = "/platform scale cart staging replicas=3 because it is quiet"
+
+
+async def test_they_are_chosen_in_a_form_that_shows_what_holds() -> None:
+    async with acme_house() as house:
+        await (await house.dana.home("How your requests end is told in the thread")).click("Change")
+        form = await house.dana.modal("Preferences")
+        await form.fill(**{"Quiet hours": "at night"})
+        assert "like 22:00-07:00" in str(await form.submit())
+        await form.fill(**{"Quiet hours": "22:00-07:00", "Told": "dm"})
+        assert await form.submit() == {}
+        await house.dana.home("is told in direct messages · no daily digest · quiet from 22:00 to 07:00")
+        await house.stop()
+        await house.start()
+        await (await house.dana.home("quiet from 22:00 to 07:00")).click("Change")
+        form = await house.dana.modal("Preferences")
+        assert form.values["Quiet hours"] == "22:00-07:00"
+
+
+async def test_how_a_request_ended_is_told_where_its_requester_wants_it() -> None:
+    async with acme_house(platform=straight_to_production) as house:
+        await house.dana.types(SCALE)
+        await (await house.dana.sees(REQUESTS, "SUCCEEDED")).thread("@dana", "SUCCEEDED")
+        await house.dana.types("/platform preferences told=dm")
+        await house.dana.sees("general", "is told in direct messages")
+        await house.dana.types(SCALE.replace("=3", "=2"))
+        await house.dana.sees(REQUESTS, "R-1002", "SUCCEEDED")
+        await house.dana.sees("@platform", "R-1002", "Scale cart", "in STAGING", "SUCCEEDED")
+        await house.quiet()
+        assert await house.rows("SELECT 1 FROM posts WHERE id LIKE 'R-1002/end/%' AND thread_of <> ''") == []
+
+
+async def test_in_quiet_hours_only_pages_and_answers_come_and_the_rest_afterwards() -> None:
+    async with acme_house(clock=on(EVENING)) as house:
+        await house.olu.types("/platform preferences told=dm quiet=22:00-07:00")
+        await house.olu.sees("general", "quiet from 22:00 to 07:00")
+        await house.olu.types(SCALE)
+        await house.olu.sees(REQUESTS, "SUCCEEDED")
+        await house.dana.types("/platform incident open checkout production because the cart is empty")
+        await house.olu.sees("@platform", "INC-101")  # a page
+        await house.olu.types("/platform preferences")
+        await house.olu.sees("general", "quiet from 22:00")
+        [row] = await house.rows("SELECT ts FROM posts WHERE id LIKE 'R-1001/end/%'")
+        assert row["ts"] == ""
+        house.clock.advance(8.4 * 3600)
+        assert (await house.rows("SELECT ts FROM posts WHERE id LIKE 'R-1001/end/%'"))[0]["ts"] == ""
+        house.clock.advance(0.2 * 3600)
+        await house.olu.sees("@platform", "R-1001", "SUCCEEDED")
+
+
+async def test_the_digest_comes_once_a_day_at_its_hour_also_after_a_restart() -> None:
+    async with acme_house(clock=on(EVENING), platform=straight_to_production) as house:
+        await house.lee.types("/platform preferences digest=08:00")
+        await house.lee.sees("general", "a daily digest at 08:00")
+        await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+        await house.lee.sees(REQUESTS, "WAITING")
+        house.clock.advance(9.4 * 3600)
+        assert await house.assistant.wishes.look() == 0
+        await house.dana.types("/platform deploy cart 2.9.0 production because it is faster")
+        await house.lee.sees(REQUESTS, "Deploy cart", "WAITING")
+        house.clock.advance(0.2 * 3600)
+        assert await house.assistant.wishes.look() == 1
+        await house.lee.sees("@platform", "Your day", "Waiting for you", "R-1002")
+        await house.stop()
+        await house.start()
+        assert await house.assistant.wishes.look() == 0
+        house.clock.advance(30 * 3600)
+        assert await house.assistant.wishes.look() == 0, "it is six hours late by now"
+        [row] = await house.rows("SELECT due_at FROM preferences")
+        assert row["due_at"] == datetime(2026, 4, 2, 6, tzinfo=UTC).timestamp()
+        await house.lee.types("/platform preferences digest=none")
+        await house.lee.sees("general", "no daily digest")
+        assert (await house.rows("SELECT due_at FROM preferences"))[0]["due_at"] == 0
+
+
+async def test_a_digest_with_nothing_to_tell_is_not_sent() -> None:
+    async with acme_house(clock=on(EVENING)) as house:
+        await house.dana.types("/platform preferences digest=08:00")
+        await house.dana.sees("general", "a daily digest at 08:00")
+        house.clock.advance(10 * 3600)
+        assert await house.assistant.wishes.look() == 0
