@@ -12,7 +12,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bench import loading, store, storm
+from bench import digest, loading, store, storm
 from bench.assistant import CLI, LEE, TEAM, Assistant, assistant, keys, warm
 from bench.harness import SECRET, Result, Rows, Target, answers, compare, free_port, memory, running, show
 from bench.payloads import click
@@ -107,6 +107,9 @@ async def main() -> None:
     starts: Rows = [("assistant, 5,000 services", f"{ours.ready:.2f} s")]
     starts.append(("chatops demo", f"{await demo_ready():.2f} s"))
     show("From start to ready", ("", ""), starts)
+    with tempfile.TemporaryDirectory() as place:
+        digests: Rows = [*await digest.rows(Path(place))]
+    show("The digest of a quiet channel", digest.HEADS, digests)
     with tempfile.TemporaryDirectory() as place:
         found: Rows = [*await storm.rows(Path(place))]
     show(f"A storm of {storm.GROUPS * storm.EACH:,} alerts in {storm.GROUPS} groups", storm.HEADS, found)

@@ -63,7 +63,6 @@ from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
 from chatops.kernel.ports import Clock, Tx
-from chatops.notices import told
 from chatops.notices.aftermath import Aftermaths
 from chatops.notices.authors import Authors
 from chatops.notices.changed import ChangedOutside
@@ -73,6 +72,7 @@ from chatops.notices.illustrating import Illustrator
 from chatops.notices.ledger import DeployLedger
 from chatops.notices.measuring import Measuring
 from chatops.notices.outside import OutsideDeploys
+from chatops.notices.telling import Teller, messages
 from chatops.notices.weekly import Weekly
 from chatops.points import OnPoint, PointedPath, cluster_points, commit_points, slack_points
 from chatops.requests.anchors import Anchors
@@ -189,7 +189,8 @@ class Assistant:
 
     def _build_road(self) -> None:
         database, configuration, clock = self.database, self.configuration, self.clock
-        self.ledger = ledger = DeployLedger(database, self.messenger, configuration)
+        self.teller = Teller(database, self.messenger, configuration, clock)
+        self.ledger = ledger = DeployLedger(database, self.messenger, configuration, self.teller)
         register = Register(self.messenger, configuration, clock, ledger.ended, ask_review)
         planner = Planner(
             self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock,
@@ -250,7 +251,7 @@ class Assistant:
         self.measuring = Measuring(self.planner.ledger, configuration, clock, self.metrics.delivered)
         self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
         self.aftermaths = Aftermaths(
-            database, self.messenger, configuration, prometheus, painter, pictures, told.messages, clock
+            database, self.messenger, configuration, prometheus, painter, pictures, messages, clock
         )
         self.ledger.over = self.aftermaths.over
         on_call = self._on_point and slack_points(self._on_point)
@@ -372,8 +373,7 @@ class Assistant:
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
-            (self.aftermaths.look, LOOK_EVERY),
-            (self.wishes.look, REMIND_EVERY),
+            (self.aftermaths.look, LOOK_EVERY), (self.teller.look, DIGESTS_EVERY), (self.wishes.look, REMIND_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
             heart = Heartbeat(settings.heartbeat_url, self.client.session, self.auditor.look)
@@ -389,8 +389,9 @@ class Assistant:
     def _hooks(self) -> Hooks:
         tokens, unread = self.settings.hook_tokens, self.alerts.unread
         signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
-        deploys = OutsideDeploys(self.database, self.messenger, self.configuration, self.clock, self.commits)
-        deploys.over = self.aftermaths.over
+        deploys = OutsideDeploys(
+            self.database, self.configuration, self.clock, self.commits, self.teller, self.aftermaths.over
+        )
         doors = DeployHooks(tokens, deploys.take, lambda: self.configuration.platform)
         return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
 

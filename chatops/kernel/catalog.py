@@ -175,6 +175,21 @@ class Freeze(Record):
     break_glass: BreakGlass | None = None
 
 
+class Route(Record):
+    """Which other channels hear of deploys at a place (as of a freeze); ``quiet``: of successes in a digest only.
+
+    ``quiet`` is the local time at which the digest comes, such as ``17:00``; empty: everything is told at once.
+    """
+
+    channels: tuple[str, ...]
+    quiet: str = ""
+    timezone: str = "UTC"
+    environments: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+
 class Lifting(Record):
     """Who may do all the same what the platform itself keeps people from."""
 
@@ -293,6 +308,7 @@ class Platform(Record):
     maintenance: tuple[Maintenance, ...] = ()
     automations: tuple[Automation, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    routes: tuple[Route, ...] = ()
     locks: Lifting = Lifting()  # who may unlock what is somebody else's, and change it all the same
     promotion: Lifting = Lifting()  # who may deploy what has not run well in the environment before
     watcher: Watching = Watching()

@@ -13,6 +13,7 @@ from dateutil.rrule import rrule, rrulestr
 from chatops.kernel.catalog import Environment, Freeze, Platform, PolicyRule, Service
 from chatops.kernel.durations import lasted
 from chatops.kernel.rota import moment
+from chatops.kernel.scope import covers
 
 AHEAD = 24 * 3600.0  # seconds: what begins later is not yet told with each change
 _RARE = re.compile(r"\bFREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)\b")
@@ -65,15 +66,9 @@ def _moments(freeze: Freeze, start: datetime) -> tuple[float, float]:
 
 
 def concerning(platform: Platform, environment: Environment | None, service: Service | None) -> Iterable[Freeze]:
-    """The freezes of a place: each list that a freeze has must name what the place is."""
+    """The freezes of a place."""
     for one in platform.freezes:
-        fits = (
-            (one.environments, environment.name if environment else ""),
-            (one.tiers, environment.tier if environment else ""),
-            (one.teams, service.team if service else ""),
-            (one.services, service.name if service else ""),
-        )
-        if environment is not None and all(not names or found in names for names, found in fits):
+        if environment is not None and covers(one, environment, service):
             yield one
 
 

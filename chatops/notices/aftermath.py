@@ -109,6 +109,9 @@ class Aftermaths:
         if service is None or environment is None or not (platform.after_deploys and self.monitor.configured):
             await self.database.write(self._end, row, "", None)
             return
+        if not await self.database.read(self.threads, platform, row["kind"], row["subject"]):
+            await self.database.write(self._end, row, "", None)  # nobody was told: a digest tells of it
+            return
         asked = self._asked(platform, row)
         answers, refused = await self._answers(platform, asked, service, environment)
         drawn = await self.painter.compare(asked, answers)

@@ -16,6 +16,7 @@ from chatops.kernel.catalog import Environment, Service
 from chatops.kernel.ownership import CONTROLLERS, OURS, set_by, tag_of
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Post, Tx
 from chatops.kernel.ports import Outbox as Messages
+from chatops.kernel.routes import spread
 from chatops.notices import outside
 
 STANDS = 60.0  # seconds that a change must last: its pipeline may tell of it, and a request of ours may end
@@ -128,7 +129,8 @@ class ChangedOutside:
             f"changed/{service}/{environment}/{self.clock.now():.0f}", Lane.NOTICE, "note",
             channel=self.configuration.platform.channel("deploys", environment, service), content={"lines": [line]},
         )  # fmt: skip
-        self.outbox.show(tx, post)
+        for one in spread(self.configuration.platform, post, environment, service):
+            self.outbox.show(tx, one)
 
 
 def _known(tx: Tx) -> dict[Place, tuple[str, int]]:

@@ -17,7 +17,7 @@ from chatops.kernel.background import Background
 from chatops.kernel.commits import Compared, Comparison
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox, Tx
-from chatops.notices import comparisons, told
+from chatops.notices import comparisons, telling
 from chatops.notices.authors import Authors
 from chatops.notices.between import compared
 from chatops.notices.comparisons import Due, Kind
@@ -122,5 +122,5 @@ class Commits:
         if kind == "request":
             request = store.load(tx, subject)
             self.outbox.show(tx, card(request, platform.channel("requests", request.environment, request.service)))
-        for post in told.messages(tx, platform, kind, subject):
+        for post in telling.messages(tx, platform, kind, subject):
             self.outbox.show(tx, post)

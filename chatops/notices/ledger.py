@@ -12,6 +12,7 @@ from chatops.kernel.dora import Change
 from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
 from chatops.notices.aftermath import Over
 from chatops.notices.between import VERSIONED
+from chatops.notices.telling import News, Teller
 from chatops.requests import preferences
 
 ADD = """
@@ -73,7 +74,7 @@ def is_told(request: Request) -> bool:
 
 
 def notice(platform: Platform, request: Request) -> Post:
-    """The one notice of a request."""
+    """The one notice of a request, as the usual channel has it."""
     channel = platform.channel("deploys", request.environment, request.service)
     return Post(f"{request.name}/notice", Lane.NOTICE, "notice", str(request.id), channel=channel)
 
@@ -85,6 +86,7 @@ class DeployLedger:
     database: Database
     outbox: Outbox
     configuration: Configuration
+    teller: Teller
     over: Callable[[Tx, Over], None] = field(default=lambda tx, deploy: None)
 
     async def last(self, service: str, environment: str, limit: int = 5) -> list[Deployed]:
@@ -110,7 +112,7 @@ class DeployLedger:
                 requested_by=request.requester_name, approved_by=names(request.votes, "and"),
                 started_at=request.started_at, ended_at=request.ended_at, outcome=request.state.value,
             )  # fmt: skip
-            self.outbox.show(tx, notice(platform, request))
+            self.teller.tell(tx, _news(platform, request))
             if request.action in VERSIONED and request.step != "writing":  # else nothing was written
                 self.over(tx, _over(request))
         name, subject = f"{request.name}/end/{request.version}", str(request.id)
@@ -120,6 +122,18 @@ class DeployLedger:
             channel = platform.channel("requests", request.environment, request.service)
             post = Post(name, Lane.ANSWER, "end", subject, channel=channel, thread_of=request.name)
         self.outbox.show(tx, post)
+
+
+def _news(platform: Platform, request: Request) -> News:
+    plan, what = request.plan, request.title
+    if plan is not None and request.action in VERSIONED:
+        what = " → ".join(filter(None, (plan.before, plan.after)))
+    elif plan is not None:
+        what = f"{request.title} {plan.summary}"
+    return News(
+        "request", request.id, request.service, request.environment, notice(platform, request),
+        f"{what} by {request.requester_name}", "well" if request.state is State.SUCCEEDED else "badly",
+    )  # fmt: skip
 
 
 def _over(request: Request) -> Over:

@@ -14,10 +14,11 @@ from approvals.store import holder
 from chatops.kernel.catalog import Platform
 from chatops.kernel.commits import Comparison, comparison
 from chatops.kernel.deployed import OVER, STAGES, Deployed, Released
-from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
+from chatops.kernel.ports import Clock, Configuration, Database, Lane, Post, Row, Tx
 from chatops.notices import releases
 from chatops.notices.aftermath import Over
 from chatops.notices.comparisons import Kind
+from chatops.notices.telling import News, Teller
 from chatops.requests.register import UNDER_WAY
 
 TOGETHER = 3600.0  # seconds within which two senders speak of the same deploy
@@ -103,7 +104,7 @@ def is_told(tx: Tx, service: str, environment: str, version: str, since: float) 
 
 
 def message(platform: Platform, number: int, service: str, environment: str) -> Post:
-    """The one message about a deploy."""
+    """The one message about a deploy, as the usual channel has it."""
     channel = platform.channel("deploys", environment, service)
     return Post(f"outside/{number}", Lane.NOTICE, "outside", str(number), channel=channel)
 
@@ -118,10 +119,10 @@ class OutsideDeploys:
     """Takes in what is told; returns after the commit. ``over`` is told of each deploy that is over."""
 
     database: Database
-    outbox: Outbox
     configuration: Configuration
     clock: Clock
     commits: Wanted
+    teller: Teller
     over: Callable[[Tx, Over], None] = field(default=lambda tx, deploy: None)
 
     async def take(self, told: Deployed | Released) -> str:
@@ -185,7 +186,18 @@ class OutsideDeploys:
         self.commits.want(tx, asked, "outside", number)
         if told.stage == "failed":
             self.commits.failed(tx, "outside", number, asked, told.login, (told.service, told.environment))
-        self.outbox.show(tx, message(platform, number, told.service, told.environment))
+        self.teller.tell(tx, _news(platform, moved))
+
+
+def _news(platform: Platform, moved: Row) -> News:
+    number, stage = int(moved["id"]), moved["stage"]
+    by = moved["told_by"] or moved["source"]
+    return News(
+        "outside", number, moved["service"], moved["environment"],
+        message(platform, number, moved["service"], moved["environment"]),
+        f"{' → '.join(filter(None, (moved['before'], moved['version'])))} by {by}",
+        "well" if stage == "succeeded" else "badly" if stage in OVER else "under way",
+    )  # fmt: skip
 
 
 def _over(moved: Row) -> Over:

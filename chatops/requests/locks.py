@@ -12,6 +12,7 @@ from chatops.kernel.locks import Lock
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
+from chatops.kernel.routes import spread
 
 HELD = "SELECT * FROM locks WHERE service = :service AND environment = :environment AND ended_at = 0"
 ALL = "SELECT * FROM locks WHERE ended_at = 0 AND until_at > :now ORDER BY until_at, id LIMIT 100"
@@ -189,7 +190,8 @@ class LockDesk:
         """One message a lock, brought up to date: it says at the end that it is over."""
         channel = self.configuration.platform.channel("deploys", lock.environment, lock.service)
         post = Post(f"lock/{lock.id}", Lane.NOTICE, "note", channel=channel, content={"lines": [line]})
-        self.outbox.show(tx, post)
+        for one in spread(self.configuration.platform, post, lock.environment, lock.service):
+            self.outbox.show(tx, one)
 
     def _say_to(self, tx: Tx, lock: Lock, person: str, lines: list[str], line: str = "") -> None:
         buttons = [{"label": "Deploy", "line": line, "form": True}] if line else []

@@ -13,6 +13,7 @@ from approvals.request import Request, Review, State
 from chatops.kernel import audit
 from chatops.kernel.people import is_automation
 from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
+from chatops.kernel.routes import spread
 
 SYSTEM = "assistant"
 UNDER_WAY = frozenset({State.PLANNING, State.APPROVED, State.RUNNING, State.ROLLING_BACK})  # what the engine moves
@@ -117,7 +118,8 @@ class Register:
             f"{request.name}/announce/{what}", Lane.APPROVAL, "note", str(request.id), channel=channel,
             content={"lines": [line]},
         )  # fmt: skip
-        self.outbox.show(tx, post)
+        for one in spread(self.configuration.platform, post, request.environment, request.service):
+            self.outbox.show(tx, one)
 
     def hand_over(self, tx: Tx, left: Request, successor: Request | None = None) -> None:
         """Gives the place that ``left`` held to ``successor`` or the next in line; the rest learn who is ahead."""

@@ -28,6 +28,7 @@ def channels_of(platform: Platform) -> set[str]:
     found = {name for one in holders for name in one.model_dump().values()}
     found |= {rule.channel for rule in platform.alerts} | {team.channel for team in platform.teams.values()}
     found.add(platform.audit.channel)
+    found |= {name for route in platform.routes for name in route.channels}
     return {name.removeprefix("#") for name in found if name}
 
 

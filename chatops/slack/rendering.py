@@ -11,6 +11,7 @@ from chatops.incidents.keeper import room_card
 from chatops.kernel.commits import comparison
 from chatops.kernel.ports import Clock, Configuration, Post, Tx
 from chatops.notices import outside as outside_deploys
+from chatops.notices import telling
 from chatops.notices.between import between, of_request
 from chatops.slack.answers import render_asked
 from chatops.slack.delivery import Renderer
@@ -19,6 +20,7 @@ from chatops.slack.views.answer import answer_from
 from chatops.slack.views.approvers import approvers_reply
 from chatops.slack.views.blocks import Message
 from chatops.slack.views.card import card
+from chatops.slack.views.gathered import gathered
 from chatops.slack.views.incident import digest, incident_card, page
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import automated, end, notice
@@ -77,6 +79,12 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
             return incident_card(incident, clock.now())
         return incident_card(incident, clock.now(), permalinks.of(tx, [incident.name]).get(incident.name, ""))
 
+    def of_gathered(tx: Tx, post: Post) -> Message | None:
+        found = telling.digest(tx, int(post.subject))
+        if found is None:
+            return None
+        return gathered(found, permalinks.of(tx, [one.request for one in found.places if one.request]), clock.now())
+
     def of_outside(tx: Tx, post: Post) -> Message | None:
         deploy = outside_deploys.find(tx, int(post.subject))
         if deploy is None:
@@ -88,6 +96,7 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
 
     return {
         "outside": of_outside,
+        "gathered": of_gathered,
         "request": of_card,
         "approvers": of_stored(
             lambda request, post: approvers_reply(request, clock.now(), str(post.content.get("digest", "")))

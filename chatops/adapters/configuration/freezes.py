@@ -36,11 +36,10 @@ def _freezes(root: Fields, platform: Platform, known: Mapping[str, Any]) -> Iter
         in_zone = zone(fields)
         start, end = _local(fields, "from"), _local(fields, "until")
         rule = fields.text("rrule")
-        places = {key: _names(fields, key, there) for key, there in _there(platform).items()}
         if start and end and _fits(fields, start, end, rule):
             yield Freeze(
                 name=name, start=start, end=end, rrule=rule, timezone=in_zone, message=fields.text("message"),
-                break_glass=break_glass(fields, known), **places,
+                break_glass=break_glass(fields, known), **places(fields, platform),
             )  # fmt: skip
 
 
@@ -70,6 +69,11 @@ def _local(fields: Fields, key: str) -> datetime | None:
     except ValueError:
         fields.wrong(fields.line(key), f"has {key} {text!r}: {LIKE}")
         return None
+
+
+def places(fields: Fields, platform: Platform) -> dict[str, tuple[str, ...]]:
+    """Where it holds: ``environments``, ``tiers``, ``teams`` and ``services``, a list of known names each."""
+    return {key: _names(fields, key, there) for key, there in _there(platform).items()}
 
 
 def _there(platform: Platform) -> dict[str, tuple[str, ...]]:

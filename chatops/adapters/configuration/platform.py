@@ -15,6 +15,7 @@ from chatops.adapters.configuration.github import github
 from chatops.adapters.configuration.pagerduty import pagerduty
 from chatops.adapters.configuration.people import people
 from chatops.adapters.configuration.policies import lifting, policies
+from chatops.adapters.configuration.routes import routes
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Channels, Environment, Platform
 from chatops.kernel.cel import of_alerts, of_automations, vocabulary
@@ -35,6 +36,7 @@ KEYS = (
     "rotas",
     "escalations",
     "freezes",
+    "routes",
     "locks",
     "promotion",
     "watcher",
@@ -51,7 +53,6 @@ KEYS = (
     "actions",
 )
 LATER = (
-    "routes",
     "smtp",
     "retention",
     "docs",
@@ -88,6 +89,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     outside["locks"] = lifting(root, "locks", known)
     outside["promotion"] = lifting(root, "promotion", known)
     outside["freezes"] = freezes(root, platform, known)
+    outside["routes"] = routes(root, platform)
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform), "github": github(root, platform), "people": people(root)}
     outside["audit"] = catalog.anchoring(root)

@@ -21,12 +21,13 @@ from chatops.adapters.migrations import (
     requests,
     responses,
     schedules,
+    told,
 )
 from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")
-for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people):
+for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told):
     for step in module.STEPS:
         migrations()(step)
 
