@@ -128,17 +128,18 @@ class Assistant:
 
     ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
     the process. ``burst`` posts may go to a channel at once before Slack's one a second holds; ``patience`` is how long
-    a cluster is waited for.
+    a cluster is waited for. ``evaluator`` is closed with the assistant; without one it has a process of its own.
     """
 
     def __init__(
         self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1,
-        patience: Patience | None = None,
+        patience: Patience | None = None, evaluator: CelEvaluator | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self._on_point = on_point
+        self.evaluator = evaluator or CelEvaluator()
         self._burst = burst
         self._patience = patience
         self._stack = AsyncExitStack()
@@ -166,7 +167,6 @@ class Assistant:
         self.clusters = await enter(
             KubernetesClusters(settings.kubeconfig, on_call=on_call, on_answer=on_answer, patience=self._patience)
         )
-        self.evaluator = CelEvaluator()
         self._stack.push_async_callback(self.evaluator.close)
         shared = await enter(session())
         self.client = SlackClient(settings.bot_token, settings.slack_api_url, shared, self.metrics)

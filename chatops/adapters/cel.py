@@ -21,7 +21,19 @@ PATIENCE = 4  # times as long by the clock: on a busy machine a rule must not re
 START = 30.0  # seconds that the process may take to come up, on a machine that is very busy
 LARGEST = 1024 * 1024  # bytes of one expression's variables
 DIED = "its process died, perhaps for lack of memory"
-_LONGEST_LINE = 512 * 1024  # bytes of one answer; the worker answers with at most half of it
+LONGEST_LINE = 512 * 1024  # bytes of one answer; the worker answers with at most half of it
+
+
+def command(limit: float = LIMIT) -> list[str]:
+    """What starts the process, which says ``ready`` when it can be asked."""
+    return [sys.executable, "-P", "-m", "chatops.adapters.cel_worker", str(limit)]
+
+
+def environment() -> dict[str, str]:
+    """What its environment is: only what Python needs, for the parent's holds tokens."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZDIR") if name in os.environ}
+    roots = [str(Path(chatops.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, roots))}
 
 
 class CelEvaluator:
@@ -118,21 +130,7 @@ class CelEvaluator:
     async def _started(self) -> Process:
         if self._process is not None and self._process.returncode is None:
             return self._process
-        # Only what Python needs: the parent's environment holds tokens
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZDIR") if name in os.environ}
-        roots = [str(Path(chatops.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-        process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "chatops.adapters.cel_worker",
-            str(self._limit),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,  # every failure is in the answers; the library prints each of them once more
-            limit=_LONGEST_LINE,
-            env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
-        )
+        process = self._process = await self._spawn()
         try:
             async with asyncio.timeout(START):
                 ready = await process.stdout.readline() if process.stdout else b""
@@ -144,6 +142,13 @@ class CelEvaluator:
             raise CelError("the process that evaluates CEL does not start")
         self._ready = True
         return process
+
+    async def _spawn(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *command(self._limit), stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE,
+            stderr=DEVNULL,  # every failure is in the answers; the library prints each of them once more
+            env=environment(),
+        )  # fmt: skip
 
     async def _end(self) -> None:
         process, self._process, self._ready = self._process, None, False

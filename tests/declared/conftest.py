@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.kubernetes import KubernetesClusters
 from tests.declared.desk import Desk
 from tests.support.acme_cluster import acme_cluster, hurried
+from tests.support.evaluator import LentEvaluator
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk() -> AsyncIterator[Desk]:
-    evaluator = CelEvaluator()
+    evaluator = LentEvaluator()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", os.devnull)  # clients read the system's certificates, also to speak plain HTTP
         patch.setenv("SSL_CERT_DIR", os.devnull)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from chatops.adapters.cel import CelEvaluator
 from chatops.incidents.judging import Judge, Judged, quiet_of
 from chatops.incidents.rules import LONGEST_KEY, Rules
 from chatops.kernel.alert import PERSON, Alert
 from chatops.kernel.alerting import AlertRule, Maintenance
 from chatops.kernel.catalog import Channels, Environment, Platform, Service, Team
 from tests.support.clock import MONDAY, MovableClock
+from tests.support.evaluator import LentEvaluator
 
 
 def platform(*rules: AlertRule, maintenance: tuple[Maintenance, ...] = ()) -> Platform:
@@ -46,7 +46,7 @@ class Configured:
 class Counting:
     """A real evaluator that counts what it is asked."""
 
-    evaluator: CelEvaluator
+    evaluator: LentEvaluator
     calls: list[int] = field(default_factory=list)
 
     async def __call__(self, pairs: Sequence[tuple[str, Mapping[str, Any]]], /) -> list[Any]:
@@ -56,7 +56,7 @@ class Counting:
 
 @pytest.fixture
 async def counting() -> AsyncIterator[Counting]:
-    evaluator = CelEvaluator()
+    evaluator = LentEvaluator()
     yield Counting(evaluator)
     await evaluator.close()
 

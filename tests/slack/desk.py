@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
 from chatops.adapters.painter import ChartPainter
@@ -39,6 +38,7 @@ from chatops.slack.messenger import Messenger
 from chatops.slack.socket import Socket
 from chatops.slack.views.answer import answer_from
 from chatops.slack.views.blocks import Message, actions, button, section
+from tests.support.evaluator import LentEvaluator
 from tests.support.people import Acme, acme_slack
 
 
@@ -278,7 +278,7 @@ async def desk(
             homes.append(user)
             await client.views_publish(user_id=user, view={"type": "home", "blocks": [section("home of " + user)]})
 
-        evaluator = CelEvaluator()
+        evaluator = LentEvaluator()
         stack.push_async_callback(evaluator.close)
         clusters: Any = None
         ledger: Any = None

@@ -29,6 +29,7 @@ from chatops.sandbox.cluster import PracticeCluster
 from chatops.settings import Settings
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
+from tests.support.evaluator import LentEvaluator
 from tests.support.people import Acme, acme_slack
 
 ACME = Path(__file__).parents[2] / "examples" / "acme"
@@ -212,7 +213,8 @@ async def acme_house(
         for name, text in (actions or {}).items():
             (config / "actions").mkdir(exist_ok=True)
             (config / "actions" / name).write_text(text)
-        options = {"burst": 50, **options}  # this Slack has no limits unless a test asks for them
+        # This Slack has no limits unless a test asks for them
+        options = {"burst": 50, "evaluator": LentEvaluator(), **options}
         chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
         cluster = await outer.enter_async_context(acme_cluster(pace=pace))
