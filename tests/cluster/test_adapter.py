@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +22,19 @@ from tests.cluster.checkout import CHECKOUT, image, image_of, live
 from tests.support.acme_cluster import PRODUCTION, STAGING, deployment, hurried
 
 Calls = list[tuple[str, str]]
+
+
+def test_the_clients_other_half_is_loaded_when_somebody_asks_for_it_and_not_before() -> None:
+    code = """
+import sys, chatops.adapters.kubernetes
+print(bool({"requests", "websocket", "kubernetes.client.rest"} & set(sys.modules)))
+from kubernetes.client.rest import ApiException
+from kubernetes import client, watch
+import kubernetes
+print(client.ApiException is kubernetes.client.exceptions.ApiException is ApiException, callable(watch.Watch))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["False", "True", "True"]
 
 
 # reading --------------------------------------------------------------------------------------------------------------

@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
-
 from chatops.adapters.kubernetes.connection import Connection, OnCall, Patience
 from chatops.adapters.kubernetes.handle import Reader, Writer
+from chatops.adapters.kubernetes.official import ApiClient, Configuration, config
 from chatops.adapters.kubernetes.paths import Paths
 from chatops.kernel.catalog import Environment
 from chatops.kernel.errors import Unavailable

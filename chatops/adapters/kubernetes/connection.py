@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
 from multidict import CIMultiDict
 
 from chatops.adapters.kubernetes.answers import as_error
 from chatops.adapters.kubernetes.impersonation import headers as headers_for
+from chatops.adapters.kubernetes.official import ApiClient
 from chatops.kernel.errors import PlatformError, Unavailable
 from chatops.kernel.people import Identity
 
