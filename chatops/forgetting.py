@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chatops.incidents import couriers, pagerduty_store, triggers
 from chatops.kernel.ports import Clock, Database
 from chatops.notices import aftermath, authors, comparisons, outside, releases, telling
-from chatops.requests import locks, pages, schedules
+from chatops.requests import locks, pages, retention, schedules
 from chatops.slack import drafts, intake, posts
 
 PRUNINGS = (
@@ -16,9 +18,9 @@ PRUNINGS = (
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 
 
-async def forget(database: Database, clock: Clock) -> None:
-    """One tidying-up."""
-    for prune in PRUNINGS:
+async def forget(database: Database, clock: Clock, keep_requests: float = 0.0) -> None:
+    """One tidying-up; requests are kept for so many seconds after their end, 0 meaning for ever."""
+    for prune in (*PRUNINGS, partial(retention.prune, keep=keep_requests)):
         for _ in range(MOST_PRUNINGS):
             if not await database.write(prune, clock.now()):
                 break

@@ -439,7 +439,7 @@ class Assistant:
 
     async def forget(self) -> None:
         """Deletes what is too old to matter."""
-        await forgetting.forget(self.database, self.clock)
+        await forgetting.forget(self.database, self.clock, self.configuration.platform.retention.requests)
 
     async def _changed(self, platform: Platform) -> None:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])

@@ -282,6 +282,12 @@ class Elsewhere(Record):
     github: str = ""
 
 
+class Retention(Record):
+    """How long after its end something is kept, in seconds; 0: for ever."""
+
+    requests: float = 0.0
+
+
 class Anchoring(Record):
     """Where the audit trail's anchors are posted; empty: in no channel."""
 
@@ -319,6 +325,7 @@ class Platform(Record):
     pagerduty: PagerDuty = PagerDuty()
     github: GitHub = GitHub()
     audit: Anchoring = Anchoring()
+    retention: Retention = Retention()
     digest: str = ""
 
     def channel(

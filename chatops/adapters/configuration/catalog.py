@@ -19,8 +19,21 @@ from chatops.adapters.configuration.fields import (
 )
 from chatops.adapters.configuration.kinds import kind_problem
 from chatops.adapters.configuration.zones import zone
-from chatops.kernel.catalog import Allowed, Anchoring, Channels, Environment, Group, Platform, Service, Team, Workload
+from chatops.kernel.catalog import (
+    Allowed,
+    Anchoring,
+    Channels,
+    Environment,
+    Group,
+    Platform,
+    Retention,
+    Service,
+    Team,
+    Workload,
+)
 
+FOR_EVER = "forever"
+LEAST_KEPT = 30 * 86400.0  # seconds
 T = TypeVar("T")
 
 _LABEL_LIKE = "a name is lower case letters, digits and dashes, at most 63 (RFC 1123)"
@@ -64,6 +77,22 @@ def anchoring(root: Fields) -> Anchoring:
     fields = Fields(node, "audit", root.problems)
     fields.only("channel")
     return Anchoring(channel=fields.channel("channel") or "")
+
+
+def retention(root: Fields) -> Retention:
+    """``retention:``; the audit trail is kept for ever, which may be said and not changed."""
+    node = root.get("retention")
+    if node is None:
+        return Retention()
+    fields = Fields(node, "retention", root.problems)
+    fields.only("requests", "audit")
+    if fields.text("audit") not in ("", FOR_EVER):
+        fields.wrong(fields.line("audit"), "has an audit other than forever: a trail with a hole does not verify")
+    asked = fields.text("requests")
+    keep = 0.0 if asked in ("", FOR_EVER) else fields.duration("requests", 0.0, years=20)
+    if 0 < keep < LEAST_KEPT:
+        fields.wrong(fields.line("requests"), "has less than 30d: people look back at what they asked for")
+    return Retention(requests=keep)
 
 
 def environment(name: str, fields: Fields) -> Environment:

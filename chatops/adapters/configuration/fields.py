@@ -172,15 +172,16 @@ class Fields:
             return default
         return node.value
 
-    def duration(self, key: str, default: float, *, zero: bool = False) -> float:
-        """Seconds, from ``4h``, ``30m``, ``7d``, ``1h30m``."""
+    def duration(self, key: str, default: float, *, zero: bool = False, years: int = 1) -> float:
+        """Seconds, from ``4h``, ``30m``, ``7d``, ``1h30m``; at most so many years."""
         node = self.given(key)
         if node is None:
             return default
         length = seconds(node.value)
-        if length is None or (length == 0 and not zero) or length > 366 * 86400:
+        if length is None or (length == 0 and not zero) or length > years * 366 * 86400:
             shown = node.value if isinstance(node.value, str | int | float) else node.kind
-            self.wrong(node.line, f"has {key} {shown!r}: it is a duration like 30m, 4h, 7d (at most a year)")
+            most = "a year" if years == 1 else f"{years} years"
+            self.wrong(node.line, f"has {key} {shown!r}: it is a duration like 30m, 4h, 7d (at most {most})")
             return default
         return length
 

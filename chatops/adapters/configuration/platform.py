@@ -50,11 +50,11 @@ KEYS = (
     "pagerduty",
     "github",
     "audit",
+    "retention",
     "actions",
 )
 LATER = (
     "smtp",
-    "retention",
     "docs",
 )
 OPERATORS = "platform"  # the group that is the platform team unless `operators` says otherwise
@@ -92,7 +92,7 @@ def read_platform(document: Node, actions: Mapping[str, Action], problems: Probl
     outside["routes"] = routes(root, platform)
     outside["severities"] = alerts.severities(root)
     outside |= {"pagerduty": pagerduty(root, platform), "github": github(root, platform), "people": people(root)}
-    outside["audit"] = catalog.anchoring(root)
+    outside |= {"audit": catalog.anchoring(root), "retention": catalog.retention(root)}
     platform = platform.model_copy(update=outside)
     # Names of a section that has mistakes are not held against the rules: one mistake would be told many times
     named = platform.model_copy(update={section: {} for section in broken})

@@ -20,6 +20,7 @@ from chatops.adapters.migrations import (
     people,
     requests,
     responses,
+    retention,
     schedules,
     told,
 )
@@ -27,7 +28,10 @@ from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
 migrations = Migrations("chatops")
-for module in (requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told):
+MODULES = (
+    requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
+)  # fmt: skip
+for module in MODULES:
     for step in module.STEPS:
         migrations()(step)
 
