@@ -110,7 +110,7 @@ class Request(Record):
     outcome: str = ""  # one sentence about how it ended, or what it waits for
     by: str = ""  # who rejected, cancelled, replaced it
     behind: int = 0  # the request that holds the service and environment
-    ahead: str = ""  # what that one is: Scale, asked by Dana
+    ahead: str = ""  # what that one is: Scale cart 3 → 5 pods, asked by Dana
     broke_glass: str = ""  # the reason given for breaking the glass
     void: str = ""  # why earlier approvals no longer count
     channel: str = ""  # where it was asked, when that is not the requests channel
@@ -130,6 +130,23 @@ class Request(Record):
     def name(self) -> str:
         """The id as people say it: R-1042."""
         return f"R-{self.id}"
+
+    @property
+    def wish(self) -> str:
+        """What was asked for: ``Deploy checkout 1.4.1 → 1.4.2``; from the inputs while there is no plan."""
+        return f"{self.title} {(self.plan.summary if self.plan else '') or self._given()}".rstrip()
+
+    @property
+    def whose(self) -> str:
+        """The wish and who has it: ``Deploy checkout 1.4.1 → 1.4.2, asked by Dana``."""
+        return f"{self.wish}, asked by {self.requester_name}"
+
+    def _given(self) -> str:
+        """``checkout 1.4.2``, ``checkout revision 3``."""
+        given = {k: v for k, v in self.inputs.items() if k not in ("service", "environment", "reason")}
+        # A bare number could be anything; 0 replicas is the one to notice.
+        extras = [f"{k} {v}" if type(v) is int else str(v) for k, v in given.items() if v or type(v) is int]
+        return " ".join([self.service, *extras])
 
     @property
     def planned(self) -> Plan:

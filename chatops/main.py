@@ -319,6 +319,7 @@ class Assistant:
         told = Reconfigured(self.database, self.messenger, self.directory, self.configuration, self.clock)
         watching = self.configuration.watch(self._changed, told.refused, told.repaired)
         self._background(watching, "configuration")
+        await told.started()
         self.discovery = Discovery(
             self.database, self.configuration, self.clusters, self.clock, self._changed, told.left_out
         )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chatops.kernel import audit
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Outbox, Post, Tx
 
 SHOWN = 20  # mistakes
+LAST = """
+SELECT what, data FROM audit WHERE chain = 'platform' AND what IN ('configuration_refused', 'configuration_repaired')
+ORDER BY seq DESC LIMIT 1
+"""
 
 
 @dataclass(slots=True)
@@ -22,6 +28,14 @@ class Reconfigured:
     clock: Clock
     _standing: tuple[str, Sequence[str]] = field(default=("", ()), init=False)  # the newest message, and what it shows
 
+    async def started(self) -> None:
+        """It started with a valid configuration: what was told before its last end is no longer so."""
+        last = await self.database.read(lambda tx: tx.one(LAST))
+        told = json.loads(last["data"]) if last is not None and last["what"] == "configuration_refused" else {}
+        if told.get("post"):  # rows of earlier versions don't say
+            self._standing = (str(told["post"]), list(told["problems"]))
+            await self.repaired()
+
     async def refused(self, problems: Sequence[object]) -> None:
         """The last good configuration stays; the platform team is told."""
         operators = await self._operators()
@@ -34,8 +48,7 @@ class Reconfigured:
         """The message no longer says that something is wrong; nobody is rung for that."""
         key, shown = self._standing
         if key:
-            lines = ["✅ The configuration is valid again.", "It had been changed into something invalid:", *shown]
-            await self.database.write(self._show, key, {"lines": lines})
+            await self.database.write(self._tell_repaired, key, shown)
             self._standing = ("", ())
 
     async def left_out(self, problems: Sequence[object]) -> None:
@@ -52,12 +65,20 @@ class Reconfigured:
         self._show(tx, f"entries/{int(self.clock.now() * 1000)}", {"lines": lines, "mention": operators})
 
     def _tell_refused(self, tx: Tx, key: str, shown: Sequence[str], operators: Sequence[str]) -> None:
-        audit.append(
-            tx, chain="platform", who="assistant", what="configuration_refused", data={"problems": shown},
-            at=self.clock.now(), configuration=self.configuration.platform.digest,
-        )  # fmt: skip
+        self._note(tx, "configuration_refused", {"problems": shown, "post": key})
         lines = ["The configuration was changed into something invalid; the last good one stays.", *shown]
         self._show(tx, key, {"lines": lines, "mention": operators})
+
+    def _tell_repaired(self, tx: Tx, key: str, shown: Sequence[str]) -> None:
+        self._note(tx, "configuration_repaired", {})
+        lines = ["✅ The configuration is valid again.", "It had been changed into something invalid:", *shown]
+        self._show(tx, key, {"lines": lines})
+
+    def _note(self, tx: Tx, what: str, data: dict[str, Any]) -> None:
+        audit.append(
+            tx, chain="platform", who="assistant", what=what, data=data, at=self.clock.now(),
+            configuration=self.configuration.platform.digest,
+        )  # fmt: skip
 
     def _show(self, tx: Tx, key: str, content: dict[str, Sequence[str]]) -> None:
         channel = self.configuration.platform.channels.requests

@@ -238,7 +238,7 @@ class Engine:
 def _held_up(tx: Tx, request: Request) -> str:
     """Why it can't begin now: new writes are paused, or what a schedule asked for has no place yet."""
     holder = store.holder(tx, request.service, request.environment) if request.early and request.service else None
-    busy = f"{holder.name} ({holder.title}, asked by {holder.requester_name}) is under way there" if holder else ""
+    busy = f"{holder.name} ({holder.whose}) is under way there" if holder else ""
     return paused_by(tx) or busy
 
 

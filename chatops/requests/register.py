@@ -181,7 +181,7 @@ def speakers(request: Request) -> list[str]:
 
 
 def _behind(holder: Request) -> dict[str, Any]:
-    return {"behind": holder.id, "ahead": f"{holder.title}, asked by {holder.requester_name}"}
+    return {"behind": holder.id, "ahead": holder.whose}
 
 
 def card(request: Request, channel: str = "") -> Post:

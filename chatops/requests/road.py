@@ -150,7 +150,7 @@ class Road:
             same = all(str(holder.inputs.get(name)) == one for name, one in given.items())
             if same and (holder.requester_id, holder.action) == (automation(rule).id, action):
                 return holder.name
-            raise Refused(f"{holder.name} ({holder.title}, asked by {holder.requester_name}) is under way there.")
+            raise Refused(f"{holder.name} ({holder.whose}) is under way there.")
         return (await self._take_in(action, values, automation(rule), key)).post
 
     async def _take_in(

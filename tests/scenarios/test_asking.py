@@ -225,7 +225,9 @@ async def test_changes_that_wait_run_one_after_the_other_in_the_order_they_were_
     first = await house.lee.sees(REQUESTS, "→ 1.4.2", "WAITING")
     for version in ("1.4.3", "1.4.4"):
         await house.dana.types(f"/platform deploy checkout {version} production because more")
-        own = await house.dana.sees(REQUESTS, version, "WAIT OR REPLACE?", "R-1001 (Deploy, asked by Dana) comes first")
+        own = await house.dana.sees(
+            REQUESTS, version, "WAIT OR REPLACE?", "R-1001 (Deploy checkout 1.4.1 → 1.4.2, asked by Dana) comes first"
+        )
         await own.click("Wait")
         await own.becomes("QUEUED")
     await first.click("Approve")
@@ -269,16 +271,20 @@ async def test_replace_cancels_only_what_the_card_named(house: House) -> None:
     await house.dana.types(LINE)
     first = await house.dana.sees(REQUESTS, "→ 1.4.2", "WAITING")
     await house.sam.types("/platform deploy checkout 1.4.3 production because mine")
-    second = await house.sam.sees(REQUESTS, "1.4.3", "WAIT OR REPLACE? R-1001 (Deploy, asked by Dana) comes first")
+    second = await house.sam.sees(
+        REQUESTS, "1.4.3", "WAIT OR REPLACE? R-1001 (Deploy checkout 1.4.1 → 1.4.2, asked by Dana) comes first"
+    )
     await house.olu.types("/platform deploy checkout 1.4.4 production because hurry")
     third = await house.olu.sees(REQUESTS, "1.4.4", "WAIT OR REPLACE? R-1001")
     await second.click("Wait")
-    await second.becomes("QUEUED: waits for R-1001 (Deploy, asked by Dana)")
+    await second.becomes("QUEUED: waits for R-1001 (Deploy checkout 1.4.1 → 1.4.2, asked by Dana)")
     await first.click("Cancel")
     await second.becomes("WAITING", "→ 1.4.3")
-    await third.becomes("WAIT OR REPLACE? R-1002 (Deploy, asked by Sam) comes first for checkout")
+    await third.becomes("WAIT OR REPLACE? R-1002 (Deploy checkout 1.4.3, asked by Sam) comes first for checkout")
     await third.click("Replace", stale=True)
-    await house.olu.sees(REQUESTS, "Nothing was replaced: R-1002 (Deploy, asked by Sam) comes first now.")
+    await house.olu.sees(
+        REQUESTS, "Nothing was replaced: R-1002 (Deploy checkout 1.4.3, asked by Sam) comes first now."
+    )
     assert "WAITING" in second.text
     await third.click("Replace")
     await second.becomes("CANCELLED by Olu: replaced with R-1003")
@@ -292,7 +298,7 @@ async def test_nobody_loses_their_place_to_what_can_not_be_done(house: House) ->
     await undo.click("Replace")
     await house.sam.sees(REQUESTS, "R-1001 was not replaced, for R-1002 can't be done", "earlier revision")
     await house.olu.types("/platform deploy checkout 1.4.1 production because as it was")
-    same = await house.olu.sees(REQUESTS, "1.4.1", "WAIT OR REPLACE?")
+    same = await house.olu.sees(REQUESTS, "Deploy checkout 1.4.1 ·", "WAIT OR REPLACE?")
     await same.click("Replace")
     await house.olu.sees(REQUESTS, "R-1001 was not replaced, for R-1003 would change nothing")
     await house.sam.types("/platform deploy checkout 1.4.4 production because newest")

@@ -168,7 +168,9 @@ async def test_an_automation_asks_for_nothing_while_somebodys_change_is_under_wa
         await house.dana.sees(REQUESTS, "Scale checkout", "WAITING")
         await tell(house, leak())
         incident = await house.dana.sees(INCIDENTS, "INC-101")
-        await incident.thread("nothing was asked for: R-1001 (Scale, asked by Dana) is under way there.")
+        await incident.thread(
+            "nothing was asked for: R-1001 (Scale checkout 3 → 4 pods, asked by Dana) is under way there."
+        )
         assert await outcomes(house) == ["failed"]
 
 

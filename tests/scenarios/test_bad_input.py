@@ -341,6 +341,22 @@ async def test_an_invalid_configuration_changes_nothing_but_that_the_platform_te
     assert {row["configuration"] for row in rows} == {first, second}
 
 
+async def test_a_configuration_repaired_while_the_assistant_was_down_is_told_as_valid_again(house: House) -> None:
+    good = settings_of(house).read_text()
+    settings_of(house).write_text(good + "\nnonsense: 1\n")
+    told = await house.sam.sees(REQUESTS, "The configuration was changed into something invalid", "nonsense")
+    await house.quiet()
+    await house.stop()
+    settings_of(house).write_text(good)
+    await house.start()
+    await told.becomes("The configuration is valid again.", "nonsense")
+    await house.stop()
+    await house.start()  # it is told once
+    await house.quiet()
+    rows = await house.rows("SELECT what FROM audit WHERE chain = 'platform' ORDER BY seq")
+    assert [row["what"] for row in rows] == ["configuration_refused", "configuration_repaired"]
+
+
 async def test_what_was_asked_for_a_service_that_left_the_catalog_is_refused_in_words(house: House) -> None:
     card = await waiting(house)
     first = house.assistant.configuration.platform.digest

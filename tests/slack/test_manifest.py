@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from chatops.sandbox.slack.methods_chat import METHODS as CHAT
 from chatops.sandbox.slack.methods_conversations import METHODS as CONVERSATIONS
 from chatops.sandbox.slack.methods_people import METHODS as PEOPLE
-from chatops.sandbox.slack.seed import DEFAULT_SCOPES
+from chatops.sandbox.slack.seed import DEFAULT_EVENTS, DEFAULT_SCOPES
 from chatops.slack import ids
 from commands import registry
 from tests.support.people import ACME
@@ -76,6 +76,8 @@ def test_the_demo_installs_the_same_command() -> None:
 def test_events_home_and_socket_mode_are_on() -> None:
     settings = MANIFEST["settings"]
     assert {"app_home_opened", "app_mention"} <= set(settings["event_subscriptions"]["bot_events"])
+    sent = set(DEFAULT_EVENTS) - {"member_joined_channel"}  # for tests of the local Slack itself; nobody listens to it
+    assert set(settings["event_subscriptions"]["bot_events"]) == sent, "what works here would not work there"
     assert settings["socket_mode_enabled"]
     assert settings["interactivity"]["is_enabled"]
     assert MANIFEST["features"]["app_home"]["home_tab_enabled"]

@@ -40,8 +40,7 @@ def card(request: Request, now: float, between: Between | None = None) -> Messag
 def title(request: Request) -> str:
     """``Deploy checkout 1.4.1 → 1.4.2 · PRODUCTION`` as plain text; the place is never cut off."""
     where = f" · {plain(request.environment.upper(), 40)}" if request.environment else ""
-    what = (request.plan.summary if request.plan else "") or _asked_for(request)
-    return plain(f"{request.title} {what}", 150 - len(where)) + where
+    return plain(request.wish, 150 - len(where)) + where
 
 
 def moment(request: Request) -> str:
@@ -95,7 +94,7 @@ def _confirm(request: Request) -> dict[str, str] | None:
 
 def _confirm_replace(request: Request) -> dict[str, str]:
     name = f"R-{request.behind}" if request.behind else "the other request"
-    other = f"{name} ({plain(request.ahead, 80)})" if request.ahead else name
+    other = f"{name} ({plain(request.ahead, 150)})" if request.ahead else name
     text = f"{other} is cancelled, and whoever asked for it is told. {request.name} takes its place."
     return {"title": f"Replace {name}?", "text": text, "yes": "Replace", "no": "Keep it"}
 
@@ -202,14 +201,6 @@ def _rule(request: Request) -> str:
     free = " (no approval needed)" if decision.outcome == "allow" and not decision.asks else ""
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return f"Rule: {enumerated(escape(one, 100) for one in named[:3])}{more}{free}"
-
-
-def _asked_for(request: Request) -> str:
-    """What was asked for, while there is no plan: ``checkout 1.4.2``, ``checkout revision 3``."""
-    given = {k: v for k, v in request.inputs.items() if k not in ("service", "environment", "reason")}
-    # A bare number could be anything; 0 replicas is the one to notice.
-    extras = [f"{k} {v}" if type(v) is int else str(v) for k, v in given.items() if v or type(v) is int]
-    return " ".join([request.service, *extras])
 
 
 def _small_print(request: Request) -> str:

@@ -138,7 +138,7 @@ def _queued(request: Request, now: float) -> str:
 
 
 def _ahead(request: Request, otherwise: str) -> str:
-    what = f" ({escape(request.ahead, 80)})" if request.ahead else ""
+    what = f" ({escape(request.ahead, 150)})" if request.ahead else ""
     return f"R-{request.behind}{what}" if request.behind else otherwise
 
 
