@@ -1,6 +1,7 @@
-"""Freeze a whole environment for a while, and what is frozen when.
+"""Freeze an environment, a tier or a team's services for a while, and what is frozen when.
 
 /platform freeze production until tomorrow 9:00 because the auditors are here
+/platform freeze tier=production team=payments because the bank is away
 /platform thaw production
 /platform freezes
 """
@@ -13,26 +14,31 @@ from typing import Annotated
 from pydantic import Field
 
 from chatops.kernel import freezes
-from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
+from chatops.kernel.action import Action, Answer, Button, Context, EnvironmentName, InputKind, Inputs, Reason
+from chatops.kernel.catalog import Platform, closest
+from chatops.kernel.errors import InputError
+from chatops.kernel.locks import Where
 from chatops.kernel.spans import zone_of
 from commands.lock import Until, end_of
 
 
-class Where(Inputs):
-    """Which environment."""
+class Place(Inputs):
+    """Which environment, which tier, whose services: all that is named has to fit."""
 
-    environment: Annotated[str, InputKind.ENVIRONMENT] = Field(title="Environment")
+    environment: EnvironmentName = Field(default="", title="Environment", description="Empty: every one.")
+    tier: str = Field(default="", title="Tier", max_length=60, description="All environments of it, like production.")
+    team: Annotated[str, InputKind.TEAM] = Field(default="", title="Team", description="Empty: every team's services.")
 
 
-class Freezing(Where):
-    """Which environment, until when, why."""
+class Freezing(Place):
+    """Where, until when, why."""
 
     until: Until = ""
     reason: Reason = Field(min_length=1, title="Reason", description="Whoever is refused reads it.")
 
 
-class Thawing(Where):
-    """Which environment; a reason where somebody else froze it."""
+class Thawing(Place):
+    """Where, as it was frozen; a reason where somebody else froze it."""
 
     reason: Reason = Field(default="", title="Reason", description="Needed to break somebody's freeze.")
 
@@ -40,19 +46,31 @@ class Thawing(Where):
 async def freeze(inputs: Freezing, ctx: Context) -> Answer:
     """Nobody changes anything there until then."""
     until, reason = end_of(inputs.until, inputs.reason, ctx)
-    held = await ctx.locked.take(ctx.requester, "", inputs.environment, until, reason)
+    held = await ctx.locked.take(ctx.requester, _where(inputs, ctx.platform), until, reason)
     lines = (
         f"🧊 {held.sentence(ctx.now.timestamp(), zone_of(ctx.requester.tz))}",
         "All changes there are refused until then, yours too; rollbacks go on. The deploys channel is told.",
     )
-    buttons = (Button(f"Thaw {held.environment}", f"thaw {held.environment}"),)
+    buttons = (Button(f"Thaw {held.place}"[:75], f"thaw {held.where.words}"),)
     return Answer("Frozen", lines, buttons=buttons, private=True)
 
 
 async def thaw(inputs: Thawing, ctx: Context) -> Answer:
     """Ends a freeze that somebody made here before its time."""
-    held = await ctx.locked.give_back(ctx.requester, "", inputs.environment, inputs.reason)
+    held = await ctx.locked.give_back(ctx.requester, _where(inputs, ctx.platform), inputs.reason)
     return Answer("Thawed", (f"🔓 {held.place} is free.",), private=True)
+
+
+def _where(inputs: Place, platform: Platform) -> Where:
+    tiers = list(dict.fromkeys(one.tier for one in platform.environments.values()))
+    if inputs.tier and inputs.tier not in tiers:
+        guess = closest(inputs.tier, tiers)
+        hint = f"Did you mean {guess}?" if guess else f"There are {', '.join(tiers)}."
+        raise InputError(f"There is no tier {inputs.tier}.", field="tier", hint=hint)
+    found = Where(environment=inputs.environment, tier=inputs.tier, team=inputs.team)
+    if found == Where():
+        raise InputError("Which environment, tier or team?", field="environment")
+    return found
 
 
 async def listed(inputs: Inputs, ctx: Context) -> Answer:
@@ -75,15 +93,17 @@ FREEZE = Action(
     title="Freeze",
     risk="read",
     inputs=Freezing,
-    usage="freeze ENVIRONMENT [until TIME] because REASON",
-    summary="Keep all changes away from an environment for a while",
+    usage="freeze [ENVIRONMENT] [tier=TIER] [team=TEAM] [until TIME] because REASON",
+    summary="Keep all changes away from an environment, a tier or a team's services for a while",
     positionals=("environment", "until"),
     fillers=("until",),
     answer=freeze,
 )
 THAW = replace(
-    FREEZE, name="thaw", title="Thaw", inputs=Thawing, usage="thaw ENVIRONMENT [because REASON]",
-    summary="End a freeze that was made here before its time", positionals=("environment",), fillers=(), answer=thaw,
+    FREEZE, name="thaw", title="Thaw", inputs=Thawing,
+    usage="thaw [ENVIRONMENT] [tier=TIER] [team=TEAM] [because REASON]",
+    summary="End a freeze that was made here before its time",
+    positionals=("environment",), fillers=(), answer=thaw,
 )  # fmt: skip
 RECORD = Action(
     name="freezes",

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
 from chatops.kernel.errors import InputError, Refused
-from chatops.kernel.locks import LONGEST, USUAL, Lock
+from chatops.kernel.locks import LONGEST, USUAL, Lock, Where
 from chatops.kernel.spans import ending, zone_of
 
 _UNTIL = re.compile(r"(?s)(.*?\S)?\s*\buntil\s+(.+)", re.IGNORECASE)
@@ -69,7 +69,7 @@ async def lock(inputs: Taking, ctx: Context) -> Answer:
     """Locks it; the reason may end with ``until …``."""
     until, reason = end_of(inputs.until, inputs.reason, ctx)
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
-    held = await ctx.locked.take(ctx.requester, inputs.service, inputs.environment, until, reason)
+    held = await ctx.locked.take(ctx.requester, Where(inputs.service, inputs.environment), until, reason)
     lines = (
         f"🔒 {held.sentence(now, zone)}",
         "Changes of others are refused until then; yours and rollbacks go on. The deploys channel is told.",
@@ -97,7 +97,7 @@ def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
 
 async def unlock(inputs: Giving, ctx: Context) -> Answer:
     """Gives it back before its time."""
-    held = await ctx.locked.give_back(ctx.requester, inputs.service, inputs.environment, inputs.reason)
+    held = await ctx.locked.give_back(ctx.requester, Where(inputs.service, inputs.environment), inputs.reason)
     return Answer("Unlocked", (f"🔓 {held.place} is free.",), private=True)
 
 

@@ -1,6 +1,7 @@
 """Locks: somebody keeps everyone else's changes away from a service in an environment, for a while.
 
-A lock without a service freezes the whole environment: nobody changes anything there, not even who froze it.
+A lock without a service freezes an environment, a tier, what a team owns, or what a team owns there: nobody changes
+anything there, not even who froze it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,45 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from chatops.kernel.catalog import BreakGlass, PolicyRule
+from chatops.kernel.catalog import BreakGlass, Environment, PolicyRule, Service
 from chatops.kernel.people import Person
 
 USUAL, LONGEST = 4 * 3600.0, 30 * 86400.0  # seconds a lock lasts when nobody says how long, and at most
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What is locked (``service`` in ``environment``) or frozen: what is named of the others, all of it together."""
+
+    service: str = ""
+    environment: str = ""
+    tier: str = ""
+    team: str = ""
+
+    def covers(self, environment: Environment, service: Service | None) -> bool:
+        """Whether a change there meets it."""
+        fits = (
+            (self.service, service.name if service else ""),
+            (self.environment, environment.name),
+            (self.tier, environment.tier),
+            (self.team, service.team if service else ""),
+        )
+        return all(not wanted or wanted == found for wanted, found in fits)
+
+    @property
+    def place(self) -> str:
+        """``checkout in production``; of a freeze ``production``, ``tier production``, ``team shop in staging``."""
+        if self.service:
+            return f"{self.service} in {self.environment}"
+        there = self.environment or (f"tier {self.tier}" if self.tier else "")
+        return " in ".join(filter(None, (f"team {self.team}" if self.team else "", there)))
+
+    @property
+    def words(self) -> str:
+        """As a line says it."""
+        named = (("tier", self.tier), ("team", self.team))
+        said = [f"{name}={value}" for name, value in named if value]
+        return " ".join(filter(None, (self.service, self.environment, *said)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +57,7 @@ class Lock:
     """One lock that holds. Times: epoch seconds."""
 
     id: int
-    service: str
-    environment: str
+    where: Where
     holder_id: str
     holder: str
     reason: str
@@ -30,9 +65,19 @@ class Lock:
     until: float
 
     @property
+    def service(self) -> str:
+        """What is locked; empty: it is a freeze."""
+        return self.where.service
+
+    @property
+    def environment(self) -> str:
+        """Where; empty: a freeze of more than one."""
+        return self.where.environment
+
+    @property
     def place(self) -> str:
-        """``checkout in production``; of a freeze, ``production``."""
-        return f"{self.service} in {self.environment}" if self.service else self.environment
+        """``Where.place``."""
+        return self.where.place
 
     @property
     def done(self) -> str:
@@ -65,11 +110,11 @@ class Locks(Protocol):
         """What is locked, the one that ends first first."""
         ...
 
-    async def take(self, person: Person, service: str, environment: str, until: float, reason: str) -> Lock:
+    async def take(self, person: Person, where: Where, until: float, reason: str) -> Lock:
         """Locks it, or says of one's own lock that it lasts until then. Raises ``Refused``, ``TooLate``."""
         ...
 
-    async def give_back(self, person: Person, service: str, environment: str, reason: str) -> Lock:
+    async def give_back(self, person: Person, where: Where, reason: str) -> Lock:
         """Unlocks it. Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked."""
         ...
 

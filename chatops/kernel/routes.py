@@ -21,16 +21,17 @@ class Hears:
     digest: Route | None = None
 
 
-def hearing(platform: Platform, environment: str, service: str) -> list[Hears]:
+def hearing(platform: Platform, environment: str, service: str, team: str = "") -> list[Hears]:
     """The usual channel first, then those of the routes that concern the place, each once.
 
-    Quiet is a channel that only quiet routes name; the usual one hears of everything unless a route names it.
+    ``team``: whose it is where it is about no service. Quiet is a channel that only quiet routes name; the usual one
+    hears of everything unless a route names it.
     """
-    usual = platform.channel("deploys", environment, service)
+    usual = platform.channel("deploys", environment, service, team)
     there, what = platform.environments.get(environment), platform.services.get(service)
     found: dict[str, list[Route]] = {usual: []}
     for route in platform.routes:
-        if covers(route, there, what):
+        if covers(route, there, what, team):
             for channel in route.channels:
                 found.setdefault(channel, []).append(route)
     return [Hears(channel, _quiet(routes)) for channel, routes in found.items()]

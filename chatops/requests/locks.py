@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from approvals.lifecycle import sources_of
 from chatops.kernel import audit
+from chatops.kernel.catalog import Platform
 from chatops.kernel.errors import Refused, TooLate
-from chatops.kernel.locks import Lock
+from chatops.kernel.locks import Lock, Where
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
-from chatops.kernel.routes import spread
+from chatops.kernel.routes import hearing
 
-HELD = "SELECT * FROM locks WHERE service = :service AND environment = :environment AND ended_at = 0"
+HELD = """
+SELECT * FROM locks
+WHERE service = :service AND environment = :environment AND tier = :tier AND team = :team AND ended_at = 0
+"""
+FROZEN = "SELECT * FROM locks WHERE service = '' AND ended_at = 0 AND until_at > :now ORDER BY id"
 ALL = "SELECT * FROM locks WHERE ended_at = 0 AND until_at > :now ORDER BY until_at, id LIMIT 100"
 DUE = "SELECT * FROM locks WHERE ended_at = 0 AND until_at <= :now ORDER BY until_at LIMIT 50"
 INSERT = """
-INSERT INTO locks (service, environment, holder_id, holder, reason, made_at, until_at)
-VALUES (:service, :environment, :holder_id, :holder, :reason, :now, :until) RETURNING *
+INSERT INTO locks (service, environment, tier, team, holder_id, holder, reason, made_at, until_at)
+VALUES (:service, :environment, :tier, :team, :holder_id, :holder, :reason, :now, :until) RETURNING *
 """
 LONGER = "UPDATE locks SET until_at = :until, reason = :reason WHERE id = :id RETURNING *"
 END = "UPDATE locks SET ended_at = :now, ended_by = :by WHERE id = :id AND ended_at = 0"
@@ -30,6 +36,7 @@ DELETE FROM locks WHERE id IN (
     SELECT id FROM locks WHERE ended_at > 0 AND ended_at < :before ORDER BY ended_at LIMIT 500
 )
 """
+NAMED = ("service", "environment")  # of where it is, always in the audit trail
 KEPT = 90 * 86400.0  # seconds; the audit trail tells of them for ever
 WAYS_BACK = frozenset({"rollback"})  # nothing keeps anybody from going back
 
@@ -39,15 +46,18 @@ def prune(tx: Tx, now: float) -> int:
     return tx.run(PRUNE, before=now - KEPT)
 
 
-def _held(tx: Tx, service: str, environment: str, now: float) -> Lock | None:
-    row = tx.one(HELD, service=service, environment=environment)
+def _held(tx: Tx, where: Where, now: float) -> Lock | None:
+    row = tx.one(HELD, **asdict(where))
     return _read(row) if row is not None and row["until_at"] > now else None
 
 
-def _on(tx: Tx, service: str, environment: str, now: float) -> list[Lock]:
-    """What holds at a place: the freeze of its environment, and its own lock."""
-    found = (_held(tx, one, environment, now) for one in ("", service))
-    return [one for one in found if one is not None]
+def _on(tx: Tx, platform: Platform, service: str, environment: str, now: float) -> list[Lock]:
+    """What holds at a place: the freezes that cover it, and its own lock."""
+    there, what = platform.environments.get(environment), platform.services.get(service)
+    frozen = [_read(row) for row in tx.all(FROZEN, now=now)]
+    found = [one for one in frozen if there is not None and one.where.covers(there, what)]
+    own = _held(tx, Where(service, environment), now) if service else None
+    return [*found, own] if own is not None else found
 
 
 @dataclass(slots=True)
@@ -63,7 +73,8 @@ class LockDesk:
         """The locks that keep this person from changing this: never their own, and never a way back."""
         if risk == "read" or action in WAYS_BACK or not environment:
             return []
-        held = await self.database.read(_on, service, environment, self.clock.now())
+        platform, now = self.configuration.platform, self.clock.now()
+        held = await self.database.read(_on, platform, service, environment, now)
         return [one for one in held if not one.service or one.holder_id != requester.id]
 
     async def listed(self) -> Sequence[Lock]:
@@ -71,14 +82,14 @@ class LockDesk:
         now = self.clock.now()
         return await self.database.read(lambda tx: [_read(row) for row in tx.all(ALL, now=now)])
 
-    async def take(self, person: Person, service: str, environment: str, until: float, reason: str) -> Lock:
+    async def take(self, person: Person, where: Where, until: float, reason: str) -> Lock:
         """Locks it, or says of one's own lock that it lasts until then. Raises ``Refused``, ``TooLate``."""
-        self._check(person, service, f"lock {service}" if service else f"freeze {environment}")
-        return await self.database.write(self._take, person, service, environment, until, mask(reason)[0])
+        self._check(person, where)
+        return await self.database.write(self._take, person, where, until, mask(reason)[0])
 
-    async def give_back(self, person: Person, service: str, environment: str, reason: str) -> Lock:
+    async def give_back(self, person: Person, where: Where, reason: str) -> Lock:
         """Unlocks it. Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked."""
-        return await self.database.write(self._give_back, person, service, environment, mask(reason)[0])
+        return await self.database.write(self._give_back, person, where, mask(reason)[0])
 
     async def watch(self, person: Person, service: str, environment: str) -> Lock | None:
         """Tells this person once it is free; None when it is."""
@@ -90,26 +101,27 @@ class LockDesk:
 
     # inside --------------------------------------------------------------------------------------------------------
 
-    def _check(self, person: Person, service: str, what: str) -> None:
+    def _check(self, person: Person, where: Where) -> None:
         """The owning team, its leads, the platform team, and who may break the glass of locks."""
-        if not (self._owns(person, service) or self._breaks(person)):
-            found = self.configuration.platform.services.get(service)
-            who = f"team {found.team}, who owns it," if found else "the leads of a team"
+        if not (self._owns(person, where) or self._breaks(person)):
+            found = self.configuration.platform.services.get(where.service)
+            leads = f"the leads of {where.team}" if where.team else "the leads of a team"
+            who = f"team {found.team}, who owns it," if found else leads
+            what = f"lock {where.service}" if where.service else f"freeze {where.place}"
             raise Refused(f"Only {who} and the platform team can {what}.")
 
-    def _owns(self, person: Person, service: str) -> bool:
-        platform = self.configuration.platform
-        found = platform.services.get(service)
-        team = found.team if found else ""
+    def _owns(self, person: Person, where: Where) -> bool:
+        found = self.configuration.platform.services.get(where.service)
         if not person.is_member:
             return False
-        return (bool(service) and team in person.teams) or self._leads(person, service)
+        return (found is not None and found.team in person.teams) or self._leads(person, where)
 
-    def _leads(self, person: Person, service: str) -> bool:
-        """The platform team, and the leads: of the owning team, or of any where a whole environment is frozen."""
+    def _leads(self, person: Person, where: Where) -> bool:
+        """The platform team, and the leads: of the team whose it is, or of any where more than a team's is frozen."""
         platform = self.configuration.platform
-        found = platform.services.get(service)
-        teams = [found.team if found else ""] if service else list(platform.teams)
+        found = platform.services.get(where.service)
+        owner = (found.team if found else "") if where.service else where.team
+        teams = [owner] if where.service or owner else list(platform.teams)
         if sources_of(person, platform.operators, "", platform):
             return True
         return any(sources_of(person, ("team-leads",), team, platform) for team in teams)
@@ -118,9 +130,9 @@ class LockDesk:
         glass = self.configuration.platform.locks.break_glass
         return person.is_member and glass is not None and glass.group in person.groups
 
-    def _take(self, tx: Tx, person: Person, service: str, environment: str, until: float, reason: str) -> Lock:
+    def _take(self, tx: Tx, person: Person, where: Where, until: float, reason: str) -> Lock:
         now = self.clock.now()
-        row = tx.one(HELD, service=service, environment=environment)
+        row = tx.one(HELD, **asdict(where))
         if row is not None and row["until_at"] <= now:
             self._end(tx, _read(row), "", "")
             row = None
@@ -130,7 +142,7 @@ class LockDesk:
             made = tx.one(LONGER, id=row["id"], until=until, reason=reason or row["reason"])
         else:
             made = tx.one(
-                INSERT, service=service, environment=environment, holder_id=person.id, holder=person.name or person.id,
+                INSERT, **asdict(where), holder_id=person.id, holder=person.name or person.id,
                 reason=reason, now=now, until=until,
             )  # fmt: skip
         if made is None:
@@ -140,12 +152,12 @@ class LockDesk:
         self._tell(tx, lock, f"{'🔒' if lock.service else '🧊'} {lock.sentence(now)}")
         return lock
 
-    def _give_back(self, tx: Tx, person: Person, service: str, environment: str, reason: str) -> Lock:
-        lock = _held(tx, service, environment, self.clock.now())
+    def _give_back(self, tx: Tx, person: Person, where: Where, reason: str) -> Lock:
+        lock = _held(tx, where, self.clock.now())
         if lock is None:
-            is_not = f"{service} in {environment} is not locked" if service else f"{environment} is not frozen"
-            raise TooLate(f"{is_not}.", hint="" if service else "What the configuration freezes ends by itself.")
-        mine, leads = lock.holder_id == person.id, self._leads(person, service)
+            is_not = f"{where.place} is not {'locked' if where.service else 'frozen'}"
+            raise TooLate(f"{is_not}.", hint="" if where.service else "What the configuration freezes ends by itself.")
+        mine, leads = lock.holder_id == person.id, self._leads(person, where)
         if not mine and not leads and not self._breaks(person):
             said = f"{lock.holder} has {lock.done} it: they, the leads of its team and the platform team end that."
             raise Refused(said)
@@ -158,7 +170,7 @@ class LockDesk:
         return lock
 
     def _watch(self, tx: Tx, person: Person, service: str, environment: str) -> Lock | None:
-        held = _on(tx, service, environment, self.clock.now())
+        held = _on(tx, self.configuration.platform, service, environment, self.clock.now())
         for lock in held:
             tx.run(WATCH, id=lock.id, person=person.id)
         return max(held, key=lambda one: one.until, default=None)
@@ -177,21 +189,28 @@ class LockDesk:
         for row in tx.all(WATCHERS, id=lock.id):
             lines = [f"🔓 {lock.place} is free: {how.rstrip('.')}."]
             place = f"{lock.service} {lock.environment}" if lock.service else f"environment={lock.environment}"
-            self._say_to(tx, lock, row["person_id"], lines, f"deploy {place}")
+            line = f"deploy {place}" if lock.environment else "deploy"
+            self._say_to(tx, lock, row["person_id"], lines, line)
 
     def _audit(self, tx: Tx, who: str, what: str, lock: Lock, reason: str) -> None:
-        data = {"service": lock.service, "environment": lock.environment, "lock": lock.id, "holder": lock.holder}
+        data: dict[str, Any] = {name: value for name, value in asdict(lock.where).items() if value or name in NAMED}
+        data |= {"lock": lock.id, "holder": lock.holder}
         audit.append(
             tx, chain="platform", who=who, what=what, data={**data, "until": lock.until, "reason": reason},
             at=self.clock.now(), configuration=self.configuration.platform.digest,
         )  # fmt: skip
 
     def _tell(self, tx: Tx, lock: Lock, line: str) -> None:
-        """One message a lock, brought up to date: it says at the end that it is over."""
-        channel = self.configuration.platform.channel("deploys", lock.environment, lock.service)
-        post = Post(f"lock/{lock.id}", Lane.NOTICE, "note", channel=channel, content={"lines": [line]})
-        for one in spread(self.configuration.platform, post, lock.environment, lock.service):
-            self.outbox.show(tx, one)
+        """One message a lock in each channel that hears of its place, brought up to date: it says that it is over."""
+        platform, found = self.configuration.platform, dict[str, None]()
+        for one in platform.environments.values():
+            if lock.environment in ("", one.name) and lock.where.tier in ("", one.tier):
+                heard = hearing(platform, one.name, lock.service, lock.where.team)
+                found |= dict.fromkeys(each.channel for each in heard)
+        post = Post(f"lock/{lock.id}", Lane.NOTICE, "note", content={"lines": [line]})
+        for place, channel in enumerate(found):
+            name = f"{post.id}/{channel}" if place else post.id
+            self.outbox.show(tx, replace(post, id=name, channel=channel))
 
     def _say_to(self, tx: Tx, lock: Lock, person: str, lines: list[str], line: str = "") -> None:
         buttons = [{"label": "Deploy", "line": line, "form": True}] if line else []
@@ -206,6 +225,7 @@ class LockDesk:
 
 def _read(row: Row) -> Lock:
     return Lock(
-        id=int(row["id"]), service=row["service"], environment=row["environment"], holder_id=row["holder_id"],
-        holder=row["holder"], reason=row["reason"], made_at=row["made_at"], until=row["until_at"],
+        id=int(row["id"]), where=Where(row["service"], row["environment"], row["tier"], row["team"]),
+        holder_id=row["holder_id"], holder=row["holder"], reason=row["reason"], made_at=row["made_at"],
+        until=row["until_at"],
     )  # fmt: skip

@@ -109,3 +109,57 @@ async def test_what_is_frozen_and_what_will_be_is_listed() -> None:
         house.clock.advance(3 * 3600)
         await house.dana.types("/platform freezes")
         await house.dana.sees("general", "🧊 weekday afternoons (production) until 18:00 CET")
+
+
+async def test_a_tier_or_what_a_team_owns_is_frozen_in_slack_and_nothing_else() -> None:
+    async with acme_house(platform=straight_to_production) as house:
+        await house.lee.types("/platform freeze tier=staging team=payments until 14:00 because the bank is away")
+        await house.lee.sees("general", "team payments in tier staging is frozen by Lee until 14:00 CET: the bank")
+        await house.dana.sees("deploys", "🧊 team payments in tier staging is frozen by Lee until 13:00 UTC")
+        await house.dana.types("/platform deploy payments 2.0.2 staging because it is faster")
+        await house.dana.sees(REQUESTS, "Deploy payments", "DENIED", "team payments in tier staging is frozen by Lee")
+        await house.dana.types(STAGING)
+        await house.dana.sees(REQUESTS, "Deploy checkout", "STAGING", "SUCCEEDED")
+        await house.dana.types("/platform deploy payments 2.0.2 production because it is faster")
+        await house.lee.sees(REQUESTS, "Deploy payments", "PRODUCTION", "WAITING")
+        await house.lee.types("/platform freeze tier=production because the auditors are here")
+        await house.lee.sees("general", "tier production is frozen by Lee until 14:00 CET: the auditors are here")
+        await (await house.sam.sees(REQUESTS, "Deploy payments", "PRODUCTION", "WAITING")).click("Approve")
+        await house.dana.sees(REQUESTS, "Deploy payments", "PRODUCTION", "DENIED", "tier production is frozen by Lee")
+        await house.dana.types("/platform freezes")
+        await house.dana.sees("general", "team payments in tier staging is frozen", "tier production is frozen")
+        answer = await house.lee.sees("general", "Frozen", "tier production is frozen")
+        await answer.click("Thaw tier production")
+        await house.dana.sees("deploys", "🔓 tier production is free: Lee thawed it.")
+        await house.dana.types(DEPLOY)
+        await house.lee.sees(REQUESTS, "Deploy checkout", "PRODUCTION", "WAITING")
+
+
+async def test_what_a_team_owns_is_frozen_by_its_own_leads_and_the_platform_team() -> None:
+    def leads_apart(content: dict[str, Any]) -> None:
+        content["teams"]["payments"]["leads"] = ["sam@acme.test"]
+
+    async with acme_house(platform=leads_apart) as house:
+        await house.lee.types("/platform freeze team=payments because of me")
+        await house.lee.sees("general", "Only the leads of payments and the platform team can freeze team payments.")
+        await house.lee.types("/platform freeze team=shop because we are away")
+        await house.lee.sees("general", "team shop is frozen by Lee")
+        await house.dana.types(STAGING)
+        await (await house.dana.sees(REQUESTS, "DENIED", "team shop is frozen")).click("Tell me when it is free")
+        await house.dana.sees(REQUESTS, "I tell you in a direct message when team shop is free.")
+        await house.olu.types("/platform thaw team=shop because they are back")
+        await house.dana.sees("@platform", "team shop is free: Olu thawed it: they are back.")
+
+
+async def test_a_freeze_of_nothing_or_of_what_is_not_there_is_said_and_not_made() -> None:
+    async with acme_house() as house:
+        await house.lee.types("/platform freeze tier=prodution because of me")
+        await house.lee.sees("general", "There is no tier prodution.", "Did you mean production?")
+        await house.lee.types("/platform freeze because of me")
+        await house.lee.sees("general", "Which environment, tier or team?")
+        await house.lee.types("/platform freeze")
+        form = await house.lee.modal(title="Freeze")
+        await form.fill(Reason="of them")
+        assert await form.submit() == {}
+        await house.quiet()
+        assert await house.rows("SELECT id FROM locks") == []

@@ -15,6 +15,7 @@ from chatops.adapters.migrations import (
     commits,
     deploys,
     figures,
+    freezes,
     incidents,
     notices,
     people,
@@ -30,6 +31,7 @@ from chatops.kernel.errors import Refused
 migrations = Migrations("chatops")
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
+    freezes,
 )  # fmt: skip
 for module in MODULES:
     for step in module.STEPS:
