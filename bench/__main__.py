@@ -1,4 +1,4 @@
-"""``python -m bench``: a few tables, about six minutes, most of them spent waiting for Alertmanager's receiver.
+"""``python -m bench``: a few tables, about seven minutes, most of them spent waiting for Alertmanager's receiver.
 
 Rates move with the machine and with whatever else it does; the ratios are of turns taken in the same run.
 """
@@ -12,7 +12,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bench import digest, loading, store, storm
+from bench import digest, home, loading, store, storm
 from bench.assistant import CLI, LEE, TEAM, Assistant, assistant, keys, warm
 from bench.harness import SECRET, Result, Rows, Target, answers, compare, free_port, memory, running, show
 from bench.payloads import click
@@ -92,6 +92,8 @@ async def main() -> None:
         alone, both = loading.seconds(Path(place) / "loading")
     heads = ("", "5,000 services", f"and {loading.ACTIONS} declared actions")
     show("Loading a configuration", heads, [("seconds", f"{alone:.2f}", f"{both:.2f}")])
+    with tempfile.TemporaryDirectory() as place:
+        show("What people open, with 5,000 services", home.HEADS, await home.rows(Path(place)))
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         bare_port = free_port()

@@ -17,6 +17,7 @@ from chatops.adapters.migrations import (
     figures,
     freezes,
     incidents,
+    looks,
     notices,
     people,
     requests,
@@ -32,6 +33,7 @@ migrations = Migrations("chatops")
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
+    looks,
 )  # fmt: skip
 for module in MODULES:
     for step in module.STEPS:
