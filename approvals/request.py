@@ -144,8 +144,10 @@ class Request(Record):
     def _given(self) -> str:
         """``checkout 1.4.2``, ``checkout revision 3``."""
         given = {k: v for k, v in self.inputs.items() if k not in ("service", "environment", "reason")}
-        # A bare number could be anything; 0 replicas is the one to notice.
-        extras = [f"{k} {v}" if type(v) is int else str(v) for k, v in given.items() if v or type(v) is int]
+        # A bare number could be anything, 0 replicas is the one to notice; so could a bare yes.
+        extras = [
+            f"{k} {_word(v)}" if isinstance(v, int) else str(v) for k, v in given.items() if v or isinstance(v, int)
+        ]
         return " ".join([self.service, *extras])
 
     @property
@@ -164,3 +166,7 @@ class Request(Record):
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ENDED
+
+
+def _word(value: int) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

@@ -46,7 +46,7 @@ def until(made: Made) -> str:
 
 def _buttons(made: Made) -> Iterator[Button]:
     name = f"R-{made.request}"
-    if made.period and made.expires_at:
+    if made.period and made.expires_at and not all(ref.gives_access for ref, _ in made.objects):
         yield Button(f"Extend {name}", f"extend {name}")
     place = " ".join(filter(None, (made.environment, made.service)))
     yield Button(f"Remove {name}", f"remove {name} {place}", form=True, style="danger")

@@ -28,6 +28,11 @@ class ObjectRef(Record):
         kind = self.kind if group in ("", "apps", "batch") else f"{self.kind}.{group}"
         return f"{kind}/{self.name}"
 
+    @property
+    def gives_access(self) -> bool:
+        """Whether it is RBAC: approved for a time, it ends at that time."""
+        return self.api_version.startswith("rbac.authorization.k8s.io/")
+
 
 class Change(Record):
     """One field of one object, before and after; ``None`` stands for absent."""

@@ -34,9 +34,8 @@ log = logging.getLogger(__name__)
 MANAGER = "chatops-expiry"
 RETRY_FIRST, RETRY_MOST = 60.0, 3600.0  # seconds between tries to remove something
 TELL_LINGERING = 3  # tries after which people are told that an object does not go away
+AGAIN = "Access ends when it was said to end, and is not extended: ask for it again."
 SOON = 60.0  # seconds until the next look while a run goes on or writes are paused
-# Access ends on the minute, warned or not; data is never removed without a warning.
-ON_THE_MINUTE = frozenset({"rbac.authorization.k8s.io"})
 GONE = {"removed": "removed", "gone": "was gone already", "replaced": "is another one by now and stays"}
 
 
@@ -84,7 +83,9 @@ class Expiry:
             await self.database.write(self._failed, due, said)
 
     def _is_over(self, one: Owned) -> bool:
-        return one.removing_at > 0 or (0 < one.expires_at <= self.clock.now() and (one.warned > 0 or _on_time(one)))
+        # Access ends on the minute, warned or not; data is never removed without a warning.
+        ends = 0 < one.expires_at <= self.clock.now() and (one.warned > 0 or one.ref.gives_access)
+        return one.removing_at > 0 or ends
 
     def _later(self, tx: Tx, due: Iterable[Owned], at: float) -> None:
         for one in due:
@@ -106,7 +107,7 @@ class Expiry:
                 objects.look_again(tx, one, moment)
                 continue
             grace = now + objects.shortly(one.period)
-            end = one.expires_at if one.warned or _on_time(one) else max(one.expires_at, grace)
+            end = one.expires_at if one.warned or one.ref.gives_access else max(one.expires_at, grace)
             if objects.warned(tx, one, WARNINGS if end <= grace else 1, end):
                 told.setdefault(end, []).append(one)
         for end, each in told.items():
@@ -115,11 +116,12 @@ class Expiry:
     def _tell_warning(self, tx: Tx, request: Request, due: Sequence[Owned], end: float, now: float) -> None:
         left, period = short(round((end - now) / 60) * 60.0 or 60.0), short(due[0].period)
         what = f"{_names(due)} in {request.environment or due[0].namespace}"
-        lines = [
-            f"In {left}, at {_time(end)}, what {request.name} made is removed: {what}.",
-            f"Extend keeps it for another {period}; without it nobody has to do anything.",
-        ]
+        lines = [f"In {left}, at {_time(end)}, what {request.name} made is removed: {what}."]
         buttons = [{"label": "Extend", "line": f"extend {request.name}", "style": "primary"}]
+        if all(one.ref.gives_access for one in due):
+            lines, buttons = [*lines, AGAIN], []
+        else:
+            lines.append(f"Extend keeps it for another {period}; without it nobody has to do anything.")
         key = f"expires-{int(end)}-{'soon' if end - now <= objects.shortly(due[0].period) else 'ahead'}"
         self.register.say(tx, request, key, lines, mention=[request.requester_id], buttons=buttons)
         team = self.configuration.platform.teams.get(due[0].team)
@@ -142,7 +144,11 @@ class Expiry:
                 f"Only {request.requester_name}, who asked for {request.name}, and the owning team extend it."
             )
         now = self.clock.now()
-        moved = [one for one in made if one.period and objects.extend(tx, one, now + one.period, now)]
+        # Or access that people approved for an hour would last for as long as one person clicks.
+        longer = [one for one in made if one.period and not one.ref.gives_access]
+        if made and not longer and any(one.period for one in made):
+            raise Refused(AGAIN)
+        moved = [one for one in longer if objects.extend(tx, one, now + one.period, now)]
         if not moved:
             raise TooLate(f"There is nothing left of {request.name} that could be extended.")
         end = now + moved[0].period
@@ -228,10 +234,6 @@ class Expiry:
 
 class _Lingers(PlatformError):
     """It was told to go and has not gone yet."""
-
-
-def _on_time(one: Owned) -> bool:
-    return one.ref.api_version.partition("/")[0] in ON_THE_MINUTE
 
 
 def with_end(body: Mapping[str, Any], at: float) -> dict[str, Any]:

@@ -154,12 +154,22 @@ async def test_a_preview_has_a_namespace_of_its_own_and_goes_when_its_days_are_o
 
 async def test_access_is_granted_for_a_time_and_taken_away(house: House) -> None:
     path = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop-staging/rolebindings/granted-r1001"
-    await approved(house, "access grant staging person=olu@acme.test lasts=1h because night shift", "Grant access")
+    card = await approved(
+        house, "access grant staging person=olu@acme.test lasts=1h because night shift", "Grant access"
+    )
     found = await there(house, path)
     assert found is not None
     assert found["subjects"][0]["name"] == "olu@acme.test"
     assert found["roleRef"]["name"] == "view"
-    for minutes in (46, 10, 3):
+    await house.dana.types("/platform mine")
+    mine = await house.dana.sees("general", "RoleBinding.rbac.authorization.k8s.io/granted-r1001", "until")
+    assert "Extend R-1001" not in mine.buttons
+    await later(house, 46 * 60)
+    warned = await card.thread("is removed: RoleBinding", "Access ends when it was said to end")
+    assert "Extend" not in warned.buttons, "two teams approved an hour, not more"
+    await house.dana.types("/platform extend R-1001")
+    await house.dana.sees("general", "Access ends when it was said to end, and is not extended")
+    for minutes in (10, 3):
         await later(house, minutes * 60)
     assert await there(house, path)
     await later(house, 60)
