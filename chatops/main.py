@@ -256,7 +256,7 @@ class Assistant:
         self.ledger.over = self.aftermaths.over
         on_call = self._on_point and slack_points(self._on_point)
         channels = SlackRooms(self.client, database, self.directory.home, on_call)
-        self.rooms = Rooms(database, keeper, configuration, directory, channels, clock)
+        self.rooms = Rooms(database, keeper, configuration, directory, channels, clock, self.charts.looked_back)
         keeper.wake = self._incident_changed
         self.auditor = Auditor(database, keeper, clock)
         changed = ChangedOutside(database, self.messenger, configuration, clock)

@@ -17,7 +17,7 @@ from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
 from chatops.kernel.alert import Alert
 from chatops.kernel.background import Background
-from chatops.kernel.chart import Chart, Drawn, Monitor, Painter, Pictures
+from chatops.kernel.chart import Chart, Drawn, Kept, Monitor, Painter, Pictures
 from chatops.kernel.errors import Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.kernel.promql import Measured, measured
@@ -30,6 +30,8 @@ FINEST, MOST_POINTS = 15.0, 240  # seconds between two points of a line; points 
 PAUSES = (5.0, 15.0, 45.0, 120.0)  # seconds before what was away is asked again
 AT_ONCE = 2  # incidents whose chart is made at the same time
 MOST_LABELLED = 50  # alerts of an incident whose series are looked for
+MOST_LOOKED_BACK = 3  # expressions of which the postmortem has a chart, the worst first
+AFTERWARDS = 600.0  # seconds after the end that are shown there
 
 
 @dataclass(slots=True)
@@ -61,7 +63,33 @@ class Charts:
         """Stops; what is not done is done at the next start."""
         await self.tasks.close()
 
+    async def looked_back(self, number: int) -> list[Kept]:
+        """A chart of the whole incident for each of its alerts' expressions; asked for once, whatever comes of it."""
+        if not self.monitor.configured:
+            return []
+        incident, alerts = await self.database.read(_load, number, fires=False)
+        by_expression: dict[str, list[Alert]] = {}
+        for one in alerts:
+            by_expression.setdefault(one.expression, []).append(one)
+        some = list(by_expression.values())[:MOST_LOOKED_BACK]
+        return [await self._kept(incident, own, number) for number, own in enumerate(some, start=1)]
+
     # inside --------------------------------------------------------------------------------------------------------
+
+    async def _kept(self, incident: Incident, alerts: Sequence[Alert], number: int) -> Kept:
+        name, title = f"{incident.name.lower()}-chart-{number}.png", alerts[0].name
+        try:
+            async with self._room:
+                chart, drawn = await self._drawn(
+                    incident, alerts, (incident.resolved_at or self.clock.now()) + AFTERWARDS
+                )
+        except (Refused, Unavailable) as no:
+            return Kept(name, title, no.message)
+        if not drawn.picture:
+            return Kept(
+                name, title, drawn.words or drawn.problem or "Prometheus has no numbers for it around that time"
+            )
+        return Kept(name, chart.title, drawn.words, drawn.picture)
 
     async def _make(self, number: int) -> None:
         try:
@@ -90,7 +118,7 @@ class Charts:
     async def _chart(self, incident: Incident, alerts: Sequence[Alert]) -> str:
         """Shows the chart; what is left to be said when there is none. Raises ``Unavailable``."""
         try:
-            chart, drawn = await self._drawn(incident, alerts)
+            chart, drawn = await self._drawn(incident, alerts, 0.0)
         except Refused as no:
             return f"*Chart:* {no.message}"
         if not drawn.words:
@@ -107,23 +135,24 @@ class Charts:
         await self.database.write(self._say, incident.id, line, {"file": file, "alt": f"{chart.title}: {drawn.words}"})
         return ""
 
-    async def _drawn(self, incident: Incident, alerts: Sequence[Alert]) -> tuple[Chart, Drawn]:
+    async def _drawn(self, incident: Incident, alerts: Sequence[Alert], until: float) -> tuple[Chart, Drawn]:
+        """``until``: the last moment shown; 0: ``AROUND`` seconds after it fired, as far as they are over."""
         expression = alerts[0].expression
         seen = measured(expression)
-        chart = self._around(incident, alerts, seen)
+        chart = self._around(incident, alerts, seen, until)
         answer = await self.monitor.query_range(chart.expression, chart.start, chart.end, chart.step)
         if answer is None and seen.expression != expression:
             # Too many series: those alone that alert, while they do
-            chart = self._around(incident, alerts, Measured(expression, seen.relation, seen.limit))
+            chart = self._around(incident, alerts, Measured(expression, seen.relation, seen.limit), until)
             answer = await self.monitor.query_range(expression, chart.start, chart.end, chart.step)
         if answer is None:
             raise Refused("It has too many series for a chart.")
         return chart, await self.painter.draw(chart, answer)
 
-    def _around(self, incident: Incident, alerts: Sequence[Alert], seen: Measured) -> Chart:
+    def _around(self, incident: Incident, alerts: Sequence[Alert], seen: Measured, until: float) -> Chart:
         worst, platform = alerts[0], self.configuration.platform
         fired = worst.starts_at or incident.opened_at
-        end = float(int(max(fired, min(self.clock.now(), fired + AROUND))))
+        end = float(int(max(fired, min(self.clock.now(), until or fired + AROUND))))
         step = max(FINEST, float(-(-(end - fired + AROUND) // MOST_POINTS)))
         steps = int((end - fired + AROUND) // step)
         team = platform.teams.get(incident.team)
@@ -159,7 +188,7 @@ def wanted(incident: Incident) -> bool:
     return due and (not incident.digest or incident.holder is not None)
 
 
-def _load(tx: Tx, number: int) -> tuple[Incident, list[Alert]]:
-    """The incident and its alerts that fire and name an expression, the worst first."""
+def _load(tx: Tx, number: int, fires: bool = True) -> tuple[Incident, list[Alert]]:
+    """The incident and its alerts that name an expression and, unless it does not matter, fire; the worst first."""
     alerts = store.alerts_of(tx, number, MOST_LABELLED)
-    return store.load(tx, number), [one for one in alerts if one.expression and one.status == "firing"]
+    return store.load(tx, number), [one for one in alerts if one.expression and (one.status == "firing" or not fires)]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from chatops.incidents.incident import AUTOMATION, Incident
 from chatops.incidents.timeline import sentences
 from chatops.kernel.alert import Alert
+from chatops.kernel.chart import Kept
 from chatops.kernel.durations import lasted
 from chatops.kernel.masking import mask
 from chatops.kernel.ports import Row
@@ -18,13 +19,16 @@ _MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 _HAD = {"acknowledged": "had it", "taken_over": "had it", "resolved": "resolved it", "closed": "closed it"}
 
 
-def draft(incident: Incident, alerts: Sequence[Alert], rows: Sequence[Row], chart: str = "") -> str:
-    """The whole file; times are UTC. ``chart``: the address of the chart's message."""
+def draft(
+    incident: Incident, alerts: Sequence[Alert], rows: Sequence[Row], chart: str = "", charts: Sequence[Kept] = ()
+) -> str:
+    """The whole file; times are UTC. ``chart``: the address of the chart's message; ``charts``: files beside this."""
     parts = (
-        _head(incident), _times(incident, rows), _impact(incident, alerts, chart), _people(incident, rows),
-        _changes(incident), _timeline(rows), _open("Causes"), _open("What went well, what did not"), _open("Actions"),
+        _head(incident), _times(incident, rows), _impact(incident, alerts, chart), _charts(charts),
+        _people(incident, rows), _changes(incident), _timeline(rows),
+        *map(_open, ("Causes", "What went well, what did not", "Actions")),
     )  # fmt: skip
-    text = "\n\n".join("\n".join(part) for part in parts)
+    text = "\n\n".join(filter(None, ("\n".join(part) for part in parts)))
     return f"{mask(text)[0]}\n"
 
 
@@ -79,6 +83,18 @@ def _impact(incident: Incident, alerts: Sequence[Alert], chart: str) -> Iterator
         yield ""
         where = f"the thread of {incident.name}'s first card"
         yield f"A chart of what the worst alert measures is in {f'[{where}](<{chart}>)' if chart else where}."
+
+
+def _charts(charts: Sequence[Kept]) -> Iterator[str]:
+    """The pictures by their names: they are uploaded with this file, and shown where both lie in one folder."""
+    if charts:
+        yield "## Charts"
+    for one in charts:
+        yield ""
+        yield f"{plain(one.title)}: {plain(one.words)}"
+        if one.picture:
+            yield ""
+            yield f"![{plain(one.title)}]({one.name})"
 
 
 def _people(incident: Incident, rows: Iterable[Row]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from chatops.incidents.leading import OVER
 from chatops.incidents.lifecycle import Event
 from chatops.incidents.postmortem import draft
 from chatops.incidents.room import Room
+from chatops.kernel.chart import Kept
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
 from chatops.kernel.rooms import RoomHost
@@ -43,6 +44,7 @@ class Rooms:
     directory: Directory
     host: RoomHost
     clock: Clock
+    charts: Callable[[int], Awaitable[Sequence[Kept]]]  # of a whole incident, for the draft
     _woken: set[int] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -147,10 +149,12 @@ class Rooms:
     async def _upload(self, incident: Incident, found: Room) -> None:
         if not (found.began and await self.host.has_file(found.channel, incident.name, found.draft)):
             chart = await self.host.address(f"{incident.name}/{CHART}") if incident.charted_round else ""
-            content = await self.database.read(_drafted, incident.id, chart)
+            charts = await self.charts(incident.id)
+            content = await self.database.read(_drafted, incident.id, chart, charts)
             await self.database.write(room.put, incident.id, {"began": True})
             title = f"{incident.name}: draft of the postmortem"
-            await self.host.upload(found.channel, incident.name, found.draft, title, content)
+            files = {found.draft: content.encode(), **{one.name: one.picture for one in charts if one.picture}}
+            await self.host.upload(found.channel, incident.name, title, files)
         await self.database.write(self._uploaded, incident.id, found.draft)
 
     # what is recorded ----------------------------------------------------------------------------------------------
@@ -234,6 +238,6 @@ def _load(tx: Tx, number: int) -> tuple[Incident, Room]:
     return store.load(tx, number), room.find(tx, number)
 
 
-def _drafted(tx: Tx, number: int, chart: str) -> str:
+def _drafted(tx: Tx, number: int, chart: str, charts: Sequence[Kept]) -> str:
     incident = store.load(tx, number)
-    return draft(incident, store.alerts_of(tx, number), store.history(tx, incident.name, ROWS), chart)
+    return draft(incident, store.alerts_of(tx, number), store.history(tx, incident.name, ROWS), chart, charts)

@@ -57,6 +57,16 @@ class Drawn:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A chart of what is over; without a ``picture`` (PNG) ``words`` say why there is none."""
+
+    name: str  # of the file
+    title: str
+    words: str
+    picture: bytes = b""
+
+
 class Monitor(Protocol):
     """A Prometheus."""
 

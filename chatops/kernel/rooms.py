@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -39,6 +39,6 @@ class RoomHost(Protocol):
         """Whether we put a file of this name into the channel or, without one, into the thread of a post."""
         ...
 
-    async def upload(self, channel: str, post: str, name: str, title: str, content: str) -> None:
-        """Puts a text file there."""
+    async def upload(self, channel: str, post: str, title: str, files: Mapping[str, bytes]) -> None:
+        """Puts files (by their names) there, all of them in one message."""
         ...

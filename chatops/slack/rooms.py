@@ -108,8 +108,9 @@ class SlackRooms:
                 return True
         return False
 
-    async def upload(self, channel: str, post: str, name: str, title: str, content: str) -> None:
-        """Shares a file there."""
+    async def upload(self, channel: str, post: str, title: str, files: Mapping[str, bytes]) -> None:
+        """Shares files there; they become one message, so all of them are there or none."""
+        name = next(iter(files))
         where, thread = await self._where(channel, post)
         if thread:  # a file goes only where we are a member
             await self._asked("join the channel of the card", "conversations.join", channel=where)
@@ -118,8 +119,11 @@ class SlackRooms:
         try:
             async with asyncio.timeout(UPLOADS):
                 await self.client.files_upload_v2(
-                    channel=where, filename=name, title=title, content=content, initial_comment=f"{title}.",
-                    thread_ts=thread or None,
+                    channel=where, initial_comment=f"{title}.", thread_ts=thread or None,
+                    file_uploads=[
+                        {"filename": one, "title": title if one == name else one, "content": content}
+                        for one, content in files.items()
+                    ],
                 )  # fmt: skip
         except SlackApiError as error:
             code, status = errors.slack_said(error), int(getattr(error.response, "status_code", 0) or 0)

@@ -237,8 +237,57 @@ async def test_the_draft_of_the_postmortem_links_the_message_with_the_chart() ->
         await settled(house, "SELECT 1 FROM rooms WHERE body LIKE '%\"drafts\":1%'")
         [file] = [one for one in house.slack.state.files.values() if one["name"].endswith(".md")]
         draft = house.slack.state.contents[file["id"]].decode()
+        assert "![ErrorRate · checkout · production](inc-101-chart-1.png)" in draft
+        assert "12.4 at last (alerts above 1)" in draft
+        [picture] = [one for one in house.slack.state.files.values() if one["name"] == "inc-101-chart-1.png"]
+        assert house.slack.state.contents[picture["id"]].startswith(b"\x89PNG")
+        [shared] = [
+            one["files"]
+            for channel in house.slack.state.conversations.values()
+            for one in channel.messages.values()
+            if one.get("files")
+        ]
+        assert [one["name"] for one in shared] == ["inc-101-postmortem.md", "inc-101-chart-1.png"]
         [linked] = re.findall(r"\[the thread of INC-101's first card\]\(<(\S+)>\)", draft)
         assert linked.endswith(f"/p{chart['ts'].replace('.', '')}")
+
+
+async def test_the_drafts_charts_show_the_whole_incident_one_for_each_expression_also_of_what_is_over() -> None:
+    async with monitored() as (house, monitor):
+        began = house.clock.now()
+        await tell(house, measured(), measured("Latency", expression="latency > 2"), measured("Again"))
+        card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT")
+        await card.click("Acknowledge")
+        await shown_in(house)
+        house.clock.advance(3 * 3600)
+        await tell(house, measured(status="resolved"), measured("Again", status="resolved"))
+        await house.dana.types("/platform incident close INC-101")
+        await card.becomes("RESOLVED")
+        await settled(house, "SELECT 1 FROM rooms WHERE body LIKE '%\"drafts\":1%'")
+        names = [one["name"] for one in house.slack.state.files.values()]
+        assert [one for one in names if "-chart-" in one] == ["inc-101-chart-1.png", "inc-101-chart-2.png"]
+        last = monitor.asked[-2:]
+        assert {one["query"] for one in last} == {"errors_percent", "latency"}
+        for one in last:
+            assert float(one["start"]) <= began - 3000, "an hour before it fired, to the last point"
+            assert float(one["end"]) >= began + 3 * 3600 - 60
+
+
+async def test_a_prometheus_that_is_away_costs_the_draft_its_chart_and_a_line_and_no_time() -> None:
+    async with monitored() as (house, monitor):
+        await tell(house, measured())
+        card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT")
+        assert len(await shown_in(house)) == 1
+        await card.click("Acknowledge")
+        monitor.status = 503
+        await house.dana.types("/platform incident close INC-101")
+        await card.becomes("RESOLVED")
+        await settled(house, "SELECT 1 FROM rooms WHERE body LIKE '%\"drafts\":1%'")
+        [file] = [one for one in house.slack.state.files.values() if one["name"].endswith(".md")]
+        draft = house.slack.state.contents[file["id"]].decode()
+        assert "## Charts" in draft
+        assert "ErrorRate: Prometheus" in draft
+        assert ".png" not in draft
 
 
 async def test_a_prometheus_that_is_away_costs_a_line_and_is_asked_again() -> None:
