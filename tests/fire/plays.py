@@ -134,7 +134,7 @@ class RequestPlay:
 
 @dataclass(frozen=True)
 class IncidentPlay:
-    """An alert fires, nobody answers the first page, the second is acknowledged, the alert ends, all is resolved."""
+    """Two alerts are one incident, nobody answers the first page, the second is acknowledged, both end, it is over."""
 
     actions: Mapping[str, str] = field(default_factory=dict)
     wakes: Wakes | None = None
@@ -146,23 +146,28 @@ class IncidentPlay:
         olu, lee = trial.acme.olu, trial.acme.lee
         await trial.tell("alert", _alert("firing"))
         card = await lee.sees("incidents", "SEV1 · checkout · PRODUCTION · NOBODY HAS IT", within=30)
-        await card.becomes("Paged: @olu", within=30)
+        await trial.tell("alert", _latency("firing"))
+        await card.becomes("2 alerts: ErrorRate and Latency", "Paged: @olu", within=30)
         await olu.sees("@platform", "You are paged.", "INC-101", within=30)
         await trial.acme.slack.connected()  # a ticket for a socket is worth nothing ten minutes later
         trial.advance(10 * 60 + 1)
         page = await lee.sees("@platform", "You are paged.", "INC-101", within=30)
         await pressed(lee, page, "Acknowledge", lambda: "LEE HAS IT" in card.text)
         await trial.tell("alert", _alert("resolved"))
+        await trial.tell("alert", _latency("resolved"))
         await card.becomes("All alerts are resolved.", within=30)
         await pressed(lee, card, "Resolve", lambda: "Resolved by" in card.text)
 
     async def check(self, trial: Trial, said: frozenset[str]) -> None:
         """One incident, one card, each step taken once and for one person, nobody paged twice, nothing skipped."""
         assert trial.rows("SELECT id, state FROM incidents") == [{"id": 101, "state": "resolved"}]
+        alerts = trial.rows("SELECT name, incident_id, changes FROM alerts ORDER BY name")
+        assert [tuple(row.values()) for row in alerts] == [("ErrorRate", 101, 1), ("Latency", 101, 1)]
         asked = trial.rows("SELECT person_id, step FROM paging ORDER BY step")
         assert [(row["person_id"], row["step"]) for row in asked] == [("U0OLU", 0), ("U0LEE", 1)]
         what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
-        once = {"opened": 1, "paged": 2, "acknowledged": 1, "calmed": 1, "resolved": 1}
+        once = {"opened": 1, "alerted": 2, "paged": 2, "acknowledged": 1, "calmed": 1, "resolved": 1}
+        once |= {"page_arrived": 2, "page_failed": 0}
         assert {name: what.count(name) for name in once} == once
         pages = [one for one in said if one.startswith("page/")]
         assert sorted(one.split("/")[1] for one in pages) == ["U0LEE", "U0OLU"], pages
@@ -308,6 +313,10 @@ def _alert(status: str) -> dict[str, Any]:
         "name": "ErrorRate", "status": status, "service": "checkout", "environment": "production",
         "severity": "critical", "summary": "5xx", "key": "fire-1",
     }  # fmt: skip
+
+
+def _latency(status: str) -> dict[str, Any]:
+    return {**_alert(status), "name": "Latency", "severity": "warning", "summary": "slow", "key": "fire-2"}
 
 
 async def _deployed(get: Get, objects: list[dict[str, Any]]) -> None:

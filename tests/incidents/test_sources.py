@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,9 @@ GRAFANA: dict[str, Any] = {
 }  # fmt: skip
 
 
+RECORDED = Path(__file__).parent / "recorded"
+
+
 def read(source: str, content: Any) -> Any:
     return READERS[source](json.dumps(content).encode())
 
@@ -82,6 +86,20 @@ def test_a_notification_of_alertmanager_is_read() -> None:
     assert first.starts_at == pytest.approx(1795403232.123456)
     assert (second.status, second.ends_at) == ("resolved", 1795399500.0)
     assert (delivery.dropped, delivery.external_url) == (2, "http://alertmanager.acme.test:9093")
+
+
+def test_what_a_real_alertmanager_sent_is_read() -> None:
+    delivery = READERS["alertmanager"]((RECORDED / "alertmanager-0.25.json").read_bytes())
+    assert delivery.external_url == "http://alertmanager.acme.test:9093"
+    over, fires = delivery.alerts
+    assert (over.name, over.status, over.severity, over.summary) == ("Latency", "resolved", "warning", "slow")
+    assert over.description == "p99 over 2 s <!channel> & more"
+    assert over.ends_at - over.starts_at == 12
+    assert (fires.name, fires.status, fires.severity) == ("ErrorRate", "firing", "critical")
+    assert (fires.numbers, fires.expression) == ("12.4 % (limit 1 %)", "vector(12.4) > 1")
+    assert fires.runbook == "https://runbooks.acme.test/checkout"
+    assert fires.labels["pod"] == "checkout-7d9f8b6c5-x2x4z"
+    assert fires.ends_at == 0
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from chatops.kernel.alert import Alert, Delivery
+from tests.support.clock import ShiftedClock
 from tests.support.house import House, acme_house
 
 INCIDENTS = "incidents"
@@ -95,3 +98,62 @@ async def test_everybody_can_page_themselves_and_nobody_else_hears_of_it(house: 
     await house.quiet()
     assert await house.rows("SELECT * FROM paging") == []
     await house.olu.never_sees("@platform", "You are paged.")
+
+
+NIGHTS = [  # the hand-over at 2:30 comes once, though the clocks show it never or twice
+    ("Europe/Berlin", "2026-10-25T00:30:00+02:00", [(7140, "olu"), (7260, "lee"), (10860, "lee"), (16200, "lee")]),
+    ("Europe/Berlin", "2027-03-28T00:30:00+01:00", [(5340, "olu"), (5460, "lee"), (9000, "lee")]),
+    ("America/New_York", "2026-11-01T00:30:00-04:00", [(7140, "olu"), (10740, "olu"), (10860, "lee")]),
+    ("America/New_York", "2027-03-14T00:30:00-05:00", [(5340, "olu"), (5460, "lee"), (9000, "lee")]),
+]
+
+
+def of_two(zone: str) -> Any:
+    def changed(content: dict[str, Any]) -> None:
+        people = ["olu@acme.test", "lee@acme.test"]
+        layer = {"shift": "daily", "handover": "02:30", "people": people}
+        content["rotas"] = {"shop-rota": {"timezone": zone, "layers": [layer]}}
+
+    return changed
+
+
+@pytest.mark.parametrize(("zone", "begins", "then"), NIGHTS)
+async def test_in_the_nights_in_which_the_clocks_change_the_right_one_is_paged(
+    zone: str, begins: str, then: list[tuple[int, str]]
+) -> None:
+    start = datetime.fromisoformat(begins).timestamp()
+    clock = ShiftedClock(start - time.time())
+    async with acme_house(platform=of_two(zone), clock=clock) as house:
+        [first] = {who for _, who in then[:1]}
+        other = {"olu": "lee", "lee": "olu"}
+        duty = house.assistant.paging.duty
+        swapped = await duty.person("shop-rota") != f"{first}@acme.test"
+        services = iter(("checkout", "cart", "catalog", "search"))
+        for seconds, who in then:
+            clock.advance(start + seconds - clock.now())
+            person = getattr(house, other[who] if swapped else who)
+            service = next(services)
+            await fires(house, service)
+            await person.sees("@platform", "You are paged.", service)
+
+
+@pytest.mark.parametrize(("evening", "hours"), [("2026-10-24T20:00:00+02:00", 4), ("2027-03-27T20:00:00+01:00", 2)])
+async def test_an_override_over_a_hand_over_in_such_a_night_holds_by_the_wall_clock(evening: str, hours: float) -> None:
+    clock = ShiftedClock(datetime.fromisoformat(evening).timestamp() - time.time())
+    async with acme_house(platform=of_two("Europe/Berlin"), clock=clock) as house:
+        await house.olu.types("/platform oncall override tomorrow 1-4 for @sam because the wedding")
+        await house.olu.sees("general", "Sam is on call for shop-rota:", "01:00 to 04:00")
+        [row] = await house.rows("SELECT starts_at, ends_at FROM overrides")
+        assert (row["ends_at"] - row["starts_at"]) / 3600 == hours
+        clock.advance(row["starts_at"] + 60 - clock.now())
+        await fires(house, "checkout")
+        await house.sam.sees("@platform", "You are paged.", "checkout")
+        clock.advance(row["ends_at"] - 120 - clock.now())  # after the hand-over at 2:30
+        await fires(house, "cart")
+        await house.sam.sees("@platform", "You are paged.", "cart")
+        clock.advance(row["ends_at"] + 60 - clock.now())
+        await fires(house, "search")
+        await house.dana.sees(INCIDENTS, "search", "Paged: @")
+        await house.quiet()
+        sams = await house.rows("SELECT DISTINCT incident_id FROM paging WHERE person_id = 'U0SAM'")
+        assert len(sams) == 2

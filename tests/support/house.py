@@ -155,7 +155,7 @@ class House(Acme):
             row["what"] for row in await self.rows("SELECT what FROM audit WHERE chain LIKE 'R-%' ORDER BY at, seq")
         ]
 
-    async def until(self, holds: Callable[[], bool], within: float = 10) -> None:
+    async def until(self, holds: Callable[[], bool], within: float = 30) -> None:
         """Waits until something holds."""
         async with asyncio.timeout(within):
             while not holds():
