@@ -289,10 +289,8 @@ class Desk:
             raise Refused(f"There is no severity called {wanted!r}; there are {', '.join(known)}.")
         if wanted == incident.severity:
             raise TooLate(f"{incident.name} has the severity {wanted} already.")
-        found, now = known[wanted], self.clock.now()
-        changes: dict[str, Any] = {"severity": wanted, "unresolved": found.unresolved, "judged": True}
-        begins = found.pages and not incident.pages and incident.state is State.OPEN and incident.escalation
-        changes |= {"pages": found.pages} | ({"due_at": now, "paging_since": now} if begins else {})
+        now = self.clock.now()
+        changes = {**lifecycle.regraded(incident, known[wanted], now), "judged": True}
         after = lifecycle.move(incident, Event.SEVERITY_CHANGED, now, **changes)
         data = {"from": incident.severity, "to": wanted}
         self.keeper.put(tx, incident, after, Event.SEVERITY_CHANGED, who=_who(person), data=data)

@@ -202,7 +202,7 @@ class Intake:
             changes |= {"pages": True, "escalation": incident.escalation or worst.escalation}
             if incident.holder is None:
                 changes |= lifecycle.paging_anew(incident.model_copy(update=changes), now)
-        return changes
+        return changes | lifecycle.worse(incident.model_copy(update=changes), now)
 
     def _unread(self, tx: Tx, judged: Judged, raw: str) -> None:
         """One incident for each sender; what it sent is in the thread."""

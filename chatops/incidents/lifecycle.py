@@ -7,6 +7,7 @@ from typing import Any
 
 from chatops.incidents.incident import Holder, Incident, State
 from chatops.kernel.errors import TooLate
+from chatops.kernel.escalation import Severity
 from chatops.kernel.people import Person
 
 
@@ -140,6 +141,26 @@ def silence_ended(incident: Incident, now: float) -> Incident:
     return move(incident, E.SILENCE_ENDED, now, silences=(), silenced_until=0.0, **again)
 
 
+def regraded(incident: Incident, severity: Severity, now: float) -> dict[str, Any]:
+    """What changes when a person says how bad it is: whoever has it has the whole time of that severity.
+
+    What nobody has stops paging where that severity pages nobody, and begins where it does.
+    """
+    changes: dict[str, Any] = {"severity": severity.name, "unresolved": severity.unresolved, "pages": severity.pages}
+    after = incident.model_copy(update=changes)
+    if incident.holder is not None:
+        return changes | {"due_at": _again_at(after, now)}
+    if incident.quiet or (severity.pages and (incident.pages or not incident.escalation)):
+        return changes
+    return changes | ({"due_at": now, "paging_since": now} if severity.pages else {"due_at": 0.0})
+
+
+def worse(incident: Incident, now: float) -> dict[str, Any]:
+    """What changes for whoever has an incident that alerts made worse: it pages again no later than that asks for."""
+    again = _again_at(incident, now)
+    return {"due_at": min(incident.due_at or again, again)} if incident.holder is not None and again else {}
+
+
 def stay_quiet(incident: Incident, why: str, until: float, now: float) -> Incident:
     """It makes no noise yet; ``until``: when that is looked at anew (0: when its alerts change)."""
     return move(incident, E.STAYS_QUIET, now, quiet=why, quiet_until=until, due_at=until)
@@ -182,7 +203,8 @@ def _held(incident: Incident, person: Person, now: float) -> dict[str, Any]:
 
 
 def _again_at(incident: Incident, now: float) -> float:
-    return now + incident.unresolved if incident.pages and incident.unresolved else 0.0
+    """When whoever has it is paged again; not while its monitor is silenced."""
+    return max(now + incident.unresolved, incident.silenced_until) if incident.pages and incident.unresolved else 0.0
 
 
 def was_paged(incident: Incident, person: Person) -> bool:

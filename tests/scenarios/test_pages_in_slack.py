@@ -57,6 +57,40 @@ async def test_what_became_of_a_page_in_slack_is_on_the_timeline(house: House) -
     assert (await timeline(house)).count("Slack has the page of Lee") == 1
 
 
+async def test_what_is_said_to_be_less_bad_stops_paging_and_worse_begins_again(house: House) -> None:
+    await tell(house, alert())
+    card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await house.lee.types("/platform incident severity INC-101 sev3")
+    await card.becomes("SEV3")
+    assert "Next" not in card.text
+    house.clock.advance(3600)
+    await house.assistant.paging.look()
+    await house.lee.never_sees("@platform", "You are paged.")
+    await house.lee.types("/platform incident severity INC-101 sev1")
+    await house.assistant.paging.look()
+    await house.lee.sees("@platform", "You are paged.", "INC-101")
+
+
+async def test_whoever_has_what_got_worse_is_paged_again_when_that_severity_asks_for_it(house: House) -> None:
+    mild = {"severity": "warning"}
+    await tell(house, alert(**mild), alert("Cart", labels={"service": "cart"}, **mild))
+    checkout = await house.olu.sees(INCIDENTS, "SEV3", "checkout", "Nobody is paged")
+    cart = await house.olu.sees(INCIDENTS, "SEV3", "cart", "Nobody is paged")
+    for card in (checkout, cart):
+        await card.click("Acknowledge")
+        await card.becomes("OLU HAS IT")
+        assert "pages again" not in card.text
+    await house.olu.types("/platform incident severity INC-101 sev1")  # a person says so
+    await tell(house, alert("Cart", labels={"service": "cart"}, severity="critical"))  # an alert does
+    for card in (checkout, cart):
+        await card.becomes("SEV1", "OLU HAS IT", "pages again")
+    house.clock.advance(30 * 60 + 1)
+    await house.assistant.paging.look()
+    for card in (checkout, cart):
+        await card.becomes("NOBODY HAS IT")
+    await house.olu.sees("@platform", "You are paged.")
+
+
 async def test_paging_that_was_late_before_a_restart_is_taken_back_after_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
