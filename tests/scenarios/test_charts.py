@@ -142,8 +142,12 @@ def measured(name: str = "ErrorRate", **changes: Any) -> Alert:
     return alert(name, **{"expression": "errors_percent > 1", **changes})
 
 
+def without_prometheus(platform: dict[str, Any]) -> None:
+    del platform["prometheus"]
+
+
 async def test_a_rule_fires_and_the_chart_in_the_thread_has_the_numbers_of_prometheus(tmp_path: Path) -> None:
-    async with acme_house(clock=ShiftedClock(0.0)) as house:
+    async with acme_house(platform=without_prometheus, clock=ShiftedClock(0.0)) as house:
         hook = f"{house.assistant.http.address}/hooks/alertmanager"
         house.assistant.charts.painter = watching = Watching(house.assistant.charts.painter)
         async with (
@@ -151,7 +155,7 @@ async def test_a_rule_fires_and_the_chart_in_the_thread_has_the_numbers_of_prome
             prometheus(tmp_path, RULES, manager, an_hour_of_errors(time.time())) as monitor,
         ):
             settings = house.settings.config / "platform.yml"
-            settings.write_text(f'{settings.read_text()}\nprometheus: {{url: "{monitor}"}}\n')
+            settings.write_text(json.dumps({**json.loads(settings.read_text()), "prometheus": {"url": monitor}}))
             await house.until(lambda: bool(house.assistant.configuration.platform.prometheus))
             card = await house.dana.sees(INCIDENTS, "SEV1 · checkout · PRODUCTION", "5xx of checkout", within=30)
             await card.thread("Chart:", "a: 12.", "alerts above 1", within=30)
