@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 from kubernetes.aio import client, config
 
-from chatops.sandbox.cluster import PracticeCluster
+from chatops.adapters.kubernetes import KubernetesClusters
+from chatops.adapters.kubernetes.handle import Writer
+from chatops.kernel.catalog import Environment
+from chatops.sandbox.cluster import ADMIN_TOKEN, PracticeCluster
 
 from .kube import Images, Kube
 
@@ -29,8 +32,16 @@ def images() -> Images:
 
 
 @pytest.fixture
-async def kube() -> AsyncIterator[Kube]:
-    """A client in a fresh namespace: of a practice cluster of its own, or of the real one (removed afterwards)."""
+async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Kube]:
+    """A client in a fresh namespace: of a practice cluster of its own, or of the real one (removed afterwards).
+
+    The practice cluster of a test that says it needs an API server alone is just that.
+    """
+    api_alone, rolling = (request.node.get_closest_marker(name) is not None for name in ("api", "controllers"))
+    practice_only = request.node.path.stem.startswith("test_practice")
+    assert api_alone + rolling == (not practice_only), (
+        "marked api or controllers, or else make test-cluster leaves it out"
+    )
     if REAL:
         api = await config.new_client_from_config(config_file=REAL)
         core = client.CoreV1Api(api)
@@ -43,9 +54,22 @@ async def kube() -> AsyncIterator[Kube]:
             await api.close()
         return
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "contract"}}
-    async with PracticeCluster([namespace], pace=0.02) as cluster:
+    async with PracticeCluster([namespace], pace=0.02, controllers=not api_alone) as cluster:
         api = await config.new_client_from_config_dict(cluster.kubeconfig())
         try:
             yield Kube(api, "contract", images(), deadline=10)
         finally:
             await api.close()
+
+
+@pytest.fixture
+async def writer(kube: Kube) -> AsyncIterator[Writer]:
+    """The adapter on the cluster that `kube` speaks with."""
+    practice = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "it",
+        "clusters": [{"name": "it", "cluster": {"server": kube.api.configuration.host}}],
+        "users": [{"name": "it", "user": {"token": ADMIN_TOKEN}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+    }  # fmt: skip
+    async with KubernetesClusters(REAL or practice) as clusters:
+        yield clusters.writer(Environment(name="contract", tier="staging", namespace=kube.namespace))

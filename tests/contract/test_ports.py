@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.adapters.kubernetes.handle import Writer
-from chatops.kernel.catalog import Environment
 from chatops.kernel.errors import NotFound
 from chatops.kernel.plan import ObjectRef
-from chatops.sandbox.cluster import ADMIN_TOKEN
-from tests.contract.conftest import REAL
 
 from .kube import Kube, config_map
 
 pytestmark = pytest.mark.api
-
-
-@pytest.fixture
-async def writer(kube: Kube) -> AsyncIterator[Writer]:
-    """The adapter on the cluster that `kube` speaks with."""
-    practice = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "it",
-        "clusters": [{"name": "it", "cluster": {"server": kube.api.configuration.host}}],
-        "users": [{"name": "it", "user": {"token": ADMIN_TOKEN}}],
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-    }  # fmt: skip
-    async with KubernetesClusters(REAL or practice) as clusters:
-        yield clusters.writer(Environment(name="contract", tier="staging", namespace=kube.namespace))
 
 
 def named(kube: Kube, name: str) -> ObjectRef:
@@ -90,17 +71,6 @@ async def test_what_has_no_uid_is_not_deleted(kube: Kube, writer: Writer) -> Non
     await kube.create("configmaps", config_map("ours", a="1"))
     with pytest.raises(ValueError, match="anybody's"):
         await writer.delete(named(kube, "ours"), "")
-
-
-async def test_the_pods_of_a_deleted_job_go_with_it(kube: Kube, writer: Writer) -> None:
-    pod = {"restartPolicy": "Never", "containers": [{"name": "it", "image": kube.images.first}]}
-    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "tidy"},
-            "spec": {"backoffLimit": 0, "template": {"spec": pod}}}  # fmt: skip
-    made = await kube.create("jobs", body)
-    await kube.until(kube.path("pods"), lambda pods: len(pods) == 1, "the pod of the Job")
-    ref = ObjectRef(api_version="batch/v1", kind="Job", namespace=kube.namespace, name="tidy")
-    assert await writer.delete(ref, made["metadata"]["uid"])
-    await kube.until(kube.path("pods"), lambda pods: not pods, "the Job's pod to be gone")
 
 
 async def test_a_name_cannot_lead_to_another_object(kube: Kube, writer: Writer) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from chatops.adapters.kubernetes.handle import Writer
+from chatops.kernel.plan import ObjectRef
+
 from .kube import JSON_PATCH, MERGE, Kube, Obj, condition, deployment, rolled_out
 
 pytestmark = pytest.mark.controllers
@@ -262,3 +265,15 @@ async def test_a_restart_annotation_rolls_all_pods(kube: Kube) -> None:
     await kube.until(
         kube.path("pods"), lambda pods: len(pods) == 2 and not before & {p["metadata"]["uid"] for p in pods}, "new pods"
     )
+
+
+# "Garbage Collection: Background cascading deletion".
+async def test_the_pods_of_a_deleted_job_go_with_it(kube: Kube, writer: Writer) -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "it", "image": kube.images.first}]}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "tidy"},
+            "spec": {"backoffLimit": 0, "template": {"spec": pod}}}  # fmt: skip
+    made = await kube.create("jobs", body)
+    await kube.until(kube.path("pods"), lambda pods: len(pods) == 1, "the pod of the Job")
+    ref = ObjectRef(api_version="batch/v1", kind="Job", namespace=kube.namespace, name="tidy")
+    assert await writer.delete(ref, made["metadata"]["uid"])
+    await kube.until(kube.path("pods"), lambda pods: not pods, "the Job's pod to be gone")

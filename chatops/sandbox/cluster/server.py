@@ -47,7 +47,7 @@ class PracticeCluster:
     cluster to start as a copy of, in a tenth of the time: the same objects, versions, pods and logs. `pace` is how long
     the clockwork takes: 1 natural (a pod in 2.5 s), 0.05 twenty times as fast. `tokens` maps bearer
     tokens to users; RBAC objects say what these may, the group system:masters may everything. `history` bounds the
-    events that watches can start from.
+    events that watches can start from. Without `controllers` it is an API server alone: no pod ever runs.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class PracticeCluster:
         history: int = 4096,
         nodes: int = 3,
         like: PracticeCluster | None = None,
+        controllers: bool = True,
     ) -> None:
         self._objects = list(objects)
         self._like = like
@@ -87,7 +88,8 @@ class PracticeCluster:
             Garbage,
         ]
         self.claims = Claims(work)
-        self._controllers = [*(kind(work) for kind in kinds), self.claims]
+        self._controllers = [*(kind(work) for kind in kinds), self.claims] if controllers else [Definitions(work)]
+        self._runs_pods = controllers
         self.store.listen(self._on_change)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
@@ -95,7 +97,8 @@ class PracticeCluster:
     def _on_change(self, change: Change) -> None:
         for controller in self._controllers:
             controller.on_change(change)
-        self._kubelet.on_change(change)
+        if self._runs_pods:
+            self._kubelet.on_change(change)
 
     # Running
 
