@@ -120,6 +120,7 @@ MEASURE_EVERY = 300  # seconds between two counts of the figures on /metrics
 FORGET_EVERY = 3600  # seconds between two tidyings-up
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
+EVIDENCE_EVERY = 60  # seconds between two looks at what is wrong with what is open
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
 
 
@@ -372,6 +373,7 @@ class Assistant:
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
             (self.discovery.look, WATCH_EVERY),
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
+            (self.evidence.look_again, EVIDENCE_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
             (self.aftermaths.look, LOOK_EVERY), (self.teller.look, DIGESTS_EVERY), (self.wishes.look, REMIND_EVERY),

@@ -1,14 +1,15 @@
 """Evidence by itself: what was deployed lately, why pods are unhappy, the end of a log, events.
 
-One reply under the card for each kind, edited when it changes; a summary of it on the card. A cluster that is away
-costs its lines, and is asked again a little later.
+One reply under the card for each kind, edited when it changes; a summary of it on the card. It is looked at again every
+minute while the incident is open: what is told as present must not be what was. A cluster that is away costs its lines,
+and is asked again a little later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,10 +30,13 @@ from commands.walk import Facts, walk
 
 log = logging.getLogger(__name__)
 
+Lines = Mapping[str, Sequence[str]]  # by the kind of evidence
+
 LATELY = 24 * 3600.0  # seconds in which a deploy is worth naming
 MOST_DEPLOYS, MOST_EVENTS, MOST_CAUSES = 3, 5, 3
 TRIES, PAUSE = 5, 10.0  # looks at a cluster that is away, seconds between them
 AT_ONCE = 4  # incidents looked into at the same time: in a storm the clusters are busy enough
+MOST_AGAIN = 8  # incidents looked into again at a time, for each may cost Slack three edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,25 @@ class Found:
     back_healthy: float = 0.0
     again: bool = False  # something could not be looked at
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the card shows of it: fields of the incident."""
+        return {
+            "pods": self.pods, "deployed": self.deployed, "deployed_at": self.deployed_at, "undone": self.undone,
+            "back_to": self.back_to, "back_healthy": self.back_healthy,
+        }  # fmt: skip
+
+    @property
+    def summary(self) -> str:
+        """The same in a line of the timeline."""
+        deployed = f"deployed {self.deployed}" if self.deployed else ""
+        pods = f"pods {self.pods}" if self.pods else ""
+        return "; ".join(filter(None, (deployed, pods))) or "nothing that stands out"
+
 
 @dataclass(slots=True)
 class Evidence:
-    """Looks into incidents that were opened or came back, each once."""
+    """Looks into incidents that were opened or came back, and again while they are open."""
 
     database: Database
     keeper: Keeper
@@ -62,6 +81,7 @@ class Evidence:
     clock: Clock
     tasks: Background = field(default_factory=Background)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _again: dict[int, tuple[float, Lines]] = field(default_factory=dict)  # when it was looked at again, what was found
 
     async def start(self) -> None:
         """Looks into what is open and was not looked into when the last process ended."""
@@ -72,6 +92,15 @@ class Evidence:
     def wake(self, number: int) -> None:
         """Makes sure that somebody looks into this incident, unless that was done since it opened or came back."""
         self.tasks.spawn(self._look(number), number, f"evidence of INC-{number}")
+
+    async def look_again(self) -> None:
+        """Looks again into what is open, first what was longest ago; of what a digest names, into what somebody has."""
+        everything = await self.database.read(store.open_ones, limit=200)
+        ones = [one for one in everything if one.looked_round == one.round and not one.quiet and one.service]
+        ones = [one for one in ones if not one.digest or one.holder is not None]
+        self._again = {one.id: self._again[one.id] for one in ones if one.id in self._again}
+        ones.sort(key=lambda one: (self._again.get(one.id, (0.0, {}))[0], one.id))
+        await asyncio.gather(*(self._looked_again(one) for one in ones[:MOST_AGAIN]))
 
     async def close(self) -> None:
         """Stops; what was not looked into is looked into at the next start."""
@@ -100,6 +129,36 @@ class Evidence:
                 return
             await self.clock.sleep(PAUSE)
 
+    async def _looked_again(self, incident: Incident) -> None:
+        try:
+            async with self._room:
+                found = await self._found(incident)
+        except Exception:  # as above: the next look comes in a minute
+            log.exception("looking into %s again failed", incident.name)
+            return
+        lines = {kind: tuple(said) for kind, said in found.notes.items()}
+        before = self._again.get(incident.id, (0.0, {}))[1]
+        self._again[incident.id] = (self.clock.now(), before if found.again else lines)
+        if found.again:
+            return  # what is known stays; that the cluster is away for a moment is no news of the incident
+        news = {kind for kind, said in lines.items() if before.get(kind) != said}
+        try:
+            await self.database.write(self._tell_again, incident, found, news)
+        except TooLate:
+            log.debug("%s changed meanwhile; the next look comes in a minute", incident.name)
+
+    def _tell_again(self, tx: Tx, seen: Incident, found: Found, news: Set[str]) -> None:
+        incident = store.load(tx, seen.id)
+        if incident.ended or incident.round != seen.round:
+            return
+        self._say(tx, incident, found, news)
+        facts = found.facts
+        if any(getattr(incident, name) != value for name, value in facts.items()):
+            after = lifecycle.move(incident, Event.LOOKED_INTO, self.clock.now(), **facts)
+            self.keeper.put(tx, incident, after, Event.LOOKED_INTO, data={"text": found.summary})
+        else:
+            self.keeper.show(tx, incident)  # it says for how long that has been
+
     async def _found(self, incident: Incident) -> Found:
         platform = self.configuration.platform
         service, environment = platform.services.get(incident.service), platform.environments.get(incident.environment)
@@ -111,8 +170,13 @@ class Evidence:
         newest = next((one for one in lately if one.at <= incident.opened_at), None)
         known = Found(notes)
         if newest is not None:
-            undone = newest.outcome == "rolled_back"
-            deployed = f"{newest.version} by {newest.by}{', rolled back' if undone else ''}"
+            since = next((one for one in entries if one.at > newest.at and one.outcome == "succeeded"), None)
+            gone_back = since is not None and since.version != newest.version
+            undone = newest.outcome == "rolled_back" or gone_back
+            then = (
+                f", then {since.version} by {since.by}" if since is not None and gone_back else ", rolled back" * undone
+            )
+            deployed = f"{newest.version} by {newest.by}{then}"
             known = Found(notes, deployed=deployed, deployed_at=newest.at, undone=undone)
         try:
             facts = await self._walk(service, environment)
@@ -140,19 +204,17 @@ class Evidence:
         incident = store.load(tx, number)
         if incident.ended:
             return
+        self._say(tx, incident, found, set(found.notes))
+        changes = found.facts | ({} if found.again else {"looked_round": incident.round})
+        after = lifecycle.move(incident, Event.LOOKED_INTO, self.clock.now(), **changes)
+        self.keeper.put(tx, incident, after, Event.LOOKED_INTO, data={"text": found.summary})
+
+    def _say(self, tx: Tx, incident: Incident, found: Found, kinds: Set[str]) -> None:
         for kind, lines in found.notes.items():
-            if lines:
+            if lines and kind in kinds:
                 button = _back(incident, found) if kind == "deploys" else []
                 code = found.log if kind == "pods" else ""
                 self.keeper.say(tx, incident, f"evidence/{kind}", lines, code=code, buttons=button)
-        changes: dict[str, Any] = {"pods": found.pods, "deployed": found.deployed, "deployed_at": found.deployed_at}
-        changes |= {"undone": found.undone, "back_to": found.back_to, "back_healthy": found.back_healthy}
-        changes |= {} if found.again else {"looked_round": incident.round}
-        after = lifecycle.move(incident, Event.LOOKED_INTO, self.clock.now(), **changes)
-        text = "; ".join(
-            filter(None, (found.deployed and f"deployed {found.deployed}", found.pods and f"pods {found.pods}"))
-        )
-        self.keeper.put(tx, incident, after, Event.LOOKED_INTO, data={"text": text or "nothing that stands out"})
 
 
 def _deploys(entries: Sequence[Deployed], incident: Incident) -> list[str]:
@@ -160,8 +222,9 @@ def _deploys(entries: Sequence[Deployed], incident: Incident) -> list[str]:
         return []
     lines = ["*Deployed lately*"]
     for one in entries:
-        minutes = round((incident.opened_at - one.at) / 60)
-        when = f"{minutes} min before" if minutes >= 0 else f"{-minutes} min after it began"
+        before = incident.opened_at - one.at
+        minutes = round(abs(before) / 60)
+        when = f"{minutes} min before" if before >= 0 else f"{minutes} min after it began"
         lines.append(f"• {one.version} by {one.by}, {when}: {one.outcome.replace('_', ' ')}")
     return lines
 

@@ -89,8 +89,8 @@ class Keeper:
             self._show_pages(tx, number)
 
     def show(self, tx: Tx, incident: Incident) -> None:
-        """Shows the card again, as it must read now."""
-        self._show(tx, incident)
+        """Shows the card again, as it must read now; that is no news for anybody."""
+        self._show(tx, incident, news=False)
 
     def _show(self, tx: Tx, incident: Incident, *, news: bool = True) -> None:
         if not incident.quiet or incident.holder is not None:

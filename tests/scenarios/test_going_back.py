@@ -67,6 +67,29 @@ async def test_who_acknowledged_the_page_goes_back_at_once(broken: House) -> Non
     assert "reviewed" in await broken.history()
 
 
+async def test_the_card_and_the_evidence_follow_what_was_done_about_it(broken: House) -> None:
+    card = await broken.olu.sees(INCIDENTS, "NOBODY HAS IT", "1.4.2 by Dana", "Pods: 3 of 3 ready")
+    await (await broken.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await broken.olu.types("/platform rollback checkout production because INC-101")
+    await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
+    edits = len(await broken.sandbox.traffic("chat.update"))
+    broken.clock.advance(600)
+    await broken.assistant.evidence.look_again()
+    await card.becomes("1.4.2 by Dana, then 1.4.1 by Olu", "OLU HAS IT")
+    assert "Roll back" not in card.buttons
+    assert "10 min" in card.text, "for how long it has been is told anew"
+    deploys = await card.thread("Deployed lately", "1.4.1 by Olu", "after it began: succeeded")
+    assert deploys.buttons == []
+    await broken.quiet()
+    assert len(await broken.sandbox.traffic("chat.update")) > edits
+    rows = "SELECT count(*) AS n FROM audit WHERE chain = 'INC-101' AND what = 'looked_into'"
+    [told], edits = await broken.rows(rows), len(await broken.sandbox.traffic("chat.update"))
+    await broken.assistant.evidence.look_again()
+    await broken.quiet()
+    assert len(await broken.sandbox.traffic("chat.update")) == edits, "what has not changed is not said again"
+    assert await broken.rows(rows) == [told]
+
+
 async def test_before_the_acknowledgement_a_lead_is_asked(broken: House) -> None:
     await broken.olu.types(LINE)
     await broken.olu.sees(REQUESTS, "Roll back checkout", "WAITING", "1 approval from Lee")
