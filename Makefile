@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint fire bench bench-kill test-cluster install clean
+.PHONY: demo test test-postgresql lint fire bench bench-kill test-cluster install clean
 
 $(STAMP): pyproject.toml
 	@echo "Creating the virtual environment in $(VENV) …"
@@ -23,6 +23,11 @@ demo: $(STAMP)
 # More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts.
 test: $(STAMP)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadgroup
+
+# The whole assistant once more, with its state in a PostgreSQL that comes in a wheel (make test runs the stores on both).
+test-postgresql: $(STAMP)
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 4 --dist loadgroup \
+		tests/scenarios tests/slack tests/messenger tests/requests tests/http tests/fire
 
 # Kill and fault tests, all of them, and properties with all their examples (make test tries a seeded sample of both).
 # One test at a time is handed out: they take from a second to minutes.

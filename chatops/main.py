@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 
 from approvals.request import ENDED, Request
 from chatops import forgetting
+from chatops.adapters import databases
 from chatops.adapters.alertmanager import Alertmanager
 from chatops.adapters.anchor_file import AnchorFile
 from chatops.adapters.cel import CelEvaluator
@@ -30,7 +31,6 @@ from chatops.adapters.metrics import Metrics
 from chatops.adapters.pagerduty import PagerDutyApi
 from chatops.adapters.painter import ChartPainter
 from chatops.adapters.prometheus import Prometheus
-from chatops.adapters.sqlite import SQLite
 from chatops.http.deploys import DeployHooks
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
@@ -163,7 +163,7 @@ class Assistant:
         enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
         self.configuration = LiveConfiguration(settings.config, registry.load(refused=_left_out), self.clock, action_of)
         self.actions = self.configuration.actions
-        self.database = await enter(SQLite(settings.database, on_commit_point=hook and commit_points(hook)))
+        self.database = await enter(databases.database(settings.database, on_commit_point=hook and commit_points(hook)))
         on_call, on_answer = hook and cluster_points(hook), self.metrics.cluster_answered
         self.clusters = await enter(
             KubernetesClusters(settings.kubeconfig, on_call=on_call, on_answer=on_answer, patience=self._patience)

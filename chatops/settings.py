@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from chatops.adapters.databases import is_postgres
 from chatops.adapters.mail import Mail
 from chatops.adapters.page_hook import PageHook
 from chatops.adapters.signing import SigningKey
@@ -28,7 +29,7 @@ class Settings:
     """What the environment says; secrets are never shown."""
 
     config: Path
-    database: str = "chatops.db"
+    database: str = field(default="chatops.db", repr=False)  # a URL may hold a password
     bot_token: str = field(default="", repr=False)
     app_token: str = field(default="", repr=False)  # given: Socket Mode
     signing_secret: str = field(default="", repr=False)  # given: HTTP at POST /slack/events
@@ -53,8 +54,8 @@ class Settings:
         if not environ.get("SLACK_APP_TOKEN") and not environ.get("SLACK_SIGNING_SECRET"):
             missing.append("SLACK_APP_TOKEN (for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP) is needed")
         database = environ.get("CHATOPS_DATABASE", "chatops.db")
-        if "://" in database:
-            missing.append("CHATOPS_DATABASE: this version keeps its state in SQLite; give the path of a file")
+        if "://" in database and not is_postgres(database):
+            missing.append("CHATOPS_DATABASE: give the path of a file (SQLite), or postgresql://USER@HOST/NAME")
         if bool(environ.get("CHATOPS_PAGE_HOOK_URL")) != bool(environ.get("CHATOPS_PAGE_HOOK_SECRET")):
             missing.append("CHATOPS_PAGE_HOOK_URL and CHATOPS_PAGE_HOOK_SECRET go together: set both or neither")
         if missing:

@@ -15,9 +15,9 @@ import click
 
 from chatops.adapters.anchor_file import anchors_of
 from chatops.adapters.audit_export import HEAD, bundle, export, load
+from chatops.adapters.databases import reading, shown
 from chatops.adapters.evidence import weighed
 from chatops.adapters.signing import VerifyingKey, make_key
-from chatops.adapters.sqlite_file import reading
 from chatops.kernel.audit import Verdict, verify
 from chatops.kernel.errors import InputError, PlatformError
 from chatops.kernel.ports import Tx
@@ -31,8 +31,8 @@ def audit() -> None:
 
 
 _database = click.option(
-    "--database", type=click.Path(path_type=Path), envvar="CHATOPS_DATABASE", default="chatops.db", show_default=True,
-    help="The database file; it may be in use.",
+    "--database", envvar="CHATOPS_DATABASE", default="chatops.db", show_default=True, metavar="NAME",
+    help="The database's file, or its URL; it may be in use.",
 )  # fmt: skip
 
 
@@ -48,9 +48,7 @@ _output = click.option(
 @click.option("--anchors", type=_FILE, help="The file of anchors: each of them must still be there.")
 @click.option("--public-key", type=_FILE, help="The key that the anchors must be signed with.")
 @_database
-def verify_command(
-    file: Path | None, noted: str, anchors: Path | None, public_key: Path | None, database: Path
-) -> None:
+def verify_command(file: Path | None, noted: str, anchors: Path | None, public_key: Path | None, database: str) -> None:
     """Checks every hash of the database's trail, or of an exported FILE, and names the first bad row."""
     with told():
         key = VerifyingKey.from_file(public_key) if public_key else None
@@ -60,7 +58,7 @@ def verify_command(
         else:
             verdict = verify_database(database, noted=noted, anchored=anchored)
     if verdict.bad is not None:
-        click.echo(f"{file or database}: {verdict.bad}", err=True)
+        click.echo(f"{file or shown(database)}: {verdict.bad}", err=True)
         sys.exit(1)
     click.echo(f"{verdict.rows} rows in {verdict.chains} chains and {verdict.seals} seals are as they were written.")
     if anchored:
@@ -77,7 +75,7 @@ def verify_command(
 @click.option("--chain", default="", help="Only this chain: R-1042, platform, …")
 @_output
 @_database
-def export_command(since: datetime | None, chain: str, output: TextIO, database: Path) -> None:
+def export_command(since: datetime | None, chain: str, output: TextIO, database: str) -> None:
     """Writes the trail as JSON lines that ``chatops audit verify FILE`` checks without a database."""
     start = since.replace(tzinfo=UTC).timestamp() if since else 0.0
     with told(), reading(database) as tx:
@@ -91,7 +89,7 @@ def export_command(since: datetime | None, chain: str, output: TextIO, database:
 @click.argument("chain", metavar="ID")
 @_output
 @_database
-def bundle_command(chain: str, output: TextIO, database: Path) -> None:
+def bundle_command(chain: str, output: TextIO, database: str) -> None:
     """Writes the evidence about one request or incident (R-1042, INC-318), which verifies without a database."""
     with told(), reading(database) as tx:
         _must_be(tx, chain, database)
@@ -108,9 +106,9 @@ def key_command(file: Path) -> None:
     click.echo(f"{file} is the private key {fingerprint}: let CHATOPS_AUDIT_KEY name it. {file}.pub is the public one.")
 
 
-def _must_be(tx: Tx, chain: str, database: Path) -> None:
+def _must_be(tx: Tx, chain: str, database: str) -> None:
     if tx.one(HEAD, chain=chain) is None:
-        raise InputError(f"There is no chain {chain} in {database}: a request's is its number, like R-1042.")
+        raise InputError(f"There is no chain {chain} in {shown(database)}: a request's is its number, like R-1042.")
 
 
 @contextmanager
@@ -136,9 +134,9 @@ def read_anchors(path: Path, key: VerifyingKey | None = None) -> Mapping[int, st
     return found
 
 
-def verify_database(path: Path, *, noted: str = "", anchored: Mapping[int, str] = NONE) -> Verdict:
-    """Checks a database file, also beside a running assistant."""
-    with reading(path) as tx:
+def verify_database(name: str, *, noted: str = "", anchored: Mapping[int, str] = NONE) -> Verdict:
+    """Checks a database, also beside a running assistant."""
+    with reading(name) as tx:
         return verify(tx, noted=noted, anchored=anchored)
 
 
@@ -156,7 +154,7 @@ def verify_file(
     ):
         copy = Path(folder) / "trail.db"
         found = load(copy, str(path), lines)
-        with reading(copy) as tx:
+        with reading(str(copy)) as tx:
             verdict = verify(tx, whole=found.whole, noted=noted, anchored=anchored)
             if found.bundle and verdict.bad is None:
                 verdict = weighed(verdict, tx, found, key)

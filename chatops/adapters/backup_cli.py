@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from chatops.adapters.audit_cli import told
+from chatops.adapters.databases import is_postgres, shown
 from chatops.adapters.filelock import FileLock
 from chatops.adapters.migrations import check_ours
 from chatops.adapters.sqlite_file import explained, open_for_reading, reading
@@ -23,7 +24,7 @@ from chatops.kernel.errors import Refused, Unavailable
 BESIDE = ("", "-wal", "-shm")  # the file and what SQLite keeps beside it
 
 _database = click.option(
-    "--database", type=click.Path(path_type=Path), envvar="CHATOPS_DATABASE", default="chatops.db", show_default=True,
+    "--database", envvar="CHATOPS_DATABASE", default="chatops.db", show_default=True, metavar="FILE",
     help="The database file.",
 )  # fmt: skip
 
@@ -31,23 +32,32 @@ _database = click.option(
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @_database
-def backup_command(file: Path, database: Path) -> None:
+def backup_command(file: Path, database: str) -> None:
     """Copies the whole state into FILE, also beside a running assistant, and checks the copy."""
     with told():
-        verdict = backup(database, file)
+        verdict = backup(_file(database), file)
     click.echo(f"{file}: {verdict.rows} rows of audit in {verdict.chains} chains are as they were written.")
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_database
-def restore_command(file: Path, database: Path) -> None:
+def restore_command(file: Path, database: str) -> None:
     """Puts the backup FILE in the place of the database of a stopped assistant; what was there is kept beside it."""
     with told():
-        kept = restore(file, database, datetime.now(UTC))
+        kept = restore(file, _file(database), datetime.now(UTC))
     click.echo(f"{database} is the backup {file} now; start the assistant.")
     if kept is not None:
         click.echo(f"What was there before is kept: {kept}")
+
+
+def _file(database: str) -> Path:
+    if is_postgres(database):
+        raise Refused(
+            f"{shown(database)} is no file: PostgreSQL copies its databases by itself.", rule="backup",
+            hint="pg_dump makes a backup and pg_restore puts it back: docs/operations.md.",
+        )  # fmt: skip
+    return Path(database)
 
 
 def backup(database: Path, file: Path) -> Verdict:

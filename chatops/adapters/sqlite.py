@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from chatops.adapters.filelock import FileLock
+from chatops.adapters.jobs import Job
 from chatops.adapters.sqlite_file import (
     Writing,
     explained,
@@ -233,19 +234,7 @@ class SQLite:
         for job in batch:
             self._room.release()
             self.queued -= 1
-            for call in job.calls:
-                try:
-                    call()
-                except Exception as error:
-                    context = {"message": "a call after a commit failed", "exception": error}
-                    self._loop.call_exception_handler(context)
-            if job.future.cancelled():
-                if job.error is not None:
-                    log.warning("%s failed after its caller had gone", job.name, exc_info=job.error)
-            elif job.error is not None:
-                job.future.set_exception(job.error)
-            else:
-                job.future.set_result(job.result)
+            job.answer(self._loop)
 
     # On a reader thread
 
@@ -258,23 +247,10 @@ class SQLite:
             return snapshot(connection, fn)
 
 
-class _Job:
-    """One function that waits for the writer, and what became of it."""
+class _Job(Job):
+    """One function that waits for the writer."""
 
-    __slots__ = ("args", "calls", "error", "fn", "future", "kwargs", "result")
-
-    def __init__(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], future: asyncio.Future[Any]
-    ) -> None:
-        self.fn, self.args, self.kwargs, self.future = fn, args, kwargs, future
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.calls: Sequence[Callable[[], object]] = ()
-
-    @property
-    def name(self) -> str:
-        fn = getattr(self.fn, "func", self.fn)  # functools.partial
-        return str(getattr(fn, "__name__", type(fn).__name__))
+    __slots__ = ()
 
     def run(self, connection: sqlite3.Connection) -> None:
         """In a savepoint; raises only when the whole transaction is gone."""

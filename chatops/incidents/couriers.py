@@ -45,8 +45,8 @@ UPDATE page_calls SET ended = :ended, ended_at = :now, tries = tries + 1
 WHERE page_id = :page AND path = :path AND ended = ''
 """
 FORGET = """
-DELETE FROM page_calls WHERE rowid IN (
-    SELECT rowid FROM page_calls WHERE ended <> '' AND made_at < :before LIMIT 500)
+DELETE FROM page_calls WHERE (page_id, path) IN (
+    SELECT page_id, path FROM page_calls WHERE ended <> '' AND made_at < :before LIMIT 500)
 """
 TEST = "test-page/"  # what the id of a test begins with; then comes whose it is
 WORDS = {"mail": "e-mail", "webhook": "webhook"}

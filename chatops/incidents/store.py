@@ -64,7 +64,7 @@ SELECT count(*) AS total, count(CASE WHEN status = 'firing' THEN 1 END) AS firin
 FROM alerts WHERE incident_id = :incident
 """
 NAMES_OF = """
-SELECT name, max(status = 'firing') AS fires FROM alerts WHERE incident_id = :incident
+SELECT name, max(CASE WHEN status = 'firing' THEN 1 ELSE 0 END) AS fires FROM alerts WHERE incident_id = :incident
 GROUP BY name ORDER BY fires DESC, min(starts_at), name
 """
 WORST = """

@@ -19,7 +19,8 @@ from chatops.kernel.ports import Row, Tx
 QUEUE = """
 INSERT INTO triggers (incident_id, round, source, fingerprint, made_at, due_at)
 VALUES (:incident, :round, :source, :fingerprint, :now, :now)
-ON CONFLICT (incident_id, round, source, fingerprint) DO UPDATE SET turn = turn + 1, made_at = :now, due_at = :now
+ON CONFLICT (incident_id, round, source, fingerprint)
+DO UPDATE SET turn = triggers.turn + 1, made_at = :now, due_at = :now
 WHERE triggers.due_at = 0 AND EXISTS (
     SELECT 1 FROM automation_runs AS run
     WHERE run.incident_id = :incident AND run.round = :round AND run.source = :source
@@ -69,11 +70,13 @@ SELECT round, source, fingerprint, turn FROM automation_runs
 WHERE rule = :rule AND incident_id = :incident AND outcome = 'asked' ORDER BY at DESC LIMIT 1
 """
 PRUNE = """
-DELETE FROM triggers WHERE rowid IN (SELECT rowid FROM triggers WHERE due_at = 0 AND made_at < :before LIMIT :limit)
+DELETE FROM triggers WHERE (incident_id, round, source, fingerprint) IN (
+    SELECT incident_id, round, source, fingerprint FROM triggers WHERE due_at = 0 AND made_at < :before LIMIT :limit)
 """
 PRUNE_RUNS = """
-DELETE FROM automation_runs
-WHERE rowid IN (SELECT rowid FROM automation_runs WHERE outcome <> '' AND at < :before LIMIT :limit)
+DELETE FROM automation_runs WHERE (rule, incident_id, round, source, fingerprint, turn) IN (
+    SELECT rule, incident_id, round, source, fingerprint, turn FROM automation_runs
+    WHERE outcome <> '' AND at < :before LIMIT :limit)
 """
 AGAIN = frozenset({"withdrawn", "over"})  # what came of a run that stands for nothing once its alert is back
 KEPT = 90 * 86400.0  # seconds

@@ -56,7 +56,8 @@ def canonical(value: Any) -> str:
 
 
 def _storable(text: str) -> str:
-    """Half a surrogate pair, which JSON from outside can carry, is no text to a database: it becomes "?"."""
+    """What JSON from outside can carry and is no text to a database: half a surrogate pair, and U+0000."""
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -35,8 +35,8 @@ DUE = "SELECT * FROM aftermaths WHERE due_at > 0 AND due_at <= :now ORDER BY due
 LATER = "UPDATE aftermaths SET tries = tries + 1, due_at = :due_at WHERE kind = :kind AND subject = :subject"
 END = "UPDATE aftermaths SET due_at = 0 WHERE kind = :kind AND subject = :subject AND due_at > 0"
 PRUNE = """
-DELETE FROM aftermaths WHERE rowid IN
-    (SELECT rowid FROM aftermaths WHERE done_at < :before ORDER BY done_at LIMIT 500)
+DELETE FROM aftermaths WHERE (kind, subject) IN
+    (SELECT kind, subject FROM aftermaths WHERE done_at < :before ORDER BY done_at LIMIT 500)
 """
 
 

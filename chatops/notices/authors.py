@@ -36,8 +36,8 @@ KNOWN = "UPDATE failed_changes SET due_at = :now WHERE kind = :kind AND subject 
 DUE = "SELECT * FROM failed_changes WHERE due_at > 0 AND due_at <= :now ORDER BY due_at LIMIT 20"
 LATER = "UPDATE failed_changes SET due_at = :due_at WHERE kind = :kind AND subject = :subject"
 PRUNE = """
-DELETE FROM failed_changes WHERE rowid IN
-    (SELECT rowid FROM failed_changes WHERE made_at < :before ORDER BY made_at LIMIT 500)
+DELETE FROM failed_changes WHERE (kind, subject) IN
+    (SELECT kind, subject FROM failed_changes WHERE made_at < :before ORDER BY made_at LIMIT 500)
 """
 
 

@@ -18,8 +18,9 @@ ANEW_AFTER = 600.0  # seconds after which something that was not found may be th
 WANT = """
 INSERT INTO comparisons (repository, base, head, wanted_at, due_at) VALUES (:repository, :base, :head, :now, :now)
 ON CONFLICT (repository, base, head) DO UPDATE SET wanted_at = :now,
-    tries = CASE WHEN found = '' AND due_at = 0 THEN 0 ELSE tries END,
-    due_at = CASE WHEN found = '' AND due_at = 0 AND ended_at < :now - :anew THEN :now ELSE due_at END
+    tries = CASE WHEN comparisons.found = '' AND comparisons.due_at = 0 THEN 0 ELSE comparisons.tries END,
+    due_at = CASE WHEN comparisons.found = '' AND comparisons.due_at = 0 AND comparisons.ended_at < :now - :anew
+             THEN :now ELSE comparisons.due_at END
 RETURNING id, due_at
 """
 READER = """

@@ -13,7 +13,10 @@ ON CONFLICT (service, version) DO UPDATE SET link = excluded.link, at = excluded
 """
 REMOVE = "DELETE FROM releases WHERE service = :service AND version = :version"
 FIND = "SELECT link FROM releases WHERE service = :service AND version = :version"
-PRUNE = "DELETE FROM releases WHERE rowid IN (SELECT rowid FROM releases WHERE at < :before LIMIT :limit)"
+PRUNE = """
+DELETE FROM releases WHERE (service, version) IN (
+    SELECT service, version FROM releases WHERE at < :before LIMIT :limit)
+"""
 
 
 def keep(tx: Tx, told: Released, now: float) -> str:

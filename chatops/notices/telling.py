@@ -18,7 +18,8 @@ from chatops.notices.comparisons import Kind
 KEPT = 90 * 86400.0  # seconds
 MOST_LINES = 25  # of a digest
 
-TOLD = "SELECT channel, post FROM told WHERE kind = :kind AND subject = :subject ORDER BY rowid"
+# The message in the usual channel has the shortest id: the others' are made of it
+TOLD = "SELECT channel, post FROM told WHERE kind = :kind AND subject = :subject ORDER BY length(post), post"
 TELL = """
 INSERT INTO told (kind, subject, channel, post, told_at) VALUES (:kind, :subject, :channel, :post, :now)
 ON CONFLICT (kind, subject, channel) DO UPDATE SET told_at = excluded.told_at
@@ -41,9 +42,10 @@ SELECT environment, service, count(*) AS number, max(id) AS last FROM gathered W
 GROUP BY environment, service ORDER BY environment, service LIMIT :limit
 """
 ONE = "SELECT kind, subject, line FROM gathered WHERE id = :id"
-PRUNE_TOLD = (
-    "DELETE FROM told WHERE rowid IN (SELECT rowid FROM told WHERE told_at < :before ORDER BY told_at LIMIT 500)"
-)
+PRUNE_TOLD = """
+DELETE FROM told WHERE (kind, subject, channel) IN (
+    SELECT kind, subject, channel FROM told WHERE told_at < :before ORDER BY told_at LIMIT 500)
+"""
 PRUNE = """
 DELETE FROM gathered WHERE id IN (SELECT id FROM gathered WHERE digest > 0 AND at < :before ORDER BY at LIMIT 500)
 """

@@ -28,7 +28,7 @@ STANDING = "SELECT team, due_at FROM weekly"
 # A new time in the configuration moves what is not due yet; what is due is sent first.
 SET = """
 INSERT INTO weekly (team, due_at) VALUES (:team, :due)
-ON CONFLICT (team) DO UPDATE SET due_at = :due WHERE due_at > :now
+ON CONFLICT (team) DO UPDATE SET due_at = :due WHERE weekly.due_at > :now
 """
 DONE = "UPDATE weekly SET due_at = :next WHERE team = :team AND due_at = :due"
 FORGET = "DELETE FROM weekly WHERE team = :team"

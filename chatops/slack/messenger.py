@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import SystemRandom
@@ -76,12 +77,14 @@ class Messenger:
         self._loaded = False
         self._workers: set[asyncio.Task[None]] = set()
         self._last_order = 0.0
+        self._ordering = threading.Lock()
 
     def show(self, tx: Tx, post: Post) -> None:
         """Wants this post, or wants it updated when its id is known; in the caller's transaction."""
-        # Strictly increasing, so that two notes of one transaction keep their order.
-        self._last_order = max(self._clock.now(), self._last_order + 1e-6)
-        tx.after_commit(partial(self._want, posts.show(tx, post, self._last_order)))
+        with self._ordering:  # transactions may be under way on several threads
+            # Strictly increasing, so that two notes of one transaction keep their order.
+            self._last_order = order = max(self._clock.now(), self._last_order + 1e-6)
+        tx.after_commit(partial(self._want, posts.show(tx, post, order)))
 
     async def run(self) -> None:
         """Delivers until ``close``; first what an earlier process left unsent. Raises what is a defect of its own."""

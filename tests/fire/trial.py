@@ -15,13 +15,13 @@ from typing import Any
 
 import aiohttp
 
-from chatops.adapters.sqlite import reading
 from chatops.kernel import audit
 from chatops.sandbox.cluster import PracticeCluster
 from tests.fire.nursery import Child, Nursery
 from tests.fire.plays import Play
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
+from tests.support.databases import name_of, reading
 from tests.support.house import HOOK_TOKEN, acme_platform
 from tests.support.mailserver import MailServer, mail_server
 from tests.support.people import Acme, acme_slack
@@ -131,7 +131,7 @@ class Trial:
         points = self.folder / ("points-after" if self.starts else "points")
         self.starts += 1
         given: dict[str, Any] = {
-            "config": str(self.folder / "config"), "database": str(self.database), "bot_token": app.bot_token,
+            "config": str(self.folder / "config"), "database": name_of(self.folder), "bot_token": app.bot_token,
             "app_token": app.app_token, "slack_api_url": self.acme.slack.api_url, "clock": str(self.folder / "clock"),
             "kubeconfig": self.cluster.kubeconfig(), "points": str(points), "target": target,
             "recovered": str(self.recovered) if self.starts > 1 else "", "address": str(self.folder / "address"),
@@ -151,7 +151,7 @@ class Trial:
 
     async def check(self) -> None:
         """Nothing is said twice, the audit trail verifies, and what the play says of its end is so."""
-        with reading(self.database) as tx:
+        with reading(self.folder) as tx:
             assert audit.verify(tx).bad is None
         ids = [
             message["metadata"]["event_payload"]["id"]
@@ -164,7 +164,7 @@ class Trial:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What the database says."""
-        with reading(self.database) as tx:
+        with reading(self.folder) as tx:
             return [dict(row) for row in tx.all(sql)]
 
     @property

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
-from chatops.adapters.sqlite import SQLite
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
 from chatops.http.payload import read
@@ -34,6 +33,7 @@ from chatops.kernel.errors import PlatformError
 from chatops.kernel.ports import Tx
 from chatops.sandbox.slack.transport import signature
 from tests.slack.desk import Desk, desk
+from tests.support.databases import database as database_in
 
 SECRET = "local-signing-secret"
 NOW = 1_800_000_000
@@ -294,7 +294,7 @@ async def test_an_address_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        async with SQLite(tmp_path / "a.db") as database:
+        async with database_in(tmp_path) as database:
             server = HttpServer(
                 f"127.0.0.1:{taken.getsockname()[1]}",
                 None,

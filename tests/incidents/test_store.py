@@ -3,9 +3,10 @@
 import sqlite3
 from dataclasses import replace
 
+import psycopg
 import pytest
 
-from chatops.adapters.sqlite import SQLite
+from chatops.adapters.databases import Opening
 from chatops.incidents import store
 from chatops.incidents.incident import Holder, Incident, State
 from chatops.kernel.alert import Alert
@@ -24,7 +25,7 @@ def alert(fingerprint: str = "a", status: str = "firing", name: str = "ErrorRate
     return Alert("alertmanager", fingerprint, status, name, starts_at=NOW, **changes)  # type: ignore[arg-type]
 
 
-async def test_an_incident_comes_back_as_it_was_stored(database: SQLite) -> None:
+async def test_an_incident_comes_back_as_it_was_stored(database: Opening) -> None:
     made = await database.write(store.insert, incident(holder=Holder(id="U0OLU", name="Olu"), severity="sev1"))
     assert made.name == "INC-101"
     assert await database.read(store.load, made.id) == made
@@ -32,9 +33,9 @@ async def test_an_incident_comes_back_as_it_was_stored(database: SQLite) -> None
         await database.read(store.load, 9)
 
 
-async def test_one_open_incident_per_key_is_what_the_table_allows(database: SQLite) -> None:
+async def test_one_open_incident_per_key_is_what_the_table_allows(database: Opening) -> None:
     first = await database.write(store.insert, incident())
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.errors.UniqueViolation)):
         await database.write(store.insert, incident())
     await database.write(store.save, first.model_copy(update={"state": State.RESOLVED, "version": 1}))
     second = await database.write(store.insert, incident())
@@ -43,7 +44,7 @@ async def test_one_open_incident_per_key_is_what_the_table_allows(database: SQLi
     assert newest.id == second.id
 
 
-async def test_of_two_who_change_the_same_version_one_is_too_late(database: SQLite) -> None:
+async def test_of_two_who_change_the_same_version_one_is_too_late(database: Opening) -> None:
     made = await database.write(store.insert, incident())
     changed = made.model_copy(update={"version": 1})
     await database.write(store.save, changed)
@@ -51,7 +52,7 @@ async def test_of_two_who_change_the_same_version_one_is_too_late(database: SQLi
         await database.write(store.save, changed)
 
 
-async def test_open_ones_are_listed_the_worst_first_for_all_for_somebody_and_for_a_team(database: SQLite) -> None:
+async def test_open_ones_are_listed_the_worst_first_for_all_for_somebody_and_for_a_team(database: Opening) -> None:
     held = Holder(id="U0OLU", name="Olu")
     for one in (
         incident("a", severity="sev3"), incident("b", severity="sev1", holder=held), incident("c", team="web"),
@@ -63,7 +64,8 @@ async def test_open_ones_are_listed_the_worst_first_for_all_for_somebody_and_for
     assert [one.key for one in await database.read(store.open_ones, team="web")] == ["c"]
 
 
-async def test_what_is_due_is_found_by_its_index(database: SQLite) -> None:
+@pytest.mark.parametrize("name", ["sqlite"], indirect=True)
+async def test_what_is_due_is_found_by_its_index(database: Opening) -> None:
     await database.write(store.insert, incident("soon", due_at=NOW + 5))
     due = await database.write(store.insert, incident("due", due_at=NOW))
     await database.write(store.insert, incident("never"))
@@ -75,7 +77,7 @@ async def test_what_is_due_is_found_by_its_index(database: SQLite) -> None:
     assert "incidents_due" in await database.read(plan)
 
 
-async def test_alerts_are_summarised_by_what_fires_the_worst_first(database: SQLite) -> None:
+async def test_alerts_are_summarised_by_what_fires_the_worst_first(database: Opening) -> None:
     made = await database.write(store.insert, incident())
 
     def tell(tx: Tx, told: Alert, rank: int, at: float) -> None:
@@ -90,7 +92,7 @@ async def test_alerts_are_summarised_by_what_fires_the_worst_first(database: SQL
     assert [one.fingerprint for one in await database.read(store.alerts_of, made.id)] == ["b", "a", "c"]
 
 
-async def test_the_same_told_again_is_no_news_and_a_change_is(database: SQLite) -> None:
+async def test_the_same_told_again_is_no_news_and_a_change_is(database: Opening) -> None:
     made = await database.write(store.insert, incident())
     await database.write(store.put_alert, alert(), made.id, 0, NOW)
     assert not await database.read(store.is_news, alert(), made.id)
@@ -99,7 +101,7 @@ async def test_the_same_told_again_is_no_news_and_a_change_is(database: SQLite) 
     assert await database.read(store.known, alert(status="resolved")) == alert()
 
 
-async def test_coming_and_going_is_counted_per_incident(database: SQLite) -> None:
+async def test_coming_and_going_is_counted_per_incident(database: Opening) -> None:
     first, second = [await database.write(store.insert, incident(key)) for key in ("a", "b")]
     for status in ("firing", "resolved", "firing", "firing", "resolved"):
         await database.write(store.put_alert, alert(status=status), first.id, 0, NOW)
@@ -109,7 +111,7 @@ async def test_coming_and_going_is_counted_per_incident(database: SQLite) -> Non
     assert (await database.read(store.summarise, first.id)).total == 0
 
 
-async def test_everything_that_waits_for_a_person_goes_onto_one_page(database: SQLite) -> None:
+async def test_everything_that_waits_for_a_person_goes_onto_one_page(database: Opening) -> None:
     first, second = [await database.write(store.insert, incident(key, round=1)) for key in ("a", "b")]
     for one in (first, second, first):  # the same step twice is one page
         await database.write(store.add_page, one, 0, "U0OLU", "Olu", NOW)
@@ -123,7 +125,7 @@ async def test_everything_that_waits_for_a_person_goes_onto_one_page(database: S
     assert ("U0OLU", NOW) in await database.read(store.waiting_pages)
 
 
-async def test_pages_that_nobody_needs_any_more_are_dropped(database: SQLite) -> None:
+async def test_pages_that_nobody_needs_any_more_are_dropped(database: Opening) -> None:
     made = await database.write(store.insert, incident(round=1))
     await database.write(store.add_page, made, 0, "U0OLU", "Olu", NOW)
     await database.write(store.drop_pages, made.id)

@@ -12,14 +12,14 @@ from typing import Any
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.adapters.sqlite import SQLite
 from chatops.kernel.errors import Unavailable
-from chatops.kernel.ports import Lane, Post, Tx
+from chatops.kernel.ports import Database, Lane, Post, Tx
 from chatops.sandbox.slack import LocalSlack, SlackApp, load_workspace
 from chatops.sandbox.slack.faults import Fault
 from chatops.slack.messenger import Messenger
 from chatops.slack.views.blocks import Message, image, section
 from tests.support.clock import MovableClock
+from tests.support.databases import database as database_in
 
 ACME = Path(__file__).parents[2] / "examples" / "acme" / "slack.yml"
 REQUESTS, DEPLOYS, SHOP = "C0REQUESTS", "C0DEPLOYS", "C0SHOP"
@@ -39,7 +39,7 @@ class StepClock(MovableClock):
 class WatchedDatabase:
     """The real database, which counts what is under way and stops for ever where a process is to die."""
 
-    def __init__(self, real: SQLite) -> None:
+    def __init__(self, real: Database) -> None:
         self.real = real
         self.busy = 0
         self.reads = 0
@@ -234,7 +234,7 @@ async def desk(folder: Path, **given: Any) -> AsyncIterator[Desk]:
     workspace = replace(workspace, channels=(*workspace.channels, *given.pop("channels", ())))
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(LocalSlack(workspace, clock=clock.now, **given.pop("slack", {})))
-        database = await stack.enter_async_context(SQLite(folder / "chatops.db"))
+        database = await stack.enter_async_context(database_in(folder))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient(workspace.app.bot_token, base_url=slack.api_url, session=session, retry_handlers=[])
         made = Desk(slack, WatchedDatabase(database), clock, client, given)

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from approvals import store
 from approvals.request import Request, State
-from chatops.adapters.sqlite import SQLite
 from chatops.kernel import audit
-from chatops.kernel.ports import Tx
+from chatops.kernel.ports import Database, Tx
 from chatops.requests import deadlines
 from chatops.requests.deadlines import Deadlines
 from tests.support.clock import ShiftedClock
+from tests.support.databases import database as database_in
 
 UNSEALED = "SELECT count(*) AS n FROM audit_heads WHERE sealed = 0"
 
@@ -25,7 +25,7 @@ def storm(tx: Tx, chains: int) -> None:
         )
 
 
-async def unsealed(database: SQLite) -> int:
+async def unsealed(database: Database) -> int:
     def count(tx: Tx) -> int:
         row = tx.one(UNSEALED)
         assert row is not None
@@ -35,7 +35,7 @@ async def unsealed(database: SQLite) -> int:
 
 
 async def test_one_look_seals_everything_a_storm_has_left(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "chatops.db") as database:
+    async with database_in(tmp_path) as database:
         looks = Deadlines(database, cast(Any, None), ShiftedClock())
         await database.write(storm, 2 * audit.MAX_HEADS + 1)
         await looks.look()
@@ -45,7 +45,7 @@ async def test_one_look_seals_everything_a_storm_has_left(tmp_path: Path) -> Non
 
 
 async def test_what_has_started_is_not_looked_at_for_its_old_deadline(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "chatops.db") as database:
+    async with database_in(tmp_path) as database:
 
         def stored(tx: Tx, state: State) -> int | None:
             asked = Request(
@@ -64,7 +64,7 @@ async def test_what_has_started_is_not_looked_at_for_its_old_deadline(tmp_path: 
 
 async def test_a_look_does_not_seal_for_ever(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(deadlines, "MOST_SEALS", 1)
-    async with SQLite(tmp_path / "chatops.db") as database:
+    async with database_in(tmp_path) as database:
         looks = Deadlines(database, cast(Any, None), ShiftedClock())
         await database.write(storm, audit.MAX_HEADS + 7)
         await looks.look()

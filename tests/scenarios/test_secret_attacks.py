@@ -12,6 +12,7 @@ import pytest
 
 from chatops.adapters.kubernetes import Patience
 from chatops.requests.pages import Pages
+from tests.support.databases import everything_in
 from tests.support.house import House, acme_house
 from tests.support.onetime import Browser, approved, code_on, confirmed, link_for, values
 
@@ -61,9 +62,10 @@ Open = Callable[[str], Browser]
 
 
 async def everything_written(house: House, logged: list[str]) -> bytes:
-    """The bytes of the database with its WAL, all that Slack got, the metrics and the log."""
+    """The bytes of the database and of all files, all that Slack got, the metrics and the log."""
     files = [one.read_bytes() for one in sorted(Path(house.folder).rglob("*")) if one.is_file()]
-    assert any(len(one) > 10_000 for one in files), "the database is among them"
+    files.append(everything_in(house.folder))
+    assert len(files[-1]) > 10_000, "the database is among them"
     async with house.sandbox.session.get(f"{house.assistant.http.address}/metrics") as answer:
         metrics = await answer.read()
     slack = repr(house.slack.state.messages) + repr(await house.rows("SELECT * FROM audit"))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.databases import everything_in
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
 from tests.support.onetime import Browser, approved, code_on, link_for, values
 
@@ -32,9 +33,7 @@ async def browsers() -> AsyncIterator[list[Browser]]:
 
 async def written_down(house: House) -> str:
     """Everything that stands in the database and in Slack."""
-    tables = await house.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
-    stored = [await house.rows(f"SELECT * FROM {row['name']}") for row in tables]
-    return repr(stored) + repr(house.slack.state.messages)
+    return everything_in(house.folder).decode(errors="replace") + repr(house.slack.state.messages)
 
 
 async def test_a_value_goes_from_the_page_into_the_cluster_and_nowhere_else(

@@ -14,14 +14,13 @@ from pydantic import Field
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
 from chatops.adapters.painter import ChartPainter
-from chatops.adapters.sqlite import SQLite
 from chatops.http.health import Readiness
 from chatops.http.server import HttpServer
 from chatops.kernel.action import Action, Answer, ChangeInputs, EnvironmentName, Inputs, ServiceName, Version
 from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
 from chatops.kernel.errors import Refused
 from chatops.kernel.people import Person
-from chatops.kernel.ports import Clock, Post, Tx
+from chatops.kernel.ports import Clock, Database, Post, Tx
 from chatops.notices.illustrating import Illustrator
 from chatops.requests.parse import parse
 from chatops.requests.planning import Planner
@@ -38,6 +37,7 @@ from chatops.slack.messenger import Messenger
 from chatops.slack.socket import Socket
 from chatops.slack.views.answer import answer_from
 from chatops.slack.views.blocks import Message, actions, button, section
+from tests.support.databases import database as database_in
 from tests.support.evaluator import LentEvaluator
 from tests.support.people import Acme, acme_slack
 
@@ -210,7 +210,7 @@ class Desk(Acme):
 
     road: FakeRoad
     front: Front
-    database: SQLite
+    database: Database
     messenger: Messenger
     configuration: Configured
     client: SlackClient
@@ -264,7 +264,7 @@ async def desk(
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, **options))
         shared = await stack.enter_async_context(session())
         client = SlackClient("xoxb-local-bot", acme.slack.api_url, shared, metrics)
-        database = await stack.enter_async_context(SQLite(path / "chatops.db"))
+        database = await stack.enter_async_context(database_in(path))
         home = Home()
         await home.learn(client)
         people = directory(client, configuration, database, clock, home)

@@ -10,13 +10,14 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from chatops.adapters.sqlite import SQLite
 from chatops.kernel.catalog import Group
 from chatops.kernel.people import Standing
+from chatops.kernel.ports import Database
 from chatops.slack.directory import FRESH, SHOWN, Home, SlackDirectory, standing
 from chatops.slack.usergroups import KEPT, Usergroups
 from tests.slack.desk import Configured, desk
 from tests.support.clock import MovableClock
+from tests.support.databases import database as database_in
 
 MEMBER = {"id": "U0LEE", "team_id": "T0", "is_restricted": False, "is_ultra_restricted": False, "is_bot": False}
 
@@ -107,7 +108,7 @@ class FakeSlack:
 class Place:
     """A directory on a fake Slack and a clock that stands still."""
 
-    def __init__(self, database: SQLite) -> None:
+    def __init__(self, database: Database) -> None:
         self.slack, self.clock, self.configuration = FakeSlack(), MovableClock(), Configured()
         groups = self.configuration.platform.groups
         handles = Usergroups(
@@ -131,7 +132,7 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Any:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         made = Place(database)
         made.slack.database = database  # type: ignore[attr-defined]
         yield made

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from chatops.adapters.metrics import Metrics
-from chatops.adapters.sqlite import SQLite
 from chatops.kernel.background import Background
-from chatops.kernel.ports import Tx
+from chatops.kernel.ports import Database, Tx
 from chatops.slack.intake import KEPT, MOST_TRIES, Intake, Item, prune
 from tests.slack.desk import desk
 from tests.support.clock import MovableClock
+from tests.support.databases import database as database_in
 
 LINE = "deploy checkout 1.4.2 production because fixes the cart"
 
@@ -24,7 +24,7 @@ LINE = "deploy checkout 1.4.2 production because fixes the cart"
 class Worker:
     """An intake on a real database, and what it did."""
 
-    def __init__(self, database: SQLite, work: Callable[[Item], Awaitable[None]] | None = None) -> None:
+    def __init__(self, database: Database, work: Callable[[Item], Awaitable[None]] | None = None) -> None:
         self.database, self.clock = database, MovableClock()
         self.done: list[Item] = []
         self.failed: list[tuple[str, str]] = []
@@ -47,7 +47,7 @@ class Worker:
 
 
 async def test_a_fact_is_on_disk_before_accept_returns_and_marked_when_it_is_done(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         gate = asyncio.Event()
 
         async def slow(item: Item) -> None:
@@ -62,7 +62,7 @@ async def test_a_fact_is_on_disk_before_accept_returns_and_marked_when_it_is_don
 
 
 async def test_the_same_delivery_three_times_is_worked_off_once(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         worker = Worker(database)
         fresh = await asyncio.gather(*(worker.intake.accept("k", "line", {}) for _ in range(3)))
         await worker.background.idle()
@@ -71,7 +71,7 @@ async def test_the_same_delivery_three_times_is_worked_off_once(tmp_path: Path) 
 
 
 async def test_what_a_crash_left_is_worked_off_by_the_next_start(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         worker = Worker(database, lambda item: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
         await worker.intake.accept("k", "line", {"text": "x"})
         await worker.background.close()
@@ -83,7 +83,7 @@ async def test_what_a_crash_left_is_worked_off_by_the_next_start(tmp_path: Path)
 
 
 async def test_what_came_in_while_starting_is_not_done_a_second_time_by_the_start(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         gate = asyncio.Event()
         seen: list[str] = []
 
@@ -100,7 +100,7 @@ async def test_what_came_in_while_starting_is_not_done_a_second_time_by_the_star
 
 
 async def test_a_row_that_always_kills_us_is_given_up_after_some_starts(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         first = Worker(database, lambda item: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
         await first.intake.accept("k", "line", {})
         await first.background.close()
@@ -121,7 +121,7 @@ async def test_a_failure_is_told_and_closes_the_row(tmp_path: Path) -> None:
     async def broken(item: Item) -> None:
         raise ValueError("boom")
 
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         worker = Worker(database, broken)
         await worker.intake.accept("k", "line", {})
         await worker.background.idle()
@@ -138,7 +138,7 @@ async def test_when_not_even_the_telling_works_the_row_stays_for_the_next_start(
     async def mute(item: Item, error: BaseException) -> None:
         raise OSError("disk full")
 
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         worker = Worker(database, broken)
         worker.intake._gave_up = mute
         await worker.intake.accept("k", "line", {})
@@ -158,7 +158,7 @@ async def test_no_more_than_the_bound_run_at_once(tmp_path: Path) -> None:
         await gate.wait()
         running -= 1
 
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         worker = Worker(database, counted)
         await asyncio.gather(*(worker.intake.accept(str(number), "line", {}) for number in range(10)))
         gate.set()
@@ -168,7 +168,7 @@ async def test_no_more_than_the_bound_run_at_once(tmp_path: Path) -> None:
 
 
 async def test_done_rows_are_forgotten_after_a_week_and_waiting_ones_never(tmp_path: Path) -> None:
-    async with SQLite(tmp_path / "a.db") as database:
+    async with database_in(tmp_path) as database:
         worker = Worker(database)
         await worker.intake.accept("done", "line", {})
         await worker.background.idle()
@@ -199,7 +199,7 @@ def left_over(text: str, key: str = "line:t1") -> Mapping[str, Any]:
 
 
 async def start_with(path: Path, *rows: Mapping[str, Any]) -> None:
-    async with SQLite(path / "chatops.db") as database:
+    async with database_in(path) as database:
         for row in rows:
             await database.write(insert, row)
 

@@ -9,14 +9,15 @@ import signal
 import sys
 from pathlib import Path
 
+from chatops.adapters import databases
 from chatops.adapters.sqlite import SQLite
 from chatops.kernel.errors import PlatformError, Unavailable
 from tests.store.facts import note
 
 
-async def acknowledge(path: Path, at_once: int) -> None:
+async def acknowledge(name: str, at_once: int) -> None:
     """Writes for ever, prints each name once its write was answered."""
-    async with SQLite(path) as database:
+    async with databases.database(name) as database:
 
         async def one(worker: int) -> None:
             for number in range(1_000_000):
@@ -26,7 +27,7 @@ async def acknowledge(path: Path, at_once: int) -> None:
         await asyncio.gather(*(one(worker) for worker in range(at_once)))
 
 
-async def die(path: Path, point: str) -> None:
+async def die(name: str, point: str) -> None:
     """Kills itself at the named point of the commit of ``note``, after one write that went well."""
     armed = False
 
@@ -34,11 +35,10 @@ async def die(path: Path, point: str) -> None:
         if armed and at.startswith(point):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    database = SQLite(path, on_commit_point=hook)
-    await database.open()
-    os.write(1, f"{await database.write(note, 'first')}\n".encode())
-    armed = True
-    os.write(1, f"{await database.write(note, 'second')}\n".encode())
+    async with databases.database(name, on_commit_point=hook) as database:
+        os.write(1, f"{await database.write(note, 'first')}\n".encode())
+        armed = True
+        os.write(1, f"{await database.write(note, 'second')}\n".encode())
 
 
 async def outgrow(path: Path) -> None:
@@ -66,9 +66,9 @@ def main() -> None:
     what, path, *rest = sys.argv[1:]
     try:
         if what == "acknowledge":
-            asyncio.run(acknowledge(Path(path), int(rest[0])))
+            asyncio.run(acknowledge(path, int(rest[0])))
         elif what == "die":
-            asyncio.run(die(Path(path), rest[0]))
+            asyncio.run(die(path, rest[0]))
         else:
             asyncio.run(outgrow(Path(path)))
     except PlatformError as error:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
+from chatops.adapters.databases import is_postgres
+from chatops.adapters.postgres import Postgres
+from chatops.adapters.sqlite import SQLite
 from chatops.kernel.ports import Tx
 
 DEADLINE = 10.0  # seconds a test waits for a condition before it fails
@@ -18,6 +22,13 @@ def note(tx: Tx, name: str) -> str:
 
 def names(tx: Tx) -> list[str]:
     return [row["name"] for row in tx.all("SELECT name FROM settings ORDER BY name")]
+
+
+def one_writer(name: str, *, queue: int = 1024, on_commit_point: Callable[[str], None] | None = None) -> Any:
+    """A database on which one write at a time is under way, so that the others wait behind a ``Gate``."""
+    if is_postgres(name):
+        return Postgres(name, writers=1, queue=queue, on_commit_point=on_commit_point)
+    return SQLite(name, queue=queue, on_commit_point=on_commit_point)
 
 
 class Gate:

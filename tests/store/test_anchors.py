@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from chatops.adapters.anchor_file import AnchorFile, anchors_of
 from chatops.adapters.audit_cli import audit as commands
 from chatops.adapters.audit_cli import read_anchors
+from chatops.adapters.databases import Opening, shown
 from chatops.adapters.signing import SigningKey, VerifyingKey, make_key
 from chatops.adapters.sqlite import SQLite
 from chatops.kernel import anchor, audit
@@ -45,7 +46,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands, [str(argument) for argument in arguments])
 
 
-async def anchored(database: SQLite, file: Path, key: Path, at: float = 2000.0) -> Anchor:
+async def anchored(database: Opening, file: Path, key: Path, at: float = 2000.0) -> Anchor:
     dropped = await database.write(anchor.drop, at, SigningKey.from_file(key))
     assert dropped is not None
     await AnchorFile(file).add(dropped.line)
@@ -78,11 +79,13 @@ def test_a_trail_in_which_nothing_happened_has_no_anchor() -> None:
         assert anchor.drop(tx, 2000.0, None) is None
 
 
-async def test_a_tail_that_was_cut_off_is_found_with_the_anchors(database: SQLite, tmp_path: Path, key: Path) -> None:
+async def test_a_tail_that_was_cut_off_is_found_with_the_anchors(
+    database: Opening, name: str, tmp_path: Path, key: Path
+) -> None:
     await database.write(fill)
     file = tmp_path / "anchors.jsonl"
     dropped = await anchored(database, file, key)
-    good = run("verify", "--database", database.path, "--anchors", file, "--public-key", public(key))
+    good = run("verify", "--database", name, "--anchors", file, "--public-key", public(key))
     assert (good.exit_code, good.stderr) == (0, "")
     assert f"1 anchors fit, all signed with the key {dropped.key}." in good.stdout
 
@@ -94,14 +97,14 @@ async def test_a_tail_that_was_cut_off_is_found_with_the_anchors(database: SQLit
         tx.run("UPDATE audit_heads SET seq = 3, hash = :hash, sealed = 1 WHERE chain = 'R-1001'", hash=before["hash"])
 
     await database.write(cut_off)
-    assert run("verify", "--database", database.path).exit_code == 0
-    bad = run("verify", "--database", database.path, "--anchors", file)
+    assert run("verify", "--database", name).exit_code == 0
+    bad = run("verify", "--database", name, "--anchors", file)
     assert bad.exit_code == 1
-    assert bad.stderr == f"{database.path}: seals row {dropped.seal}: cut off: an anchor holds it\n"
+    assert bad.stderr == f"{shown(name)}: seals row {dropped.seal}: cut off: an anchor holds it\n"
 
 
 async def test_a_trail_that_was_made_anew_is_found_with_the_anchors(
-    database: SQLite, tmp_path: Path, key: Path
+    database: Opening, name: str, tmp_path: Path, key: Path
 ) -> None:
     await database.write(fill)
     file = tmp_path / "anchors.jsonl"
@@ -220,13 +223,13 @@ def test_what_is_no_key_is_told(tmp_path: Path, key: Path) -> None:
 
 
 async def test_a_bundle_of_a_chain_verifies_alone_and_says_what_is_missing_yet(
-    database: SQLite, tmp_path: Path, key: Path
+    database: Opening, name: str, tmp_path: Path, key: Path
 ) -> None:
     await database.write(fill)
     file = tmp_path / "bundle.jsonl"
 
     def taken() -> Result:
-        assert run("bundle", "R-1001", "--database", database.path, "-o", file).exit_code == 0
+        assert run("bundle", "R-1001", "--database", name, "-o", file).exit_code == 0
         return run("verify", file, "--public-key", public(key))
 
     assert "Its last row is in no seal yet" in taken().stdout
@@ -238,7 +241,7 @@ async def test_a_bundle_of_a_chain_verifies_alone_and_says_what_is_missing_yet(
     assert good.exit_code == 0
     assert f"The anchor of seal {dropped.seal} stands for it (signed with the key {dropped.key})." in good.stdout
     assert "its signature was not checked" in run("verify", file).stdout
-    none = run("bundle", "R-9999", "--database", database.path)
+    none = run("bundle", "R-9999", "--database", name)
     assert "There is no chain R-9999" in none.stderr
 
 
@@ -271,14 +274,14 @@ def _another_signature(lines: list[dict[str, Any]]) -> None:
     ],
 )
 async def test_a_bundle_that_lacks_or_changes_something_does_not_verify(
-    change: Callable[[list[dict[str, Any]]], None], says: str, database: SQLite, tmp_path: Path, key: Path
+    change: Callable[[list[dict[str, Any]]], None], says: str, database: Opening, name: str, tmp_path: Path, key: Path
 ) -> None:
     await database.write(fill)
     await database.write(audit.seal, 1900.0)
     await database.write(add, "R-1002")
     await anchored(database, tmp_path / "anchors.jsonl", key)
     file = tmp_path / "bundle.jsonl"
-    run("bundle", "R-1001", "--database", database.path, "-o", file)
+    run("bundle", "R-1001", "--database", name, "-o", file)
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     change(lines)
     file.write_text(ended(lines))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatops.adapters.audit_cli import audit, export, verify_file
-from chatops.adapters.sqlite import SQLite
+from chatops.adapters.databases import Opening, shown
 from chatops.kernel.audit import canonical, verify
 from chatops.kernel.errors import PlatformError
 from tests.store.trails import add, fill, memory
@@ -32,34 +32,38 @@ def types(lines: list[str]) -> list[str]:
     return [json.loads(line)["type"] for line in lines]
 
 
-async def test_the_trail_is_checked_and_exported_beside_a_running_assistant(database: SQLite, tmp_path: Path) -> None:
+async def test_the_trail_is_checked_and_exported_beside_a_running_assistant(
+    database: Opening, name: str, tmp_path: Path
+) -> None:
     await database.write(fill)
-    good = run("verify", "--database", database.path)
+    good = run("verify", "--database", name)
     assert (good.exit_code, good.stderr) == (0, "")
     assert "8 rows in 3 chains and 2 seals are as they were written." in good.stdout
     noted = good.stdout.split()[-1]
     file = tmp_path / "trail.jsonl"
-    assert run("export", "--database", database.path, "-o", file).exit_code == 0
+    assert run("export", "--database", name, "-o", file).exit_code == 0
     assert run("verify", file).stdout == good.stdout
     assert run("verify", file, "--noted", noted).exit_code == 0
     assert run("verify", file, "--noted", "beef").exit_code == 1
 
 
-async def test_the_first_bad_row_is_named_on_stderr(database: SQLite, tmp_path: Path) -> None:
+async def test_the_first_bad_row_is_named_on_stderr(database: Opening, name: str, tmp_path: Path) -> None:
     await database.write(fill)
     await database.write(lambda tx: tx.run("UPDATE audit SET who = 'gus@acme.test' WHERE chain = 'R-1001' AND seq = 2"))
-    bad = run("verify", "--database", database.path)
+    bad = run("verify", "--database", name)
     assert (bad.exit_code, bad.stdout) == (1, "")
-    assert bad.stderr == f"{database.path}: R-1001 row 2: changed: its hash does not fit what it says\n"
+    assert bad.stderr == f"{shown(name)}: R-1001 row 2: changed: its hash does not fit what it says\n"
     file = tmp_path / "trail.jsonl"
-    run("export", "--database", database.path, "-o", file)
+    run("export", "--database", name, "-o", file)
     assert run("verify", file).stderr == f"{file}: R-1001 row 2: changed: its hash does not fit what it says\n"
 
 
-async def test_the_first_bad_row_of_an_export_that_somebody_edited_is_named(database: SQLite, tmp_path: Path) -> None:
+async def test_the_first_bad_row_of_an_export_that_somebody_edited_is_named(
+    database: Opening, name: str, tmp_path: Path
+) -> None:
     await database.write(fill)
     file = tmp_path / "trail.jsonl"
-    run("export", "--database", database.path, "-o", file)
+    run("export", "--database", name, "-o", file)
     lines = file.read_text().splitlines(keepends=True)
     lines[2] = lines[2].replace('"who":"', '"who":"not-')
     file.write_text("".join(lines))
@@ -68,9 +72,9 @@ async def test_the_first_bad_row_of_an_export_that_somebody_edited_is_named(data
     assert bad.stderr == f"{file}: R-1001 row 2: changed: its hash does not fit what it says\n"
 
 
-async def test_an_export_of_a_chain_that_there_is_not_is_refused(database: SQLite, tmp_path: Path) -> None:
+async def test_an_export_of_a_chain_that_there_is_not_is_refused(database: Opening, name: str, tmp_path: Path) -> None:
     await database.write(fill)
-    none = run("export", "--database", database.path, "--chain", "R-9999")
+    none = run("export", "--database", name, "--chain", "R-9999")
     assert (none.exit_code, none.stdout) == (1, "")
     assert "There is no chain R-9999" in none.stderr
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,12 @@ from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from tests.store.trails import add, fill
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SQLite]:
+    async with SQLite(tmp_path / "chatops.db") as database:
+        yield database
 
 
 def run(*arguments: object) -> Result:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chatops.adapters.sqlite import SQLite, reading
+from chatops.adapters import databases
+from chatops.adapters.sqlite import reading
 from tests.store.facts import names, note
 
 
@@ -22,8 +23,8 @@ def child(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("at_once", [1, 32])
-def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path, at_once: int) -> None:
-    process = child("acknowledge", str(tmp_path / "chatops.db"), str(at_once))
+def test_what_was_acknowledged_is_there_after_kill_9(name: str, at_once: int) -> None:
+    process = child("acknowledge", name, str(at_once))
     assert process.stdout is not None
     told = [process.stdout.readline() for _ in range(400)]
     process.kill()
@@ -31,17 +32,17 @@ def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path, at_once: in
     assert process.wait() == -signal.SIGKILL
     acknowledged = {line.strip() for line in told if line.endswith("\n")}
     assert len(acknowledged) >= 400
-    with reading(tmp_path / "chatops.db") as tx:
+    with databases.reading(name) as tx:
         assert acknowledged <= set(names(tx))
 
 
 @pytest.mark.parametrize(("point", "kept"), [("before_commit", ["first"]), ("after_commit", ["first", "second"])])
-async def test_death_around_the_commit_keeps_all_or_nothing(tmp_path: Path, point: str, kept: list[str]) -> None:
-    process = child("die", str(tmp_path / "chatops.db"), point)
+async def test_death_around_the_commit_keeps_all_or_nothing(name: str, point: str, kept: list[str]) -> None:
+    process = child("die", name, point)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert told.split() == ["first"]
-    async with SQLite(tmp_path / "chatops.db") as database:  # the lock died with its process
+    async with databases.database(name) as database:  # the lock died with its process
         assert await database.read(names) == kept
         await database.write(note, "third")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ TABLES = {
     "audit_anchors",
     "aftermaths", "preferences", "told", "gathered",
 }  # fmt: skip
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SQLite]:
+    async with SQLite(tmp_path / "chatops.db") as database:
+        yield database
 
 
 def steps() -> list[str]:

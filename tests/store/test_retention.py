@@ -8,7 +8,7 @@ import pytest
 
 from approvals import store
 from approvals.request import Request, State, Vote
-from chatops.adapters.sqlite import SQLite
+from chatops.adapters.databases import Opening
 from chatops.kernel import audit
 from chatops.kernel.errors import TooLate
 from chatops.kernel.ports import Tx
@@ -45,7 +45,7 @@ def numbers(tx: Tx) -> list[int]:
 
 
 async def test_what_ended_long_ago_goes_with_its_votes_and_messages_and_its_audit_trail_stays(
-    database: SQLite,
+    database: Opening,
 ) -> None:
     def fill(tx: Tx) -> tuple[int, int, int]:
         return (
@@ -66,13 +66,13 @@ async def test_what_ended_long_ago_goes_with_its_votes_and_messages_and_its_audi
         await database.read(store.load, old)
 
 
-async def test_a_number_is_never_given_again(database: SQLite) -> None:
+async def test_a_number_is_never_given_again(database: Opening) -> None:
     last = await database.write(request, "last", NOW - 500 * DAY)
     await database.write(prune, NOW, 400 * DAY)
     assert await database.write(request, "next", 0.0) == last + 1
 
 
-async def test_what_still_stands_in_a_cluster_or_is_to_be_reviewed_keeps_its_request(database: SQLite) -> None:
+async def test_what_still_stands_in_a_cluster_or_is_to_be_reviewed_keeps_its_request(database: Opening) -> None:
     def fill(tx: Tx) -> tuple[int, int, int]:
         stands, gone, open_review = (request(tx, key, NOW - 500 * DAY) for key in ("stands", "gone", "review"))
         for number, removed_at in ((stands, 0.0), (gone, NOW - 490 * DAY)):
@@ -91,14 +91,14 @@ async def test_what_still_stands_in_a_cluster_or_is_to_be_reviewed_keeps_its_req
     assert await database.read(lambda tx: [row["request_id"] for row in tx.all("SELECT * FROM objects")]) == [stands]
 
 
-async def test_a_message_that_is_still_to_be_sent_is_not_forgotten(database: SQLite) -> None:
+async def test_a_message_that_is_still_to_be_sent_is_not_forgotten(database: Opening) -> None:
     number = await database.write(request, "old", NOW - 500 * DAY)
     await database.write(lambda tx: tx.run("UPDATE posts SET wanted = 2 WHERE id = :id", id=f"R-{number}"))
     await database.write(prune, NOW, 400 * DAY)
     assert await database.read(lambda tx: [row["id"] for row in tx.all("SELECT id FROM posts")]) == [f"R-{number}"]
 
 
-async def test_it_is_done_a_little_at_a_time_and_never_unasked(database: SQLite) -> None:
+async def test_it_is_done_a_little_at_a_time_and_never_unasked(database: Opening) -> None:
     def fill(tx: Tx) -> None:
         for number in range(AT_ONCE + 3):
             request(tx, f"old-{number}", NOW - 500 * DAY)

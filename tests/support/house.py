@@ -29,6 +29,7 @@ from chatops.sandbox.cluster import PracticeCluster
 from chatops.settings import Settings
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
+from tests.support.databases import name_of
 from tests.support.evaluator import LentEvaluator
 from tests.support.people import Acme, acme_slack
 
@@ -220,7 +221,7 @@ async def acme_house(
         cluster = await outer.enter_async_context(acme_cluster(pace=pace))
         app = acme.slack.state.workspace.app
         settings = Settings(
-            config=config, database=str(folder / "chatops.db"), bot_token=app.bot_token,
+            config=config, database=name_of(folder), bot_token=app.bot_token,
             app_token="" if http_port else app.app_token, signing_secret=app.signing_secret if http_port else "",
             slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen=f"127.0.0.1:{http_port}",
             hook_tokens=Tokens((HOOK_TOKEN,)),

@@ -5,10 +5,13 @@ of a table is a new step at the end (``tests/store/migrations.txt`` holds the co
 
 What holds in all tables: times are seconds since the epoch (REAL, UTC) and 0 means "not yet"; JSON is TEXT; booleans
 are 0 and 1; NULL only where a column says so. Partial indexes are used by queries that repeat their condition
-literally (``… WHERE ended_at = 0 AND …``).
+literally (``… WHERE ended_at = 0 AND …``). The steps are written in SQLite's words; ``postgres_sql.table_sql`` says
+them to PostgreSQL.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from chatops.adapters.migrations import (
     anchors,
@@ -29,20 +32,20 @@ from chatops.adapters.migrations import (
 from chatops.adapters.sqliteutils import Database, Migrations
 from chatops.kernel.errors import Refused
 
-migrations = Migrations("chatops")
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
     looks,
 )  # fmt: skip
-for module in MODULES:
-    for step in module.STEPS:
-        migrations()(step)
+STEPS = tuple(step for module in MODULES for step in module.STEPS)
+migrations = Migrations("chatops")
+for step in STEPS:
+    migrations()(step)
 
 
 def names() -> list[str]:
     """The steps in order."""
-    return [step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))]
+    return [step.__name__ for step in STEPS]
 
 
 def migrate(db: Database) -> None:
@@ -56,14 +59,18 @@ def migrate(db: Database) -> None:
 
 def check_ours(db: Database, what: str = "This database") -> None:
     """Raises ``Refused`` for a database that a newer chatops has written to, and for one that is another program's."""
-    applied = [step.name for step in migrations.applied(db)]
-    known = names()
-    foreign = sorted(set(db.table_names()) - {Migrations.migrations_table, "sqlite_sequence"})
-    if not applied and foreign:
+    ours = {Migrations.migrations_table, "sqlite_sequence"}
+    check_steps([step.name for step in migrations.applied(db)], set(db.table_names()) - ours, what)
+
+
+def check_steps(applied: Sequence[str], tables: Iterable[str], what: str = "This database") -> None:
+    """The same, told which steps a database has behind it and which tables it has."""
+    known, found = names(), sorted(tables)
+    if not applied and found:
         raise Refused(
-            f"{what} belongs to another program: it has the table {foreign[0]!r} and none of ours.",
+            f"{what} belongs to another program: it has the table {found[0]!r} and none of ours.",
             rule="database",
-            hint="Let CHATOPS_DATABASE name a file of chatops's own.",
+            hint="Let CHATOPS_DATABASE name one of chatops's own.",
         )
     newer = [name for name in applied if name not in known]
     if newer:

@@ -1,0 +1,332 @@
+"""PostgreSQL: several threads, each with a connection and a transaction of its own.
+
+Why a store that was written for one writer is right here: every write is SERIALIZABLE. PostgreSQL then guarantees that
+what is committed is what some order, one after the other, would have given, the order that SQLite's one writer has;
+whatever would not fit is refused and run again from its beginning, which a function of a transaction allows, for all
+it does is in the transaction. So a compare-and-swap, "the newest row and one more" of an audit chain, and "look, then
+insert" need no locks of their own. What was refused ``TRIES`` times runs alone and cannot be refused. Reads are
+snapshots beside the writers.
+
+The life of a write: ``write`` makes a job → a thread begins a transaction, which tells its number and whether this
+process may still write (``postgres_turn``) → the function → COMMIT → one call to the event loop hands out the result. A
+connection that is lost before COMMIT left nothing behind: the function runs again on another one. One that is lost
+during COMMIT is the one case in which we don't know; the server is asked what became of the transaction's number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Concatenate, ParamSpec, TypeVar
+
+import psycopg
+
+from chatops.adapters.jobs import Job
+from chatops.adapters.postgres_server import (
+    ANSWER_WITHIN,
+    BEGIN_READING,
+    Address,
+    Reading,
+    Session,
+    Writing,
+    explained,
+    trouble,
+    unavailable,
+)
+from chatops.adapters.postgres_turn import Turn
+from chatops.kernel.errors import Unavailable
+from chatops.kernel.ports import Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TRIES = 4  # refused so often by what runs beside it, a function is run alone
+LOST = 2  # connections that may be lost under one function
+KEEP_EVERY = 5.0  # seconds between looks whether the database is still ours
+FATE_WITHIN = 5.0  # seconds in which a COMMIT whose answer was lost is over
+# LOCK comes before the snapshot is taken: who runs alone waits here for the others, and they for it.
+_BEGIN = """
+BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE _chatops_turn IN {mode} MODE;
+SELECT epoch, pg_current_xact_id()::text AS xid FROM _chatops_turn
+"""
+_BESIDE, _ALONE = _BEGIN.format(mode="ROW SHARE"), _BEGIN.format(mode="EXCLUSIVE")
+_FATE = "SELECT pg_xact_status($1::xid8) AS fate"
+_REFUSED = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+_SAID_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+class Postgres:
+    """``kernel.ports.Database`` on one database of a server; two processes take turns (``postgres_turn``).
+
+    ``queue`` bounds the writes that wait (further callers wait before they are queued), ``writers`` and ``readers`` the
+    threads and connections; one more holds the lock. ``on_commit_point`` is called on the writing thread with
+    "before_commit NAME" and "after_commit NAME": where tests kill the process. Give it to one event loop.
+    """
+
+    def __init__(
+        self, url: str, *, queue: int = 1024, writers: int = 8, readers: int = 3,
+        on_commit_point: Callable[[str], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.address = Address(url)
+        self.queued = 0  # writes handed over and not answered yet, for /metrics
+        self.again = 0  # functions that were run again, for what ran beside them or a connection that was lost
+        self._on_commit_point = on_commit_point
+        self._room = asyncio.Semaphore(queue)
+        self._turn = Turn(self.address)
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="database-reader")
+        self._local = threading.local()
+        self._sessions: set[Session] = set()
+        self._open = False
+        self._watching: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Postgres:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Reaches the database, takes it for this process and brings it up to date; raises as ``Turn.take``."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._loop.run_in_executor(None, self._turn.take)
+        except asyncio.CancelledError:
+            self._turn.give_back()
+            raise
+        self._watching = asyncio.create_task(self._watch(), name="database")
+        self._open = True
+
+    async def close(self) -> None:
+        """Finishes what is queued, refuses what comes later, and gives the database back; closing twice is fine."""
+        if not self._open:
+            return
+        self._open = False
+        for threads in (self._readers, self._writers):
+            await asyncio.to_thread(threads.shutdown)
+        assert self._watching is not None  # noqa: S101
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
+        for session in self._sessions:
+            session.close()
+        await asyncio.to_thread(self._turn.give_back)
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``fn(tx, …)`` in a transaction of its own and returns its result after COMMIT.
+
+        It may be run several times, of which one counts. Raises ``Unavailable`` when nothing could be saved. A caller
+        that is cancelled before ``fn`` began prevents it; later, it runs to its end.
+        """
+        self._must_be_open()
+        await self._room.acquire()
+        if not self._open:
+            self._room.release()
+            self._must_be_open()
+        job = Job(fn, args, kwargs, self._loop.create_future())
+        self.queued += 1
+        self._writers.submit(self._work, job)
+        result: T = await job.future
+        return result
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``fn(tx, …)`` on a read-only snapshot, not behind the writers; sees every write that was answered."""
+        self._must_be_open()
+        return await self._loop.run_in_executor(self._readers, self._look, lambda tx: fn(tx, *args, **kwargs))
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise Unavailable("The database is closed.", hint="The assistant is stopping or has not started yet.")
+
+    # On the event loop
+
+    async def _watch(self) -> None:
+        """Looks now and then whether the database is ours, and leaves a server that says nothing at all."""
+        while True:
+            looking = self._loop.run_in_executor(None, self._turn.keep)
+            for _ in range(int(KEEP_EVERY)):
+                await asyncio.sleep(1)
+                since = time.monotonic() - ANSWER_WITHIN - 5
+                for session in list(self._sessions):
+                    if 0 < session.asked_at < since:
+                        session.cut()
+                self._turn.cut(since)
+            await looking
+
+    def _deliver(self, job: Job) -> None:
+        self._room.release()
+        self.queued -= 1
+        job.answer(self._loop)
+
+    # On a writing thread
+
+    def _work(self, job: Job) -> None:
+        if not job.future.cancelled():
+            try:
+                self._persist(job)
+            except BaseException as error:
+                job.result, job.calls, job.error = None, (), _presentable(error)
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, job)
+        except RuntimeError:
+            log.error("the event loop ended before the database was closed")
+
+    def _persist(self, job: Job) -> None:
+        """Runs the function until it is committed, or raises why it is not."""
+        refused = lost = 0
+        alone = False
+        while True:
+            try:
+                self._once(job, alone)
+                return
+            except _Uncertain as uncertain:
+                if self._committed(uncertain):
+                    self._after(job)
+                    return
+                lost += 1
+            except (*_REFUSED, psycopg.IntegrityError) as error:
+                # Alone, a duplicate is one. Beside others it may be a row of which this transaction could not know.
+                if alone:
+                    raise
+                refused += 1
+                alone = refused >= TRIES or isinstance(error, psycopg.IntegrityError)
+                if not alone:
+                    time.sleep(random.uniform(0, 0.002 * 2**refused))  # noqa: S311 (not a secret)
+            except _SAID_LOST:
+                lost += 1
+                if not self._session_lost() or lost > LOST:
+                    raise
+            self.again += 1
+
+    def _once(self, job: Job, alone: bool) -> None:
+        session = self._session()
+        row = session.several(_ALONE if alone else _BESIDE)
+        try:
+            if row is None:
+                raise RuntimeError("the row that says whose turn it is is gone")
+            self._turn.lose(int(row["epoch"]))
+            self._turn.check()
+            tx = Writing(session)
+            job.result = job.fn(tx, *job.args, **job.kwargs)
+            job.calls = tx.calls
+            try:
+                self._commit_point("before_commit", job)
+            except Exception as error:
+                raise unavailable(error, "Nothing was saved") from error
+        except BaseException:
+            _undo(session)
+            raise
+        try:
+            session.several("COMMIT")
+        except _SAID_LOST as error:
+            if session.lost:
+                raise _Uncertain(str(row["xid"])) from error
+            raise
+        if session.said != "COMMIT":
+            raise RuntimeError(f"{job.name} went on after a statement had failed: nothing was saved")
+        self._after(job)
+
+    def _after(self, job: Job) -> None:
+        try:
+            self._commit_point("after_commit", job)
+        except Exception:  # it is saved: its caller must hear so, whatever the hook says
+            log.exception("the hook after a commit failed")
+
+    def _committed(self, uncertain: _Uncertain) -> bool:
+        """What became of a transaction whose COMMIT was not answered; raises when that cannot be found out."""
+        end = time.monotonic() + FATE_WITHIN
+        while True:
+            with suppress(psycopg.Error):
+                row = self._session().ask(_FATE, (uncertain.xid,)).fetchone()
+                if row is not None and row["fate"] != "in progress":
+                    return bool(row["fate"] == "committed")
+            if time.monotonic() >= end:
+                raise Unavailable(
+                    "The connection to the database was lost while it was saving: it is not known whether it did.",
+                    hint="Look before you do it again.",
+                ) from uncertain.__cause__
+            time.sleep(0.1)
+
+    def _commit_point(self, point: str, job: Job) -> None:
+        if self._on_commit_point is not None:
+            self._on_commit_point(f"{point} {job.name}")
+
+    # On a reading thread
+
+    def _look(self, fn: Callable[[Tx], T]) -> T:
+        self._turn.check()
+        for again in range(LOST, -1, -1):
+            try:
+                with explained(self.address):
+                    session = self._session()
+                    session.several(BEGIN_READING)
+                    try:
+                        found = fn(Reading(session))
+                    except StopIteration as error:
+                        raise _presentable(error) from error
+                    finally:
+                        _end(session)
+                    return found
+            except Unavailable:
+                if not again or not self._session_lost():
+                    raise
+        raise AssertionError("unreachable")
+
+    # On either
+
+    def _session(self) -> Session:
+        """This thread's connection, a new one where it was lost."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or session.lost:
+            if session is not None:
+                self._sessions.discard(session)
+                self._local.session = None
+            session = self._local.session = Session(self.address)
+            self._sessions.add(session)
+        return session
+
+    def _session_lost(self) -> bool:
+        """Whether this thread had a connection and it is gone: where there was none, the server is away."""
+        session: Session | None = getattr(self._local, "session", None)
+        return session is not None and session.lost
+
+
+class _Uncertain(Exception):
+    """The connection was lost during the COMMIT of the transaction ``xid``."""
+
+    def __init__(self, xid: str) -> None:
+        super().__init__(f"transaction {xid}")
+        self.xid = xid
+
+
+def _undo(session: Session) -> None:
+    with suppress(psycopg.Error):  # a connection that is lost has nothing to undo
+        session.several("ROLLBACK")
+
+
+def _end(session: Session) -> None:
+    """Of a read: COMMIT, for at a ROLLBACK psycopg forgets every statement that it has prepared."""
+    with suppress(psycopg.Error):
+        session.several("COMMIT")
+
+
+def _presentable(error: BaseException) -> BaseException:
+    """What a future can carry: the server's trouble in our words, and no StopIteration, which futures refuse."""
+    if isinstance(error, StopIteration):
+        wrapped: BaseException = RuntimeError("a function of a transaction ran past the end of an iterator")
+    elif isinstance(error, psycopg.Error) and trouble(error):
+        wrapped = unavailable(error, "Nothing was saved")
+    elif isinstance(error, _REFUSED):
+        wrapped = Unavailable("Nothing was saved: others write to the database all the time.", hint="Try again.")
+    else:
+        return error
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,77 @@
+"""The tables on PostgreSQL, made by the same steps as on SQLite, and whose turn it is to write."""
+
+from __future__ import annotations
+
+import time
+
+from chatops.adapters.migrations import STEPS, check_steps
+from chatops.adapters.postgres_server import Address, Session
+from chatops.adapters.postgres_sql import table_sql
+from chatops.kernel.errors import Refused
+
+OLDEST = 130000  # PostgreSQL 13: the first that tells of a transaction, by its number, what became of it
+# Our own two tables begin with an underscore. In ``_chatops_turn`` there is one row: ``epoch`` grows with every start,
+# and a transaction of an earlier epoch changes nothing any more.
+_OURS = """
+CREATE TABLE IF NOT EXISTS _chatops_steps (name TEXT PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL);
+CREATE TABLE IF NOT EXISTS _chatops_turn (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BIGINT NOT NULL);
+INSERT INTO _chatops_turn (one, epoch) VALUES (1, 0) ON CONFLICT DO NOTHING
+"""
+_TABLES = """
+SELECT relname FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname NOT LIKE '\\_chatops\\_%'
+"""
+_SERVER = """
+SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding,
+       to_regclass('_chatops_steps') IS NOT NULL AS known, current_schema() AS schema
+"""
+
+
+class _Tables:
+    """What a step of the migrations gets in the place of sqlite-utils' database."""
+
+    def __init__(self, session: Session, step: str) -> None:
+        self._session = session
+        self._step = step
+
+    def execute(self, sql: str) -> None:
+        if said := table_sql(sql, self._step):
+            self._session.ask(said)
+
+
+def migrate(session: Session, address: Address) -> None:
+    """Brings a database up to the newest step; the caller holds the lock that keeps a second process out.
+
+    Raises ``Refused`` for a server that is too old or keeps texts otherwise, and as ``migrations.check_steps`` does.
+    """
+    applied = check_ours(session, address)
+    session.several(_OURS)
+    for step in STEPS:
+        if step.__name__ in applied:
+            continue
+        session.several("BEGIN")
+        try:
+            step(_Tables(session, step.__name__))
+            values = (step.__name__, time.time())
+            session.ask("INSERT INTO _chatops_steps (name, applied_at) VALUES ($1, $2)", values)
+            session.several("COMMIT")
+        except BaseException:
+            if not session.lost:
+                session.several("ROLLBACK")
+            raise
+
+
+def check_ours(session: Session, address: Address) -> set[str]:
+    """The steps that a database has behind it."""
+    server = session.ask(_SERVER).fetchone()
+    if server is None or server["version"] < OLDEST or server["encoding"] != "UTF8" or not server["schema"]:
+        raise Refused(
+            f"{address} cannot be used: it has to be a PostgreSQL {OLDEST // 10000} or newer, with a database in UTF8 "
+            "and a schema that we may use.",
+            rule="database",
+            hint="CREATE DATABASE chatops ENCODING 'UTF8' TEMPLATE template0;",
+        )
+    steps = session.ask("SELECT name FROM _chatops_steps ORDER BY name").fetchall() if server["known"] else []
+    tables = [str(row["relname"]) for row in session.ask(_TABLES)]
+    check_steps(applied := [str(row["name"]) for row in steps], tables, str(address))
+    return set(applied)

@@ -1,0 +1,398 @@
+"""What is PostgreSQL's own: transactions beside each other, one process at a time, a server that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from chatops.adapters import databases, migrations, postgres, postgres_server, postgres_turn
+from chatops.adapters.postgres import Postgres
+from chatops.adapters.postgres_server import Address
+from chatops.adapters.postgres_sql import marked, table_sql
+from chatops.adapters.postgres_turn import Turn
+from chatops.http.health import Readiness
+from chatops.kernel import audit
+from chatops.kernel.errors import PlatformError, Refused, Unavailable
+from chatops.kernel.ports import Tx
+from tests.store.facts import Gate, names, note, until
+from tests.support.databases import name_of
+from tests.support.postgres import create
+from tests.support.wire import Wire, wire
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+SECRET = "hunter2-of-the-database"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return name_of(tmp_path, "postgresql")
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Postgres]:
+    async with Postgres(url) as database:
+        yield database
+
+
+@pytest.fixture
+async def cut(url: str) -> AsyncIterator[Wire]:
+    """What leads to the database and can be cut; a unix socket's path may not be long."""
+    with tempfile.TemporaryDirectory(prefix="wire-") as folder:
+        async with wire(url, Path(folder)) as made:
+            yield made
+
+
+def count(tx: Tx, name: str) -> int:
+    """Looks, then writes: what two that look at once would get wrong."""
+    row = tx.one("SELECT value FROM settings WHERE name = :name", name=name)
+    number = int(row["value"]) + 1 if row else 1
+    tx.run(
+        "INSERT INTO settings (name, value, updated_at) VALUES (:name, :value, 1) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        name=name, value=str(number),
+    )  # fmt: skip
+    return number
+
+
+async def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        return list(await (await connection.execute(sql.encode())).fetchall())
+
+
+# beside each other -------------------------------------------------------------------------------------------------
+
+
+async def test_writers_at_once_count_as_if_one_came_after_the_other(database: Postgres) -> None:
+    numbers = await asyncio.gather(*(database.write(count, "n") for _ in range(60)))
+    assert sorted(numbers) == list(range(1, 61))
+
+
+async def test_of_two_who_each_see_that_there_is_still_room_one_is_refused_and_looks_again(database: Postgres) -> None:
+    """Write skew: neither touches what the other wrote, and still both may not have it."""
+    met = asyncio.Barrier(2)
+    loop = asyncio.get_running_loop()
+    looked: list[str] = []
+
+    def take(tx: Tx, name: str) -> bool:
+        free = not names(tx)
+        looked.append(name)
+        if len(looked) <= 2:
+            asyncio.run_coroutine_threadsafe(met.wait(), loop).result(10)  # both have looked before either writes
+        if free:
+            note(tx, name)
+        return free
+
+    assert sorted(await asyncio.gather(database.write(take, "a"), database.write(take, "b"))) == [False, True]
+    assert len(looked) == 3
+    assert len(await database.read(names)) == 1
+
+
+async def test_the_chains_of_the_audit_trail_hold_with_many_writers_and_sealers(database: Postgres) -> None:
+    def add(tx: Tx, number: int) -> str:
+        return audit.append(tx, chain=f"R-{number % 3}", who="lee", what="x", data={"n": number}, at=1.0)
+
+    work = [database.write(add, number) if number % 7 else database.write(audit.seal, 2.0) for number in range(140)]
+    await asyncio.gather(*work)
+    await database.write(audit.seal, 3.0)
+    verdict = await database.read(audit.verify)
+    assert (verdict.rows, verdict.chains, verdict.bad) == (120, 3, None)
+
+
+async def test_what_is_refused_again_and_again_runs_alone_in_the_end(
+    database: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "TRIES", 1)
+    others = Gate()
+    tries = 0
+
+    def meddled(tx: Tx) -> int:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            count(tx, "n")
+            raise psycopg.errors.SerializationFailure("somebody else was first")
+        return count(tx, "n")
+
+    held = asyncio.create_task(database.write(others.hold))
+    await others.reached()
+    work = asyncio.create_task(database.write(meddled))
+    await until(lambda: tries == 1)
+    await until(lambda: database.again == 1)
+    assert not work.done()  # alone: not while another transaction is under way
+    others.open()
+    await held
+    assert (await work, tries) == (1, 2)
+
+
+async def test_a_duplicate_is_told_only_when_it_is_one_also_alone(database: Postgres) -> None:
+    tries = []
+
+    def insert(tx: Tx) -> str:
+        tries.append(1)
+        return note(tx, "a")
+
+    await database.write(note, "a")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await database.write(insert)
+    assert len(tries) == 2
+
+
+async def test_a_function_that_swallows_a_failed_statement_is_not_taken_for_saved(database: Postgres) -> None:
+    def careless(tx: Tx) -> str:
+        try:
+            tx.run("INSERT INTO nowhere VALUES (1)")
+        except psycopg.Error:
+            return "fine"
+        return "finer"
+
+    with pytest.raises(RuntimeError, match="careless went on after a statement had failed: nothing was saved"):
+        await database.write(careless)
+
+
+# one process at a time ---------------------------------------------------------------------------------------------
+
+
+async def test_a_second_chatops_is_refused_with_a_sentence(
+    url: str, database: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_turn.Turn.__init__, "__kwdefaults__", {"patience": 0.0})
+    with pytest.raises(Unavailable, match=r"is in use by another chatops \(\S+ \d+: its machine and process\)") as told:
+        await Postgres(url).open()
+    assert "let CHATOPS_DATABASE name another database" in told.value.hint
+    assert await database.write(note, "goes on") == "goes on"
+
+
+async def test_one_that_was_overtaken_while_it_was_away_changes_nothing_more(
+    url: str, cut: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = Postgres(cut.url)
+    await before.open()
+    await before.write(note, "mine")
+    cut.cut()  # its lock ends with its connection
+    async with Postgres(url) as after:
+        await after.write(note, "theirs")
+        with pytest.raises(Unavailable, match="Another chatops has taken over the database"):
+            await before.write(note, "late")
+        with pytest.raises(Unavailable, match="Another chatops has taken over the database"):
+            await before.read(names)
+        assert await Readiness(before, ()).missing() == ("database",)
+        assert await after.read(names) == ["mine", "theirs"]
+    assert "was taken over by another chatops" in caplog.text
+    await before.close()
+
+
+async def test_a_transaction_that_began_before_the_takeover_ends_before_it(url: str, cut: Wire) -> None:
+    before = Postgres(url)
+    await before.open()
+    gate = Gate()
+    held = asyncio.create_task(before.write(gate.hold))
+    await gate.reached()
+    await asyncio.to_thread(before._turn.give_back)  # as when the connection with the lock is lost alone
+    successor = Postgres(url)
+    opening = asyncio.create_task(successor.open())
+    done, _ = await asyncio.wait([opening], timeout=0.3)
+    assert not done
+    gate.open()
+    assert await held == "gate"
+    await opening
+    assert await successor.read(names) == ["gate"]
+    with pytest.raises(Unavailable, match="taken over"):
+        await before.write(note, "late")
+    await successor.close()
+    await before.close()
+
+
+async def test_a_lock_whose_connection_was_lost_is_taken_again(
+    url: str, cut: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Postgres(cut.url) as database:
+        cut.cut()
+        await asyncio.to_thread(database._turn.keep)  # notices
+        await asyncio.to_thread(database._turn.keep)  # and comes back
+        assert await database.write(note, "still mine") == "still mine"
+        monkeypatch.setattr(Turn.__init__, "__kwdefaults__", {"patience": 0.0})
+        with pytest.raises(Unavailable, match="is in use by another chatops"):
+            await Postgres(url).open()
+
+
+# a server that goes away -------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_that_was_lost_in_between_costs_nobody_anything(cut: Wire) -> None:
+    async with Postgres(cut.url) as database:
+        assert await database.write(note, "a") == "a"
+        assert await database.read(names) == ["a"]
+        cut.cut()
+        assert await database.write(note, "b") == "b"
+        assert await database.read(names) == ["a", "b"]
+
+
+async def test_a_commit_that_never_reached_the_server_is_done_again(cut: Wire) -> None:
+    async with Postgres(cut.url) as database:
+        cut.lose_before_commit = 1
+        assert await database.write(count, "n") == 1
+        assert (cut.lost, database.again) == (1, 1)
+        assert await database.write(count, "n") == 2
+
+
+async def test_a_commit_whose_answer_was_lost_is_not_done_twice(cut: Wire) -> None:
+    told: list[str] = []
+
+    def act(tx: Tx) -> int:
+        tx.after_commit(lambda: told.append("told"))
+        return count(tx, "n")
+
+    async with Postgres(cut.url) as database:
+        cut.lose_after_commit = 1
+        assert await database.write(act) == 1
+        assert (cut.lost, database.again, told) == (1, 0, ["told"])
+        assert await database.write(count, "n") == 2
+
+
+async def test_when_nobody_can_say_whether_it_was_saved_the_caller_hears_just_that(
+    cut: Wire, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "FATE_WITHIN", 0.3)
+    async with Postgres(cut.url) as database:
+        await database.write(count, "other")
+        cut.lose_after_commit, cut.then_away = 1, True
+        with pytest.raises(Unavailable, match="it is not known whether it did"):
+            await database.write(count, "n")
+        await cut.open()
+        assert await database.read(names) == ["n", "other"]
+
+
+async def test_a_server_that_refuses_is_told_at_once_and_found_again(cut: Wire) -> None:
+    async with Postgres(cut.url) as database:
+        ready = Readiness(database, ())
+        assert await ready.missing() == ()
+        await cut.close()
+        for call, fact in ((database.write, "a"), (database.read, "b")):
+            with pytest.raises(Unavailable) as told:
+                await call(note, fact)
+            assert "Connection refused" in told.value.message or "No such file" in told.value.message
+        assert await ready.missing() == ("database",)
+        await cut.open()
+        assert await database.write(note, "c") == "c"
+        assert await ready.missing() == ()
+
+
+async def test_a_server_that_says_nothing_is_left_after_a_while(cut: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "ANSWER_WITHIN", -4.5)  # seconds; five more for an answer that is on its way
+    monkeypatch.setattr(postgres_server, "CONNECT_WITHIN", 1)
+    async with Postgres(cut.url) as database:
+        await database.write(note, "a")
+        cut.speaking.clear()
+        with pytest.raises(Unavailable):
+            await database.write(note, "b")
+        cut.speaking.set()
+        assert await database.write(note, "c") == "c"
+
+
+async def test_a_server_that_is_not_there_is_told_in_words_and_without_the_password(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(Unavailable, match=r"postgresql://127\.0\.0\.1:1/chatops cannot be used: .*refused") as told:
+        await Postgres(f"postgresql://chatops:{SECRET}@127.0.0.1:1/chatops").open()
+    with pytest.raises(PlatformError, match="cannot be read as the address of a PostgreSQL") as unread:
+        Postgres(f"postgresql://chatops:{SECRET}@[127.0.0.1/x?what=ever")
+    said = "".join(f"{error.value!r}{error.value.hint}{error.value.__context__}" for error in (told, unread))
+    assert SECRET not in said + caplog.text + repr(Address(f"postgresql://chatops:{SECRET}@db.acme.test/chatops"))
+
+
+async def test_a_database_that_there_is_not_is_told(url: str) -> None:
+    with pytest.raises(Unavailable, match=r"postgresql:///nowhere cannot be used: .*nowhere.* does not exist"):
+        await Postgres(url.replace(Address(url)._given["dbname"], "nowhere", 1)).open()
+
+
+def test_without_its_driver_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(PlatformError, match="its driver is not installed") as told:
+        databases.database("postgresql:///chatops")
+    assert told.value.hint == "pip install 'platform-chatops[postgres]'"
+
+
+# the tables --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_newer_versions_database_is_refused_and_left_alone(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("INSERT INTO _chatops_steps VALUES ('m999_telepathy', 0)")
+    with pytest.raises(Refused, match="written by a newer chatops: it has the step 'm999_telepathy'"):
+        await Postgres(url).open()
+
+
+async def test_another_programs_database_is_refused() -> None:
+    url = create("cookies")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("CREATE TABLE cookies (name TEXT)")
+    with pytest.raises(Refused, match="belongs to another program: it has the table 'cookies'"):
+        await Postgres(url).open()
+    assert await rows(url, "SELECT relname FROM pg_class WHERE relname LIKE '\\_chatops%'") == []
+
+
+async def test_a_start_that_was_cut_off_between_steps_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = create("half")
+    monkeypatch.setattr("chatops.adapters.postgres_schema.STEPS", migrations.STEPS[:2])
+    async with Postgres(url):
+        pass
+    monkeypatch.undo()
+    async with Postgres(url) as database:
+        assert await database.read(lambda tx: tx.all("SELECT * FROM workloads")) == []
+    assert len(await rows(url, "SELECT name FROM _chatops_steps")) == len(migrations.STEPS)
+
+
+async def test_both_engines_have_the_same_tables_columns_and_indexes(database: Postgres, url: str) -> None:
+    import sqlite_utils
+
+    lite = sqlite_utils.Database(memory=True)
+    migrations.migrate(lite)
+    ours = {
+        (table.name, column.name, column.type.lower(), bool(column.notnull) or bool(column.is_pk))
+        for table in lite.tables
+        for column in table.columns
+        if not table.name.startswith(("_", "sqlite_"))
+    }
+    kinds = {"bigint": "integer", "double precision": "real"}
+    theirs = {
+        (table, column, kinds.get(kind, kind), nullable == "NO")
+        for table, column, kind, nullable in await rows(
+            url,
+            "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND table_name NOT LIKE '\\_%'",
+        )
+    }
+    assert theirs == ours
+    made = lite.query("SELECT name FROM sqlite_master WHERE type = 'index' AND sql > ''")
+    indexes = {str(row["name"]) for row in made if "_sqlite_" not in row["name"]}
+    assert {str(name) for (name,) in await rows(url, "SELECT indexname FROM pg_indexes")} >= indexes
+
+
+async def test_requests_are_numbered_from_1001_and_incidents_from_101(database: Postgres) -> None:
+    ask = """INSERT INTO requests (key, action, requester_id, state, created_at, updated_at, body)
+        VALUES ('a', 'deploy', 'U1', 'planning', 1, 1, '{}') RETURNING id"""
+    tell = """INSERT INTO incidents (key, state, severity, opened_at, updated_at, body)
+        VALUES ('a', 'firing', 'sev1', 1, 1, '{}') RETURNING id"""
+    assert await database.write(lambda tx: [tx.one(ask), tx.one(tell)]) == [{"id": 1001}, {"id": 101}]
+
+
+def test_the_marks_of_values_are_found_outside_of_texts() -> None:
+    sql = "SELECT ':a', 'it''s :b', x FROM t WHERE y = :c AND z < :d - :c AND w = a::text"
+    assert marked(sql) == ("SELECT ':a', 'it''s :b', x FROM t WHERE y = $1 AND z < $2 - $1 AND w = a::text", ("c", "d"))
+
+
+def test_later_steps_move_their_rows_on_postgresql_too() -> None:
+    move = "INSERT INTO a (x) SELECT y FROM b"
+    assert table_sql(move, "m024_reviews") == ""
+    assert table_sql(move, "m040_and_on") == move
