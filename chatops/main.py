@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC
 from functools import partial
 from typing import Any, Self
@@ -206,7 +206,7 @@ class Assistant:
         planner.questions = questions
         self.planner = planner
         self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
-        planner.wishes, planner.health = self.wishes, Health(configuration, clock)
+        planner.wishes, planner.health = self.wishes, Health(configuration, clock, self._services_changed)
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
         self.engine = Engine(database, register, planner, runner, steps, clock)
@@ -298,6 +298,11 @@ class Assistant:
 
         return saw
 
+    def _services_changed(self, names: Collection[str]) -> None:
+        services = self.configuration.platform.services
+        teams = {services[name].team for name in names if name in services}
+        self.homes.concerns(lambda person: not teams.isdisjoint(person.teams))
+
     def _incident_changed(self, number: int) -> None:
         self.paging.wake(number)
         self.evidence.wake(number)
@@ -386,7 +391,9 @@ class Assistant:
         if settings.pagerduty_token:
             looks.append((self.pagerduty_changes.look, LOOK_EVERY))
         for look, seconds in looks:
-            scheduler.add_job(look, "interval", seconds=seconds, max_instances=1, coalesce=True)
+            scheduler.add_job(
+                partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True
+            )
         return scheduler
 
     def _hooks(self) -> Hooks:
@@ -449,6 +456,12 @@ class Assistant:
         self.front.picking.index()
         self.front.background.spawn(attend(self.client, channels_of(platform)))
         self.front.background.spawn(self.paging.reconsider())
+
+
+async def _until_the_end(look: Callable[[], Awaitable[object]]) -> None:
+    """One look; that the end of the program cuts one short is no failure for the scheduler to tell of."""
+    with suppress(asyncio.CancelledError):
+        await look()
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

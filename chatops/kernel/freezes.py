@@ -100,4 +100,4 @@ def ahead(platform: Platform, environment: Environment | None, service: Service 
 def shown(at: float, now: float, zone: tzinfo) -> str:
     """A moment as people read it; with its day where that is not plain."""
     found = datetime.fromtimestamp(at, UTC).astimezone(zone)
-    return f"{found:{'%a %-d %b ' if at - now > 18 * 3600 else ''}%H:%M %Z}"
+    return f"{found:{'%a %-d %b ' if abs(at - now) > 18 * 3600 else ''}%H:%M %Z}"

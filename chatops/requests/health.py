@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,20 +36,25 @@ class Running:
 
 @dataclass(slots=True)
 class Health:
-    """Remembers the newest look at each environment."""
+    """Remembers the newest look at each environment; ``changed`` hears which services stand otherwise than before."""
 
     configuration: Configuration
     clock: Clock
+    changed: Callable[[Collection[str]], object] = field(default=lambda services: None)
     _seen: dict[str, Mapping[str, Running]] = field(default_factory=dict)  # by environment, then by service
 
     async def saw(self, environment: Environment, deployments: Iterable[Mapping[str, Any]]) -> None:
         """Takes in one look at an environment's Deployments."""
         by_name, now = {str(one["metadata"]["name"]): one for one in deployments}, self.clock.now()
-        self._seen[environment.name] = {
+        before = self._seen.get(environment.name, {})
+        after = {
             service.name: _running(live, service.container, now)
             for service in self.configuration.platform.services.values()
             if (live := by_name.get(service.workload_name)) is not None
         }
+        self._seen[environment.name] = after
+        if news := [name for name, one in after.items() if name not in before or one.said() != before[name].said()]:
+            self.changed(news)
 
     def of(self, service: str, environment: str) -> Running | None:
         """How it stood a moment ago; None when nobody looked, or there is none."""

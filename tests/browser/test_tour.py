@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.browser.conftest import Demo
+
 PICTURE = Path(__file__).parents[2] / "docs" / "page.png"
 WITHIN_MS = 20_000
 
@@ -156,14 +158,14 @@ async def the_inspector_shows_the_traffic(page: Page) -> None:
     await expect(page.get_by_role("region", name="Exchange")).to_contain_text("assistant → Slack")
 
 
-async def test_a_newcomer_plays_the_tour(browser: Browser, demo: str) -> None:
+async def test_a_newcomer_plays_the_tour(browser: Browser, demo: Demo) -> None:
     expect.set_options(timeout=WITHIN_MS)
     context = await browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     page = await context.new_page()
     page.set_default_timeout(WITHIN_MS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    await page.goto(demo)
+    await page.goto(demo.page)
     await page.locator("body[data-ready]").wait_for()
     await dana_asks_and_lee_approves(page)
     await everyone_is_told_once(page)

@@ -98,6 +98,13 @@ async def test_the_services_tell_how_they_run_the_unwell_first(house: House) -> 
             home = await house.dana.home("search: ")
             if "⚠️" in home.text and home.text.index("search: ") < home.text.index("cart: "):
                 break
+    await house.lee.home("search: ", "⚠️")
+    content = {"template": {"spec": {"containers": [{"name": "app", "command": None}]}}}
+    await house.edit("search", {"spec": content}, "shop-staging")
+    async with asyncio.timeout(20):
+        while "⚠️" in house.lee.home_text:
+            await house.assistant.watcher.look()
+            house.clock.advance(3)
     house.clock.advance(600)
     await house.dana.home("Your requests", without="3 ready")  # for ten minutes nobody has looked
 

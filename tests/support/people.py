@@ -229,6 +229,11 @@ class Person:
         self.home_view = (await self.api.get("home", **{"as": self.id}))["view"] or self.home_view
         return await self.watches_home(*fragments, without=without, within=within)
 
+    @property
+    def home_text(self) -> str:
+        """What App Home shows now."""
+        return Home(self).text
+
     async def watches_home(self, *fragments: str, without: str = "", within: float = WITHIN) -> Home:
         """Wait until App Home, which is open, shows all fragments, and `without` no more."""
         home = Home(self)
