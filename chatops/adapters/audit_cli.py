@@ -60,7 +60,10 @@ def verify_command(file: Path | None, noted: str, anchors: Path | None, public_k
     if verdict.bad is not None:
         click.echo(f"{file or shown(database)}: {verdict.bad}", err=True)
         sys.exit(1)
-    click.echo(f"{verdict.rows} rows in {verdict.chains} chains and {verdict.seals} seals are as they were written.")
+    rows, chains, seals = (
+        _counted(*one) for one in ((verdict.rows, "row"), (verdict.chains, "chain"), (verdict.seals, "seal"))
+    )
+    click.echo(f"{rows} in {chains} and {seals} are as they were written.")
     if anchored:
         signed = f", all signed with the key {key.key}" if key else "; their signatures were not checked"
         click.echo(f"{len(anchored)} anchors fit{signed}.")
@@ -161,3 +164,7 @@ def verify_file(
     if found.changed and verdict.bad is None:  # a bad row says more than that some line is another one
         raise InputError(found.changed)
     return verdict
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -235,7 +235,7 @@ class Answers:
         if record.pinned:
             lines, plan = await self._would(person, record, given)
         else:
-            lines, plan = [await self._now(person, given)], None
+            lines, plan = await self._now(person, record, given), None
         if plan is None:
             facts = await self.planner.partial_facts(record, given, person)
         else:
@@ -243,6 +243,8 @@ class Answers:
         standing = await self.planner.standing(record, given, person, plan)
         lines += await policy.explain(platform, facts, self.planner.evaluate, short=True, standing=standing)
         lines += [f"⚠ {said}" for said in self.planner.freezes_ahead(record, given, plan)]
+        if record.risk != "read" and (stop := await self.database.read(paused)):
+            lines.append(f"⏸ {_paused_by(stop)}")
         if given.get("service"):
             holder = await self.database.read(store.holder, given["service"], given.get("environment", ""))
             lines += [f"Under way there: {stands(holder)}"] if holder is not None else []
@@ -258,7 +260,8 @@ class Answers:
             return [no.message], None
         return [plan.impact or plan.now, *(f"⚠ {warning}" for warning in plan.warnings)], plan
 
-    async def _now(self, person: Person, given: Mapping[str, Any]) -> str:
+    async def _now(self, person: Person, record: Action, given: Mapping[str, Any]) -> list[str]:
+        """What runs there; for an action that goes to a revision, also which there are."""
         status = self.actions["status"]
         place = {"service": given["service"], "environment": given["environment"]}
         inputs = parse(status, place, self.configuration.platform)
@@ -267,8 +270,12 @@ class Answers:
         try:
             answer = await status.answer(inputs, self.planner.context(inputs, person))
         except (Unavailable, ClusterError, Refused) as away:
-            return f"What runs there can't be asked now: {away.message}"
-        return f"Now: {answer.lines[0]}" if answer.lines else answer.title
+            return [f"What runs there can't be asked now: {away.message}"]
+        lines = [f"Now: {answer.lines[0]}" if answer.lines else answer.title]
+        if answer.table and "revision" in record.inputs.model_fields:
+            kept = (f"{number} ({version}{_outcome(how)})" for number, version, _, _, how in answer.table[1:])
+            lines.append(f"Revisions: {', '.join(kept)}")
+        return lines
 
     async def home(self, person: Person) -> HomePage:
         """What App Home shows."""
@@ -319,6 +326,10 @@ def _unfit(errors: InputErrors, given: Mapping[str, Any]) -> str:
 
 def _paused_by(stop: Mapping[str, str]) -> str:
     return f"New writes are paused by {stop['by']}: {stop['why'] or 'no reason given'}" if stop else ""
+
+
+def _outcome(how: str) -> str:
+    return "" if how == "–" else f", {how}"
 
 
 def _short(one: Action | tuple[str, tuple[Action, ...]]) -> str:

@@ -61,13 +61,9 @@ steps:
 )
 
 
-def allow(content: dict[str, Any]) -> None:
-    content.setdefault("actions", {}).setdefault("kinds", []).append("ConfigMap")
-
-
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with acme_house(platform=allow, actions={"kitchen.yml": KITCHEN, "survey.yml": LONG}) as house:
+    async with acme_house(actions={"kitchen.yml": KITCHEN, "survey.yml": LONG}) as house:
         yield house
 
 

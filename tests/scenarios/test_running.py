@@ -191,6 +191,22 @@ async def test_rollback_goes_to_the_version_before(house: House) -> None:
     assert await house.image("checkout", "shop-staging") == "1.4.2"
 
 
+async def test_the_form_of_a_rollback_shows_which_revisions_there_are_and_that_writes_are_paused(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.3 staging because try")
+    await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=15)
+    await house.sam.types("/platform pause because the registry moves")
+    await house.sam.sees("general", "New writes are paused.")
+    await house.dana.types("/platform rollback")
+    form = await house.dana.modal(title="Roll back")
+    await form.fill(Service="checkout", Environment="staging")
+    await form.becomes(
+        "Now: 1.4.3 healthy", "Revisions: 2 (1.4.3, runs now), 1 (1.4.2)", "paused by Sam: the registry moves"
+    )
+    await form.fill(Revision="1", Reason="it is slow")
+    assert await form.submit() == {}
+    await house.dana.sees(REQUESTS, "Roll back checkout 1.4.3 → 1.4.2", "waits: new writes are paused by Sam")
+
+
 async def test_status_tells_what_runs_where_and_who_deployed_it(house: House) -> None:
     await house.dana.types("/platform deploy checkout 1.4.3 staging because try")
     await house.dana.sees(REQUESTS, "→ 1.4.3", "SUCCEEDED", within=15)
