@@ -105,6 +105,7 @@ class Incident(Record):
     looked_round: int = 0  # the round of paging in which evidence was gathered last
     charted_round: int = 0  # the round of paging for which the chart was made last
     channel: str = ""  # where its card stands
+    cards: tuple[tuple[str, str], ...] = ()  # post and channel of further cards: where the escalation called for help
     room: str = ""  # the channel made for it: its id
     lead: Holder | None = None  # who leads its handling, where that is not who has it
     status: str = ""  # what was last told: investigating, identified, mitigated, resolved

@@ -101,6 +101,9 @@ class Keeper:
                 self.outbox.show(tx, digests.post(incident.digest, incident.channel))
             if news:
                 self._show_pages(tx, incident.id)
+        for post, channel in incident.cards:
+            lane = Lane.PAGE if news else Lane.ANSWER
+            self.outbox.show(tx, Post(post, lane, "incident", str(incident.id), channel=channel))
         if incident.room:
             self.outbox.show(
                 tx, Post(room_card(incident), Lane.ANSWER, "incident", str(incident.id), channel=incident.room)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chatops.incidents import lifecycle, store, triggers
 from chatops.incidents.couriers import Couriers
@@ -174,18 +175,18 @@ class Paging:
         for one in paged:
             store.add_page(tx, incident, incident.step, one.id, one.name, now)
         channels = [target.removeprefix("channel:") for target in targets if target.startswith("channel:")]
-        for channel in channels:
-            self._tell_channel(tx, incident, channel)
+        cards = tuple((f"{incident.name}/channel/{incident.round}/{incident.step}/{one}", one) for one in channels)
         reached = bool(paged or channels)
         event = Event.PAGED if reached else Event.NOT_REACHED
-        changes = {"step": incident.step + 1, "due_at": max(now, incident.paging_since + following)}
+        changes: dict[str, Any] = {"step": incident.step + 1, "due_at": max(now, incident.paging_since + following)}
         if not reached:  # a step that reached nobody must not cost the time that it would have been waited for
             changes["due_at"] = now
             if not incident.paged and (incident.step + 1) % _steps(incident) == 0:
                 changes = {"step": 0, "paging_since": now + AGAIN, "due_at": now + AGAIN}
                 said = "Nobody could be reached: no step of the escalation found anybody. I try again every minute."
                 self.keeper.say(tx, incident, f"unreached/{incident.round}", [said], lane=Lane.PAGE)
-        after = lifecycle.move(incident, event, now, **changes, paged=(*incident.paged, *paged)[-MOST_NAMED:])
+        changes |= {"paged": (*incident.paged, *paged)[-MOST_NAMED:], "cards": (*incident.cards, *cards)[-MOST_CARDS:]}
+        after = lifecycle.move(incident, event, now, **changes)
         names = [*(one.name for one in paged), *(f"#{channel}" for channel in channels)]
         told = {"people": ", ".join(names), "step": incident.step + 1, "targets": ", ".join(targets)}
         self.keeper.put(tx, incident, after, event, data=told)
@@ -195,17 +196,6 @@ class Paging:
                 tx, after, f"paged/{after.round}/{incident.step}", [said], mention=list(people), lane=Lane.PAGE
             )
         return True
-
-    def _tell_channel(self, tx: Tx, incident: Incident, channel: str) -> None:
-        line = (
-            f"*{incident.name}* {incident.severity.upper()}: {incident.summary.text or incident.title}. Nobody has it."
-        )
-        button = {"label": "Acknowledge", "line": f"incident ack {incident.name}", "style": "primary"}
-        post = Post(
-            f"{incident.name}/channel/{incident.round}/{incident.step}/{channel}", Lane.PAGE, "note", str(incident.id),
-            channel=channel, content={"lines": [line], "buttons": [button]},
-        )  # fmt: skip
-        self.keeper.outbox.show(tx, post)
 
     def _page(self, tx: Tx, person: str) -> None:
         """One message with everything that waits for a person."""
@@ -227,3 +217,4 @@ def _steps(incident: Incident) -> int:
 
 MOST_JUDGED = 500  # alerts of one quiet incident that are judged anew, those that fire and the worst first
 MOST_NAMED = 12  # of the paged, on the incident; the timeline has all
+MOST_CARDS = 12  # in channels of the escalation, that are kept true; older ones stay as they are

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from approvals import store
 from approvals.request import Request
 from chatops.incidents import store as incidents
-from chatops.incidents.keeper import room_card
 from chatops.kernel.commits import comparison
 from chatops.kernel.ports import Clock, Configuration, Post, Tx
 from chatops.notices import outside as outside_deploys
@@ -75,7 +74,7 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
         incident = incidents.find(tx, int(post.subject))
         if incident is None:
             return None
-        if post.id != room_card(incident):
+        if post.id == incident.name:
             return incident_card(incident, clock.now())
         return incident_card(incident, clock.now(), permalinks.of(tx, [incident.name]).get(incident.name, ""))
 

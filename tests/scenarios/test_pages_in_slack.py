@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chatops.incidents.paging import Paging
 from chatops.incidents.timeline import sentences
-from tests.scenarios.test_incidents import INCIDENTS, alert, house, tell
-from tests.support.house import House
+from tests.scenarios.test_incidents import INCIDENTS, alert, house, olu_is_on_call, tell
+from tests.support.house import House, acme_house
 
 __all__ = ["house"]
 
@@ -43,6 +45,33 @@ async def test_the_catalogs_runbook_is_on_the_card_where_the_alert_names_none(ho
     assert "https://slow.acme.test" in str(other.message)
     await card.click("Acknowledge")
     await card.becomes("OLU HAS IT", "evidence in thread · runbook")
+
+
+async def test_a_step_may_call_a_channel_whose_cards_stay_true() -> None:
+    def called(content: dict[str, Any]) -> None:
+        olu_is_on_call(content)
+        steps = [{"page": ["rota:shop-rota"], "after": "0s"}, {"page": ["channel:general"], "after": "10m"}]
+        content["escalations"]["default"] = {"steps": steps, "repeat": 1}
+
+    async with acme_house(platform=called) as house:
+        await tell(house, alert())
+        card = await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Next: general")
+        house.clock.advance(10 * 60)
+        await house.assistant.paging.look()
+        there = await house.dana.sees("general", "SEV1 · checkout · PRODUCTION · NOBODY HAS IT", "its first card")
+        house.clock.advance(20 * 60)  # the second round, for an edited message rings nobody
+        await house.assistant.paging.look()
+        await house.assistant.paging.look()
+        await house.quiet()
+        again = [one for one in house.dana.messages[there.channel].values() if "NOBODY HAS IT" in str(one)]
+        assert len(again) == 2
+        assert "Paged #general (step 2)" in await timeline(house)
+        await there.click("Acknowledge")  # by Dana, who was not paged
+        await (await house.dana.sees("general", "Do you take it?")).click("Take over")
+        await card.becomes("DANA HAS IT")
+        await there.becomes("DANA HAS IT")
+        await house.quiet()
+        assert not [one for one in house.dana.messages[there.channel].values() if "NOBODY HAS IT" in str(one)]
 
 
 async def test_what_became_of_a_page_in_slack_is_on_the_timeline(house: House) -> None:

@@ -27,7 +27,7 @@ Line = tuple[str, str, bool, str]  # label, line, form, style
 
 
 def incident_card(incident: Incident, now: float, first: str | None = None) -> Message:
-    """The card as it must read now; ``first``: the address of the first one, for the one in its room."""
+    """The card as it must read now; ``first``: the address of the first one, for those elsewhere."""
     lines = list(_body(incident, now))
     blocks = [header(title(incident)), section("\n".join(lines))]
     blocks += actions(_buttons(incident))
