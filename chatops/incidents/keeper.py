@@ -84,8 +84,8 @@ class Keeper:
 
     def stands(self, tx: Tx, post: str, number: int) -> None:
         """A card stands in Slack: pages that came before it link it from now on; in a storm its digest does."""
-        incident = store.load(tx, number)
-        if post == incident.name and not incident.digest:
+        incident = store.find(tx, number)
+        if incident is not None and post == incident.name and not incident.digest:
             self._show_pages(tx, number)
 
     def show(self, tx: Tx, incident: Incident) -> None:

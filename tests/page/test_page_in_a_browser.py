@@ -181,6 +181,17 @@ async def test_unread_channels_are_marked_and_reading_takes_the_mark_away(
     await expect(link.get_by_label("1 mention")).to_have_count(0)
 
 
+async def test_a_channel_that_comes_to_be_known_is_called_by_its_name_where_it_was_mentioned(
+    open_page: Open, client: AsyncWebClient
+) -> None:
+    page = await open_page("dana", "platform-requests")
+    room = (await client.conversations_create(name="inc-101"))["channel"]["id"]
+    await client.chat_postMessage(channel="C0REQUESTS", text=f"Room: <#{room}>")
+    await expect(page.get_by_text(f"#{room}")).to_be_visible()
+    await client.conversations_invite(channel=room, users="U0DANA")
+    await expect(page.get_by_role("article").get_by_text("#inc-101")).to_be_visible()
+
+
 async def test_a_thread_opens_beside_the_channel_and_replies_go_there(open_page: Open, platform: Standin) -> None:
     ts = await platform.post_card()
     await platform.client.chat_postMessage(channel=REQUESTS, thread_ts=ts, text="Lee, please look")

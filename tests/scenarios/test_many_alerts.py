@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from chatops.incidents import digests
 from tests.scenarios.test_incidents import INCIDENTS, alert, olu_is_on_call, tell
 from tests.support.house import House, acme_house
 
@@ -94,3 +96,14 @@ async def test_an_alert_from_a_clock_that_is_off_began_when_it_was_told(house: H
     assert (await what(house)).count("opened") == 1
     [row] = await house.rows("SELECT starts_at FROM alerts")
     assert row["starts_at"] <= house.clock.now() - HOUR + 1, "it did not begin anew with each telling"
+
+
+async def test_a_digest_that_is_full_goes_on_in_a_second_message(house: House) -> None:
+    many = digests.MANY + digests.ROOM + 5
+    await tell(house, *(alert(f"Group{number}", labels={"service": ""}) for number in range(many)))
+    first = await house.dana.sees(INCIDENTS, "A storm of alerts", f"{digests.ROOM} incidents here")
+    second = await house.dana.sees(INCIDENTS, "A storm of alerts", "5 incidents here")
+    named = {name for one in (first, second) for name in re.findall(r"INC-\d+", one.text)}
+    assert len(named) == digests.ROOM + 5, "each is named once, and none is left out"
+    for one in (first, second):
+        assert sum(len(block["text"]["text"]) for block in one.message["blocks"]) < 13_000

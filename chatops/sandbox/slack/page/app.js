@@ -5,6 +5,7 @@ import { loadPlace, revealInChannel } from "./channel.js";
 import { heardTraffic, reloadTraffic, toggleInspector } from "./inspector.js";
 import { closeMenu } from "./menu.js";
 import * as modal from "./modal.js";
+import { nameMentions } from "./mrkdwn.js";
 import { peopleBar } from "./people.js";
 import "./sidebar.js";
 import { HOME, appChannel, changed, deleted, emit, findChannel, forget, on, received, state, take } from "./state.js";
@@ -129,6 +130,7 @@ const EVENTS = {
   },
   channel: ({ channel }) => {
     state.channels.set(channel.id, channel);
+    nameMentions(channel);
     emit("channels");
   },
   unread: told,

@@ -26,6 +26,13 @@ export function channelMention(id, label) {
   return h("a", { class: "mention", href: `?channel=${id}`, data: { goto: id } }, `#${channel ? channelName(channel) : label || id}`);
 }
 
+/** A channel that comes to be known after a message named it: its name takes the place of its id. */
+export function nameMentions(channel) {
+  for (const one of document.querySelectorAll(`a.mention[data-goto="${CSS.escape(channel.id)}"]`)) {
+    one.textContent = `#${channelName(channel)}`;
+  }
+}
+
 export const broadcast = (word) => h("span", { class: "mention mine" }, `@${word}`);
 export function groupMention(id, label) {
   const group = state.usergroups.get(id);
