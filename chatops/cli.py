@@ -15,6 +15,7 @@ import click
 
 from chatops.adapters.audit_cli import audit
 from chatops.adapters.backup_cli import backup_command, restore_command
+from chatops.adapters.migrate_cli import migrate_command
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.masking import LogMask
 
@@ -29,7 +30,7 @@ def cli() -> None:
     """The platform assistant for Slack: ask, judge the change, approve, roll out, tell."""
 
 
-for command in (audit, backup_command, restore_command):
+for command in (audit, backup_command, restore_command, migrate_command):
     cli.add_command(command)
 
 

@@ -184,7 +184,7 @@ class Reading:
 
     def _ask(self, sql: str, values: Mapping[str, Any]) -> psycopg.RawCursor[dict[str, Any]]:
         text, names = marked(sql)
-        return self._session.ask(text, [_storable(values[name]) for name in names])
+        return self._session.ask(text, [storable(values[name]) for name in names])
 
 
 class Writing(Reading):
@@ -203,7 +203,7 @@ class Writing(Reading):
         self.calls.append(call)
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """U+0000, which JSON from outside can carry, is no text to PostgreSQL."""
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) and "\0" in value else value
 
