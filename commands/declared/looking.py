@@ -148,7 +148,9 @@ def _bare(ref: ObjectRef, thing: Mapping[str, Any]) -> Object:
 
 
 def _full(ref: ObjectRef, body: Mapping[str, Any]) -> Object:
-    metadata = {**(body.get("metadata") or {}), "name": ref.name, "namespace": ref.namespace}
+    metadata = {**(body.get("metadata") or {}), "name": ref.name}
+    if ref.namespace:  # what belongs to the whole cluster has none, not even an empty one
+        metadata["namespace"] = ref.namespace
     return {**body, "apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
 
 

@@ -31,6 +31,17 @@ def images() -> Images:
     )
 
 
+def clusters_of(kube: Kube) -> KubernetesClusters:
+    """The adapter on the cluster that `kube` speaks with."""
+    practice = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "it",
+        "clusters": [{"name": "it", "cluster": {"server": kube.api.configuration.host}}],
+        "users": [{"name": "it", "user": {"token": ADMIN_TOKEN}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+    }  # fmt: skip
+    return KubernetesClusters(REAL or practice)
+
+
 @pytest.fixture
 async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Kube]:
     """A client in a fresh namespace: of a practice cluster of its own, or of the real one (removed afterwards).
@@ -64,12 +75,6 @@ async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Kube]:
 
 @pytest.fixture
 async def writer(kube: Kube) -> AsyncIterator[Writer]:
-    """The adapter on the cluster that `kube` speaks with."""
-    practice = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "it",
-        "clusters": [{"name": "it", "cluster": {"server": kube.api.configuration.host}}],
-        "users": [{"name": "it", "user": {"token": ADMIN_TOKEN}}],
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-    }  # fmt: skip
-    async with KubernetesClusters(REAL or practice) as clusters:
+    """What writes to the namespace of `kube`."""
+    async with clusters_of(kube) as clusters:
         yield clusters.writer(Environment(name="contract", tier="staging", namespace=kube.namespace))
