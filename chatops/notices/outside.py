@@ -39,6 +39,7 @@ AND request_id IS NOT NULL AND ended_at >= :since ORDER BY id DESC LIMIT 1
 """
 NAMED = "SELECT 1 AS found FROM outside_keys WHERE deploy_id = :id AND source = :source"
 BEFORE = "SELECT after FROM ledger WHERE service = :service AND environment = :environment ORDER BY id DESC LIMIT 1"
+STANDING = "SELECT version FROM workloads WHERE service = :service AND environment = :environment"
 INSERT = """
 INSERT INTO outside (service, environment, version, before, stage, told_by, source, text, link, started_at, changed_at)
 VALUES (:service, :environment, :version, :before, :stage, :told_by, :source, :text, :link, :at, :at) RETURNING *
@@ -225,8 +226,15 @@ def _is_news(row: Row, told: Deployed, at: float) -> bool:
 
 
 def _last(tx: Tx, told: Deployed) -> str:
-    row = tx.one(BEFORE, service=told.service, environment=told.environment)
-    return str(row["after"]) if row is not None and row["after"] != told.version else ""
+    """The version before: the ledger's newest, else what was last seen in the cluster; empty: not known."""
+    place = {"service": told.service, "environment": told.environment}
+    row = tx.one(BEFORE, **place)
+    if row is None:
+        seen = tx.one(STANDING, **place)
+        before = str(seen["version"]) if seen is not None else ""
+    else:
+        before = str(row["after"])
+    return before if before != told.version else ""
 
 
 def _read(row: Row) -> Outside:

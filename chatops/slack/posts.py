@@ -67,7 +67,7 @@ AGAIN = "UPDATE posts SET wanted = wanted + 1 WHERE id = :id AND ts <> '' AND wa
 PRUNE = """
 DELETE FROM posts WHERE id IN (
     SELECT id FROM posts
-    WHERE wanted = sent AND kind IN ('answer', 'asked', 'end', 'note', 'notice', 'gathered') AND updated_at < :before
+    WHERE wanted = sent AND kind IN ('answer', 'asked', 'end', 'note', 'notice') AND updated_at < :before
         AND subject NOT IN (SELECT CAST(id AS TEXT) FROM requests WHERE ended_at = 0)
     ORDER BY updated_at LIMIT :limit
 )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.scenarios.test_outside_deploys import told
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house, straight_to_production
 
 
@@ -84,3 +85,11 @@ async def test_what_is_put_back_within_the_minute_is_no_news(house: House) -> No
     await runs(house, "1.4.1")
     await looks(house)
     assert await notes(house) == 0
+
+
+async def test_the_first_deploy_that_a_pipeline_tells_names_the_version_that_was_seen_in_the_cluster(
+    house: House,
+) -> None:
+    await house.assistant.watcher.look()
+    await told(house, version="9.9.9", state="running")
+    await house.dana.sees("deploys", "cart", "2.8.0 → 9.9.9 is being deployed in staging")

@@ -163,3 +163,27 @@ async def test_a_freeze_of_nothing_or_of_what_is_not_there_is_said_and_not_made(
         assert await form.submit() == {}
         await house.quiet()
         assert await house.rows("SELECT id FROM locks") == []
+
+
+async def test_who_breaks_the_glass_of_a_freeze_is_told_of_everywhere_and_a_second_person_closes_the_review() -> None:
+    def reviewed(content: dict[str, Any]) -> None:
+        afternoon(content)
+        content["routes"] = [{"channels": ["team-shop"], "tiers": ["production"]}]
+
+    async with acme_house(platform=reviewed) as house:
+        house.clock.advance(3 * 3600)
+        await house.dana.types(DEPLOY)
+        await house.dana.sees(REQUESTS, "DENIED", "weekday afternoons")
+        await house.dana.types("/platform deploy cart 2.3.1 production break_glass=yes because I like it")
+        await house.dana.sees(REQUESTS, "Deploy cart", "DENIED", "Dana: “I like it”", "sre may break the glass")
+        line = "/platform deploy cart 2.3.1 production break_glass=yes because orders stop"
+        await house.olu.types(line)
+        card = await house.olu.sees(REQUESTS, "Deploy cart", "WAITING", "GLASS BROKEN: “orders stop”")
+        for channel in ("deploys", "team-shop"):
+            await house.dana.sees(channel, "Olu broke the glass", "orders stop")
+        await (await house.lee.sees(REQUESTS, "Deploy cart", "WAITING")).click("Approve")
+        await card.becomes("SUCCEEDED", "To be reviewed by")
+        await house.olu.types("/platform review R-1003 because I know what I did")
+        await house.olu.sees("general", "Nobody reviews their own change.")
+        await house.sam.types("/platform review R-1003 because it was an outage")
+        await card.becomes("Reviewed by Sam: “it was an outage”")
