@@ -80,6 +80,7 @@ from chatops.requests.deadlines import Deadlines
 from chatops.requests.engine import Engine
 from chatops.requests.expiry import Expiry
 from chatops.requests.health import Health
+from chatops.requests.helpdesk import Questioner
 from chatops.requests.locks import LockDesk
 from chatops.requests.pages import Pages
 from chatops.requests.planning import Planner
@@ -206,6 +207,7 @@ class Assistant:
         planner.questions = questions
         self.planner = planner
         self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
+        planner.helpdesk = Questioner(database, self.messenger, self.directory, configuration, clock)
         planner.wishes, planner.health = self.wishes, Health(configuration, clock, self._services_changed)
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))

@@ -160,7 +160,7 @@ RECORD = Action(
     risk="read",
     inputs=Dora,
     usage="dora [TEAM] [90d] [service=SERVICE] [environment=ENVIRONMENT] [export=csv]",
-    summary="How often, how fast and how safely a team deploys",
+    summary="How often, fast and safely a team deploys",
     positionals=("team", "period"),
     answer=answer,
 )

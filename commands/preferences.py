@@ -51,6 +51,6 @@ RECORD = Action(
     risk="read",
     inputs=Choice,
     usage="preferences [told=dm] [digest=08:00] [quiet=22:00-07:00]",
-    summary="How and when you want to be told, and when not",
+    summary="How and when you are told",
     answer=answer,
 )

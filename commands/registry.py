@@ -13,6 +13,7 @@ from chatops.kernel.action import Action, inputs_of
 from chatops.kernel.errors import PlatformError
 from commands import (
     adoption,
+    ask,
     config_set,
     deploy,
     diagnose,
@@ -69,6 +70,7 @@ BUILT_IN = (
     dora.RECORD,
     adoption.RECORD,
     preferences.RECORD,
+    ask.RECORD,
 )
 
 

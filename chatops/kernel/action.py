@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from chatops.kernel.catalog import Environment, Platform, Service
 from chatops.kernel.declaration import Rule
+from chatops.kernel.helpdesk import Helpdesk
 from chatops.kernel.inputs import (
     Asked,
     ChangeInputs,
@@ -93,6 +94,14 @@ class Context:
     locks: Locks | None = None
     timetable: Schedules | None = None
     wishes: Preferring | None = None
+    helpdesk: Helpdesk | None = None
+
+    @property
+    def helpers(self) -> Helpdesk:
+        """Who brings questions to the platform team."""
+        if self.helpdesk is None:
+            raise TypeError("nobody brings questions to the platform team here")
+        return self.helpdesk
 
     @property
     def preferring(self) -> Preferring:

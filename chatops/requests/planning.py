@@ -18,6 +18,7 @@ from chatops.kernel.catalog import Environment, PolicyRule, Service
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import ClusterError, Refused, Unavailable
+from chatops.kernel.helpdesk import Helpdesk
 from chatops.kernel.locks import Locks, rule
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
@@ -72,6 +73,7 @@ class Planner:
     schedules: Schedules | None = None
     wishes: Preferring | None = None
     health: Health | None = None
+    helpdesk: Helpdesk | None = None
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     _revived: dict[str, Action] = field(default_factory=dict)
 
@@ -164,6 +166,7 @@ class Planner:
             locks=self.locks,
             timetable=self.schedules,
             wishes=self.wishes,
+            helpdesk=self.helpdesk,
         )
 
     def clusters_for(self, person: Person) -> Clusters:

@@ -134,6 +134,7 @@ def _bind(app: App, on: Listeners, guard: Guard) -> None:
     app.shortcut(ids.MESSAGE_SHORTCUT)(guard(on.shortcut, "shortcut"))
     app.shortcut(ids.TIMELINE_SHORTCUT)(guard(on.to_timeline, "shortcut"))
     app.shortcut(ids.INCIDENT_SHORTCUT)(guard(on.to_incident, "shortcut"))
+    app.shortcut(ids.QUESTION_SHORTCUT)(guard(on.to_team, "shortcut"))
     app.event("app_mention")(guard(on.mention, "event"))
     app.event("message")(guard(on.direct, "event"))
     app.event("app_home_opened")(guard(on.home_opened, "event"))

@@ -39,6 +39,7 @@ SHORTCUT = "ask_platform"
 MESSAGE_SHORTCUT = "ask_platform_here"
 TIMELINE_SHORTCUT = "add_to_timeline"
 INCIDENT_SHORTCUT = "open_incident"
+QUESTION_SHORTCUT = "ask_team"
 
 COMMAND = "/platform"
 

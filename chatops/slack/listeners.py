@@ -28,6 +28,7 @@ from chatops.slack.intake import Intake, Item
 from chatops.slack.mentions import people_in, unescape, without_mention
 from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where
+from chatops.slack.permalinks import permalink
 from chatops.slack.submitting import Submitting
 
 Body = dict[str, Any]
@@ -123,6 +124,11 @@ class Listeners:
     async def to_incident(self, ack: AsyncAck, body: Body) -> None:
         """A message that tells of something wrong: the form of an incident, with its words filled in."""
         await self._quote(ack, body, self._new_incident)
+
+    async def to_team(self, ack: AsyncAck, body: Body) -> None:
+        """A message that somebody has a question about: the form of a question, with a link to it and its words."""
+        at = permalink(self.home.url, *_place(body))
+        await self._quote(ack, body, lambda where: self._question(at))
 
     async def line_submitted(self, ack: AsyncAck, body: Body) -> None:
         """The small form of the shortcuts: mistakes at the field, what is missing as the action's own form."""
@@ -308,6 +314,9 @@ class Listeners:
     async def _note_at(self, channel: str, place: str) -> str:
         return f"incident note {await self.incident_at(channel, place)}"
 
+    async def _question(self, at: str) -> str:
+        return f"ask message={at}" if at else "ask"
+
     async def _new_incident(self, where: Where) -> str:
         return "incident open"
 
@@ -329,3 +338,8 @@ class Listeners:
         """A submitted form has no channel of its own; it remembers where it was opened."""
         where, origin = payloads.of_interaction(body), Origin.read(body["view"].get("private_metadata") or "")
         return Where(where.user, where.team, origin.channel, origin.thread_ts, origin.response_url)
+
+
+def _place(body: Body) -> tuple[str, str]:
+    """The channel and the ts of the message whose menu was used."""
+    return str((body.get("channel") or {}).get("id") or ""), str((body.get("message") or {}).get("ts") or "")

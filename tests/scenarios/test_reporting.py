@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.test_incidents import INCIDENTS, alert, olu_is_on_call, tell
-from tests.support.house import House, acme_house
+from tests.support.house import REQUESTS, House, acme_house
 
 
 @pytest.fixture
@@ -86,3 +86,39 @@ async def test_where_nobody_is_paged_that_is_said_instead_of_waiting_for_nobody(
         await house.dana.types("/platform page @payments because help")
         await house.dana.sees("general", "Nobody is paged for team payments")
         assert await house.rows("SELECT id FROM incidents") == []
+
+
+async def test_the_platform_team_is_asked_about_what_somebody_wrote() -> None:
+    async with acme_house() as house:
+        said = await house.lee.types("Why is staging frozen?", channel="general")
+        await house.dana.uses_shortcut("ask_team", on=said)
+        form = await house.dana.modal("Ask the platform team")
+        assert form.values["Text"] == "Lee: Why is staging frozen?"
+        await form.fill(Text="Until when is staging frozen? Lee needs it.")
+        assert await form.submit() == {}
+        asked = await house.sam.sees(
+            REQUESTS, "Dana asks the platform team", "Until when is staging frozen?", "@olu", "@sam"
+        )
+        assert "The message that it is about" in asked.text
+        assert f"p{said.ts.replace('.', '')}" in str(asked.message["blocks"])
+        await house.dana.sees("general", "I have asked Olu, Sam in #platform-requests.")
+
+
+async def test_the_same_question_is_asked_once_and_nobody_asks_themselves() -> None:
+    async with acme_house() as house:
+        for _ in range(2):
+            await house.sam.types("/platform ask because what is `promote_from`?")
+            await house.sam.sees("general", "I have asked Olu in #platform-requests.")
+        await house.quiet()
+        assert len(await house.rows("SELECT id FROM posts WHERE id LIKE 'question/%'")) == 1
+        await house.gus.types("/platform ask because what is this?", channel=REQUESTS)
+        await house.gus.sees(REQUESTS, "only people of its home workspace")
+
+
+async def test_where_nobody_is_on_the_platform_team_that_is_said() -> None:
+    def without(content: dict[str, Any]) -> None:
+        content["operators"] = []
+
+    async with acme_house(platform=without) as house:
+        await house.dana.types("/platform ask because who runs this?")
+        await house.dana.sees("general", "I know of nobody on the platform team.")

@@ -62,7 +62,10 @@ def test_the_command_is_the_one_we_listen_to_and_its_hint_names_an_action() -> N
 
 def test_shortcuts_are_those_we_listen_to_and_those_of_the_demo() -> None:
     shortcuts = {(one["callback_id"], one["type"]) for one in MANIFEST["features"]["shortcuts"]}
-    on_messages = {(one, "message") for one in (ids.MESSAGE_SHORTCUT, ids.TIMELINE_SHORTCUT, ids.INCIDENT_SHORTCUT)}
+    on_messages = {
+        (one, "message")
+        for one in (ids.MESSAGE_SHORTCUT, ids.TIMELINE_SHORTCUT, ids.INCIDENT_SHORTCUT, ids.QUESTION_SHORTCUT)
+    }
     assert shortcuts == {(ids.SHORTCUT, "global"), *on_messages}
     demo = read(ACME)["app"]["shortcuts"]
     assert {(one["callback_id"], one.get("type", "global")) for one in demo} == shortcuts

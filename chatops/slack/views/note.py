@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chatops.slack.mrkdwn import escape, mention, preformatted, said
+from chatops.slack.mrkdwn import escape, link, mention, preformatted, said
 from chatops.slack.views.blocks import Message, actions, fallback, image, line_buttons, section, sections
 
 MENTIONED = 25
 
 
 def note(content: Mapping[str, Any]) -> Message:
-    """From ``lines`` (or ``text``), ``mention`` (user ids), ``image`` (file, alt), ``code``, ``buttons``.
+    """From ``lines`` (or ``text``), ``mention`` (user ids), ``image``, ``link``, ``code``, ``buttons``.
 
-    A button has ``label``, ``line``, ``form`` and ``style``.
+    An image has ``file`` and ``alt``, a link ``url`` and ``words``, a button ``label``, ``line``, ``form``, ``style``.
     """
     given = content.get("lines") or content.get("text") or ()
     lines = [given] if isinstance(given, str) else [str(line) for line in given]
@@ -25,6 +25,8 @@ def note(content: Mapping[str, Any]) -> Message:
     blocks = sections(shown, limit=8000)
     if shown_file := content.get("image"):
         blocks.append(image(str(shown_file["file"]), str(shown_file["alt"])))
+    if linked := content.get("link"):
+        blocks.append(section(link(str(linked["url"]), str(linked["words"]))))
     code = str(content.get("code") or "")
     if code.strip():
         blocks.append(section(preformatted(code.splitlines())))
