@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from chatops.slack.ports import Road
 
 log = logging.getLogger(__name__)
 
+Completed = Callable[[Where, str, Mapping[str, Action]], Awaitable[str]]  # a line with what is meant where it was typed
 TRIGGER_LIVES = 2.8  # seconds; Slack gives three from the click, of which some are on the way
 LATE = "Slack gave me too little time to open the form."
 
@@ -47,13 +48,15 @@ class Asking:
     client: AsyncWebClient
     clock: Clock
     background: Background
+    completed: Completed
 
     async def line(self, item: Item) -> None:
         """Works off a line: answers it, asks for what it says, or opens the form for what is missing.
 
         ``item.body``: where, text, trigger, ask_key (empty: the item's), masked.
         """
-        where, text = Where.read(item.body["where"]), str(item.body["text"])
+        where = Where.read(item.body["where"])
+        text = await self.completed(where, str(item.body["text"]), self.road.actions)
         try:
             line = self.read(text, item.body.get("people"))
         except Misread as wrong:

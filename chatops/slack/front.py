@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -20,11 +19,12 @@ from chatops.slack.deciding import Deciding
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.files import Attachments
 from chatops.slack.filling import Filling
+from chatops.slack.implied import completed, incident_at
 from chatops.slack.intake import Intake, Item, Work
 from chatops.slack.listeners import Listeners, ShowHome
 from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where
-from chatops.slack.permalinks import is_posting, post_at
+from chatops.slack.permalinks import is_posting
 from chatops.slack.picking import Picking
 from chatops.slack.ports import Road
 from chatops.slack.showing import Showing
@@ -32,8 +32,6 @@ from chatops.slack.submitting import Submitting
 from chatops.slack.usergroups import Usergroups
 
 log = logging.getLogger(__name__)
-
-INCIDENT = re.compile(r"INC-\d+")  # the post of an incident's card
 
 
 def directory(
@@ -72,7 +70,10 @@ class Front:
         showing = Showing(road, directory, configuration)
         filling = Filling(client, showing, patience)
         attachments = Attachments(client, illustrator)
-        asking = Asking(road, directory, configuration, answers, attachments, filling, client, clock, self.background)
+        asking = Asking(
+            road, directory, configuration, answers, attachments, filling, client, clock, self.background,
+            partial(completed, database),
+        )  # fmt: skip
         deciding = Deciding(road, directory, answers, client)
         work = {
             "line": _noticed(asking.line, home_changed),
@@ -85,7 +86,7 @@ class Front:
             intake=self.intake, asking=asking, deciding=deciding, submitting=submitting,
             offering=Offering(self.picking, showing, submitting),
             directory=directory, answers=answers, background=self.background, home=directory.home, show_home=show_home,
-            incident_at=partial(_incident_at, database), is_posting=partial(_is_posting, database), clock=clock,
+            incident_at=partial(incident_at, database), is_posting=partial(_is_posting, database), clock=clock,
         )  # fmt: skip
         work["reply"] = self.listeners.reply
         self.app = build(self.listeners, client, directory.home, metrics)
@@ -113,12 +114,6 @@ def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:
         changed([Where.read(item.body["where"]).user])
 
     return done
-
-
-async def _incident_at(database: Database, channel: str, ts: str) -> str:
-    """The name of the incident whose card stands there, or empty."""
-    found = await database.read(post_at, channel, ts)
-    return found if INCIDENT.fullmatch(found) else ""
 
 
 async def _is_posting(database: Database, channel: str) -> bool:

@@ -94,6 +94,26 @@ async def test_a_room_from_opening_to_postmortem(house: House) -> None:
     assert len(files_in(room)) == 1
 
 
+async def test_in_its_room_and_in_its_cards_thread_an_incident_needs_no_name(house: House) -> None:
+    card = await olu_has_one(house)
+    await house.olu.types("/platform incident room INC-101")
+    room = await room_of(house)
+    inside = await house.olu.sees(room.name, "OLU HAS IT")
+    await house.olu.types("/platform incident lead @dana", channel=room.name)
+    await inside.becomes("Lead: @dana")
+    await house.olu.types("/platform incident status mitigated because INC-7 was like it", channel=room.name)
+    await inside.becomes("Status: mitigated: INC-7 was like it")
+    await house.olu.types("@platform incident severity sev2", channel=INCIDENTS, thread=card)
+    await card.becomes("SEV2")
+    await house.olu.types("/platform incident note INC-999 because another", channel=room.name)
+    await house.olu.sees(room.name, "INC-999 is not known here")
+    await house.olu.types("/platform incident close", channel="general")
+    await house.olu.modal(title="Close")  # it asks which
+    assert "RESOLVED" not in card.text
+    await house.olu.types("/platform incident close", channel=room.name)
+    await card.becomes("RESOLVED")
+
+
 async def test_a_room_that_was_asked_for_twice_is_one_room(house: House) -> None:
     await olu_has_one(house)
     for _ in range(2):
