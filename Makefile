@@ -41,7 +41,7 @@ lint: $(STAMP)
 	@$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(PART)
 
 # The storm again, with a kill -9 in its middle: five minutes.
 bench-kill: $(STAMP)

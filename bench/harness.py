@@ -114,16 +114,20 @@ async def load(target: Target, count: int, at_once: int) -> Result:
     )
 
 
-async def compare(targets: Sequence[Target], count: int, at_once: int, rounds: int) -> list[Result]:
-    """The same load on each target in turns, the order turned about each round; medians over the rounds.
+async def compare(targets: tuple[Target, Target], count: int, at_once: int, rounds: int) -> list[tuple[Result, Result]]:
+    """The same load on both targets in turns, the order turned about each round; both results of each round.
 
-    Turns, because another load on the machine then disturbs both alike.
+    Short turns and many, because another load on the machine then disturbs both alike.
     """
-    found: dict[str, list[Result]] = {target.name: [] for target in targets}
+    one, other = targets
+    found = []
     for number in range(rounds):
-        for target in targets if number % 2 == 0 else reversed(targets):
-            found[target.name].append(await load(target, count, at_once))
-    return [middle(found[target.name]) for target in targets]
+        if number % 2 == 0:
+            first, second = await load(one, count, at_once), await load(other, count, at_once)
+        else:
+            second, first = await load(other, count, at_once), await load(one, count, at_once)
+        found.append((first, second))
+    return found
 
 
 def middle(results: Sequence[Result]) -> Result:

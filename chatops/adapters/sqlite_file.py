@@ -108,6 +108,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -16000")  # kilobytes: the inner pages of a week's audit trail
         connection.execute("PRAGMA temp_store = MEMORY")  # or what a savepoint would bring back goes through a file
+        # Pages in the WAL before they go into the file: that syncs the file too, while all who write wait.
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a storm's WAL is given back to the disk
         migrate(Database(connection, execute_plugins=False))
     except BaseException:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from binascii import a2b_qp
+from types import NoneType
 from typing import Any
 from urllib.parse import parse_qsl
 
 # What Bolt's matchers and our listeners take for granted; anything else would be an error deep inside.
 _OBJECTS = ("user", "team", "channel", "container", "message", "view", "event", "state")
+_OBJECT = (dict, NoneType)
 
 
 class Unreadable(ValueError):
@@ -53,7 +55,7 @@ def _check(found: dict[str, Any]) -> None:
     """Only what would break before a listener can answer; the rest is for the listeners."""
     if "command" in found:
         return
-    wrong = [name for name in _OBJECTS if not isinstance(found.get(name, {}), dict | None)]
+    wrong = [name for name in _OBJECTS if not isinstance(found.get(name), _OBJECT)]
     kind = found["type"]
     if kind == "block_actions" and not _actions(found.get("actions")):
         wrong.append("actions")

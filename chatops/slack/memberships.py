@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from chatops.kernel.catalog import Platform
 
+MOST_REMEMBERED = 5000  # people whose groups and teams are remembered
+
 
 class Memberships:
     """Groups and teams by id and e-mail; a click must not walk through every team of the company."""
@@ -17,17 +19,26 @@ class Memberships:
         self._teams: dict[str, list[str]] = {}
         self._usergroups: dict[str, str] = {}
         self._handles: frozenset[str] = frozenset()
+        self._named: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
 
     def of(
         self, platform: Platform, user_id: str, email: str, usergroup: Callable[[str], frozenset[str]]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of groups and of teams; an empty ``email`` names nobody. E-mails ignore case."""
         self._index(platform)
+        named, teams = self._named.get((user_id, email)) or self._names(user_id, email)
+        members = [group for group, handle in self._usergroups.items() if user_id in usergroup(handle)]
+        return tuple(sorted(named.union(members))), teams
+
+    def _names(self, user_id: str, email: str) -> tuple[frozenset[str], tuple[str, ...]]:
+        """The groups and the teams that the configuration itself names somebody in; remembered."""
         names = [user_id, *([email.casefold()] if email else [])]
-        groups = {group for name in names for group in self._groups.get(name, ())}
-        groups |= {group for group, handle in self._usergroups.items() if user_id in usergroup(handle)}
-        teams = {team for name in names for team in self._teams.get(name, ())}
-        return tuple(sorted(groups)), tuple(sorted(teams))
+        groups = frozenset(group for name in names for group in self._groups.get(name, ()))
+        teams = tuple(sorted({team for name in names for team in self._teams.get(name, ())}))
+        if len(self._named) >= MOST_REMEMBERED:
+            self._named.clear()
+        self._named[user_id, email] = groups, teams
+        return groups, teams
 
     def handles(self, platform: Platform) -> frozenset[str]:
         """The usergroup handles that the configuration names."""
@@ -47,6 +58,7 @@ class Memberships:
         self._groups, self._teams = dict(groups), dict(teams)
         self._usergroups = {group.name: group.usergroup for group in platform.groups.values() if group.usergroup}
         self._handles = frozenset(self._usergroups.values())
+        self._named = {}
         self._of = platform
 
 
