@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bench import digest, home, loading, store, storm
+from bench import digest, form, home, loading, store, storm
 from bench.assistant import CLI, LEE, TEAM, Assistant, assistant, keys, warm
 from bench.harness import SECRET, Result, Rows, Target, answers, compare, free_port, memory, middle, running, show
 from bench.payloads import click
@@ -114,11 +114,13 @@ async def writes() -> None:
 
 
 async def starts() -> None:
-    """How long a configuration takes to load, and the demo to be ready."""
+    """How long a configuration takes to load, a form to open, and the demo to be ready."""
     with tempfile.TemporaryDirectory() as place:
         alone, both = loading.seconds(Path(place) / "loading")
     heads = ("", "5,000 services", f"and {loading.ACTIONS} declared actions")
     show("Loading a configuration", heads, [("seconds", f"{alone:.2f}", f"{both:.2f}")])
+    with tempfile.TemporaryDirectory() as place:
+        show("A form, from its line until it is open", form.HEADS, await form.rows(Path(place)))
     show("From start to ready", ("", ""), [("chatops demo", f"{await demo_ready():.2f} s")])
 
 
