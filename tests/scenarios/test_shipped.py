@@ -96,6 +96,8 @@ async def test_a_service_on_the_golden_path_comes_and_goes(house: House) -> None
     paths = [
         f"{APPS}/namespaces/shop-staging/deployments/gift-cards", f"{CORE}/namespaces/shop-staging/services/gift-cards",
         "/apis/policy/v1/namespaces/shop-staging/poddisruptionbudgets/gift-cards",
+        f"{CORE}/namespaces/shop-staging/serviceaccounts/gift-cards",
+        "/apis/networking.k8s.io/v1/namespaces/shop-staging/networkpolicies/gift-cards",
         f"{GATEWAY}/namespaces/shop-staging/httproutes/gift-cards",
         f"{CORE}/namespaces/platform-catalog/configmaps/gift-cards.staging",
     ]  # fmt: skip
