@@ -48,6 +48,7 @@ class Report(Inputs):
     service: ServiceName = Field(default="", title="Service", description="Left out: it is about no service.")
     environment: EnvironmentName = Field(default="", title="Environment")
     severity: str = Field(default="", title="Severity", description="sev1, sev2, …; left out: sev2.", max_length=40)
+    room: bool = Field(default=False, title="Room", description="Make a channel for it at once.")
     reason: Reason = Field(title="Text", description="What is wrong; whoever is paged reads it.")
 
 
@@ -107,6 +108,7 @@ async def _open(inputs: Report, ctx: Context) -> Answer:
         wrong = f"There is no severity called {inputs.severity!r}; there are {', '.join(known)}."
         raise InputError(wrong, field="severity", suggestion=closest(inputs.severity, known))
     given = inputs.model_dump(include={"service", "environment", "severity"})
+    given |= {"room": "yes"} if inputs.room else {}
     return await ctx.desk.report(ctx.requester, {**given, "text": inputs.reason})
 
 
@@ -117,7 +119,7 @@ async def _timeline(inputs: Incident, ctx: Context) -> Answer:
 RECORDS = (
     Action(
         name="incident.open", title="Open an incident", risk="read", inputs=Report,
-        usage="incident open [SERVICE] [ENVIRONMENT] [severity=SEVERITY] because TEXT",
+        usage="incident open [SERVICE] [ENVIRONMENT] [severity=SEVERITY] [room=yes] because TEXT",
         summary="Tell of something that is wrong; whoever is on call is paged", positionals=("service", "environment"),
         answer=_open,
     ),

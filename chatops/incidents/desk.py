@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,13 +135,22 @@ class Desk:
     def _reported(self, tx: Tx, person: Person, alert: Alert, given: Mapping[str, str]) -> Answer:
         incident = store.load(tx, store.incident_of(tx, alert))
         self.keeper.note(tx, incident, _who(person), "reported", {"text": given["text"]})
-        holder = incident.holder
+        holder, opened = (
+            incident.holder,
+            "is open" if incident.summary.total == 1 else "was open already, and has your words",
+        )
         if holder is not None:
             self._tell(tx, incident, [holder.id], f"{person.name}: {given['text']}")
-            return _answer(incident, f"{holder.name} has {incident.name}, and is told what you say.")
-        paged = "somebody is paged until they have it" if incident.pages and incident.escalation else "nobody is paged"
-        opened = "is open" if incident.summary.total == 1 else "was open already, and has your words"
-        return _answer(incident, f"{incident.name} {opened}; {paged}.")
+            said = f"{holder.name} has {incident.name}, and is told what you say."
+        else:
+            pages = incident.pages and incident.escalation
+            paged = "somebody is paged until they have it" if pages else "nobody is paged"
+            said = f"{incident.name} {opened}; {paged}."
+        if given.get("room"):
+            answer = self.more["room"](self, tx, incident, person, {}, None)
+            return replace(answer, lines=(said, *answer.lines))
+        button = Button("Open a room", f"incident room {incident.name}")
+        return _answer(incident, said, *([] if incident.room else [button]))
 
     def _to_silence(self, tx: Tx, person: Person, number: int) -> tuple[Incident, list[Alert]]:
         incident = store.load(tx, number)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chatops.incidents import lifecycle, room
+from chatops.incidents import lifecycle, room, store
 from chatops.incidents.desk import Desk, Verb, headline
 from chatops.incidents.incident import Holder, Incident
 from chatops.incidents.lifecycle import Event
@@ -23,7 +23,8 @@ def _room(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, 
     found, now = room.find(tx, incident.id), desk.clock.now()
     if found.channel or (found.name and found.work_at):
         return _let_in(desk, tx, incident, person, found)
-    desk.check_has_or_may(incident, person)
+    if not _told_of_it(tx, incident, person):
+        desk.check_has_or_may(incident, person)
     if incident.ended:
         raise TooLate(lifecycle.stands(incident))
     name = room.name_of(incident)
@@ -34,6 +35,11 @@ def _room(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, 
     return _answer(
         incident, f"The room #{name} is being made; you are invited to it, and so is whoever has or leads it."
     )
+
+
+def _told_of_it(tx: Tx, incident: Incident, person: Person) -> bool:
+    rows = store.history(tx, incident.name)
+    return any(row["what"] == "reported" and row["who"] == _who(person) for row in rows)
 
 
 def _let_in(desk: Desk, tx: Tx, incident: Incident, person: Person, found: room.Room) -> Answer:

@@ -26,6 +26,36 @@ async def test_what_somebody_tells_of_becomes_an_incident_and_pages_like_any_oth
     await house.dana.sees("general", "dana@acme.test reported: carts are")
 
 
+@pytest.mark.parametrize("way", ["line", "button"])
+async def test_whoever_tells_of_something_may_have_its_room_at_once(house: House, way: str) -> None:
+    line = "/platform incident open payments production{} because nobody can pay"
+    await house.lee.types(line.format(" room=yes" if way == "line" else ""))
+    said = await house.lee.sees("general", "INC-101 is open; somebody is paged")
+    if way == "line":
+        assert "The room #inc-" in said.text
+    else:
+        assert said.buttons == ["Open a room"]
+        await said.click("Open a room")
+    await house.until(lambda: any(one.name.startswith("inc-") for one in house.slack.state.conversations.values()))
+    [room] = [one for one in house.slack.state.conversations.values() if one.name.startswith("inc-")]
+    assert room.name.endswith("-payments-101")
+    await house.lee.sees(room.name, "payments · PRODUCTION · NOBODY HAS IT")
+
+
+async def test_whoever_does_not_belong_to_it_and_did_not_tell_of_it_makes_no_room() -> None:
+    def sam_is_of_payments_alone(platform: dict[str, Any]) -> None:
+        olu_is_on_call(platform)
+        platform["groups"]["platform"]["members"] = ["olu@acme.test"]
+
+    async with acme_house(platform=sam_is_of_payments_alone) as house:
+        await house.lee.types("/platform incident open search production because nothing is found")
+        await house.lee.sees("general", "INC-101 is open")
+        await house.sam.types("/platform incident room INC-101")
+        await house.sam.sees("general", "INC-101 belongs to team shop.")
+        await house.sam.types("/platform incident open search production room=yes because I see it too")
+        await house.sam.sees("general", "has your words", "The room #inc-")
+
+
 async def test_what_is_told_of_again_is_the_same_incident_and_its_holder_hears_of_it(house: House) -> None:
     await tell(house, alert())
     page = await house.olu.sees("@platform", "You are paged.")
