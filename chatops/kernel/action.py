@@ -36,6 +36,7 @@ from chatops.kernel.preferences import Preferring
 from chatops.kernel.rota import Overridden
 from chatops.kernel.schedules import Schedules
 from chatops.kernel.usage import Asked as AskedFor
+from chatops.kernel.usage import Forms
 
 __all__ = [
     "Action",
@@ -239,6 +240,10 @@ class Questions(Protocol):
 
     async def asked_since(self, moment: float) -> Sequence[AskedFor]:
         """Every request that was asked for since then (epoch seconds)."""
+        ...
+
+    async def forms_since(self, moment: float) -> Mapping[str, Forms]:
+        """By action, the forms that were opened since then (epoch seconds)."""
         ...
 
     async def made(self, person: Person) -> tuple[Made, ...]:

@@ -23,6 +23,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Forms:
+    """How many forms of an action were opened, and how many of them were left without being sent."""
+
+    opened: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What some requests have in common."""
 

@@ -21,8 +21,8 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
-from chatops.kernel.usage import Asked
-from chatops.requests import objects, preferences
+from chatops.kernel.usage import Asked, Forms
+from chatops.requests import objects, opened, preferences
 from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
@@ -158,6 +158,10 @@ class Answers:
     async def asked_since(self, moment: float) -> Sequence[Asked]:
         """Every request that was asked for since then (epoch seconds)."""
         return await self.database.read(store.asked_since, moment)
+
+    async def forms_since(self, moment: float) -> Mapping[str, Forms]:
+        """By action, the forms that were opened since then (epoch seconds)."""
+        return await self.database.read(opened.since, moment, self.clock.now())
 
     async def made(self, person: Person) -> tuple[Made, ...]:
         """What this person asked for or their teams own, by request, newest first."""

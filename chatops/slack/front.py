@@ -12,6 +12,7 @@ from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox
 from chatops.notices.illustrating import Illustrator
+from chatops.requests import opened
 from chatops.slack.answers import Answers
 from chatops.slack.app import build
 from chatops.slack.asking import Asking
@@ -77,7 +78,7 @@ class Front:
         deciding = Deciding(road, directory, answers, client)
         work = {
             "line": _noticed(asking.line, home_changed),
-            "form": _noticed(asking.form, home_changed),
+            "form": _sent(_noticed(asking.form, home_changed), database, clock),
             "decision": deciding.later,
         }
         self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background)
@@ -112,6 +113,16 @@ def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:
     async def done(item: Item) -> None:
         await work(item)
         changed([Where.read(item.body["where"]).user])
+
+    return done
+
+
+def _sent(work: Work, database: Database, clock: Clock) -> Work:
+    """The same work on a form that came back; it counts as sent, whatever comes of it."""
+
+    async def done(item: Item) -> None:
+        await database.write(opened.sent, item.key.removeprefix("view:"), clock.now())
+        await work(item)
 
     return done
 

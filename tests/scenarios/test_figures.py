@@ -63,6 +63,27 @@ async def test_the_platform_team_sees_how_the_platform_is_used() -> None:
         await house.dana.sees("general", "Only the platform team can ask for adoption.")
 
 
+async def test_forms_that_were_opened_and_left_are_counted_by_action() -> None:
+    async with acme_house() as house:
+        for _ in range(2):
+            await house.dana.types("/platform deploy")
+            await house.dana.modal("Deploy")
+        await house.dana.types("/platform scale cart staging")
+        form = await house.dana.modal("Scale")
+        await form.fill(Replicas="3", Reason="it is quiet")
+        assert await form.submit() == {}
+        await house.dana.sees(REQUESTS, "Scale cart", "SUCCEEDED")
+        await house.sam.types("/platform adoption")
+        said = await house.sam.sees("general", "Adoption · last 90 days")
+        assert "Forms" not in said.text, "they may still be filled in"
+        house.clock.advance(3700)
+        await house.sam.types("/platform adoption 30d")
+        await house.sam.sees("general", "last 30 days", "Forms left without being sent: 2 of 3 (deploy 2 of 2)")
+        house.clock.advance(401 * DAY)
+        await house.assistant.forget()
+        assert await house.rows("SELECT * FROM forms") == []
+
+
 async def test_the_four_figures_stand_beside_those_of_the_time_before() -> None:
     def platform(content: dict[str, Any]) -> None:
         straight_to_production(content)

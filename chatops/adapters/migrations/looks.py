@@ -13,4 +13,17 @@ def m041_open_incidents(db: Database) -> None:
     db.execute("CREATE INDEX incidents_of_team ON incidents (team, severity, id) WHERE open_key IS NOT NULL")
 
 
-STEPS = (m041_open_incidents,)
+def m042_forms(db: Database) -> None:
+    """Forms that were opened, and when they were sent; 0: they were not. For the figures of the platform's use."""
+    db.execute(
+        """CREATE TABLE forms (
+            view_id TEXT NOT NULL PRIMARY KEY,
+            action TEXT NOT NULL,
+            opened_at REAL NOT NULL,
+            sent_at REAL NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX forms_by_time ON forms (opened_at)")
+
+
+STEPS = (m041_open_incidents, m042_forms)
