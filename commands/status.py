@@ -23,6 +23,7 @@ from chatops.kernel.rollout import Rollout, newest_replicaset, owned_by, revisio
 from commands.watching import parts_of
 from commands.workload import image_in, with_image
 
+NOT_THERE = "not there"
 MOST_ROWS = 40
 MOST_CLOSE = 20  # services of one environment whose pods are looked at for a list, two questions each
 MOST_KEPT, MOST_LINES = 10, 50  # revisions shown, and lines of the ledger looked through for who deployed them
@@ -82,6 +83,11 @@ class Standing:
         return self.seen is not None and self.seen.state == "healthy"
 
     @property
+    def rank(self) -> int:
+        """Its place in a list: the unwell first; last what is not there, which may be most of a large catalog."""
+        return 2 if self.trouble == NOT_THERE else int(self.is_well)
+
+    @property
     def brief(self) -> str:
         """The version, and the state when it is not healthy."""
         return self.version if self.is_well else f"{self.version} {self.state}".strip()
@@ -105,7 +111,7 @@ async def answer(inputs: Status, ctx: Context) -> Answer:
         return _over_environments(inputs.service, known)
     columns = await asyncio.gather(*(all_in(ctx, services, environment) for environment in environments))
     if inputs.environment:
-        worst = sorted(columns[0], key=lambda one: (one.is_well, one.service))
+        worst = sorted(columns[0], key=lambda one: (one.rank, one.service))
         shown = [await dated(ctx, one) for one in worst[:MOST_ROWS]]
         return _over_services(environments[0].name, columns[0], shown)
     return _overview([environment.name for environment in environments], columns)
@@ -154,15 +160,19 @@ def _over_environments(service: str, found: list[Standing]) -> Answer:
 
 
 def _over_services(environment: str, found: list[Standing], shown: list[Standing]) -> Answer:
-    well = sum(one.is_well for one in found)
+    there = [one for one in found if one.trouble != NOT_THERE]
+    well = sum(one.is_well for one in there)
+    gone = len(found) - len(there)
+    absent = f"; {gone} more of the catalog {'is' if gone == 1 else 'are'} not there" if gone else ""
     rows = tuple((one.service, *one.row) for one in shown)
     more = f"{len(found) - len(shown)} more are not shown; name a service." if len(found) > len(shown) else ""
-    lines = (f"{well} of {len(found)} services are healthy",)
+    lines = (f"{well} of {len(there)} services are healthy{absent}",)
     return Answer(environment, lines, table=(("Service", *OF_SERVICE[1:]), *rows), context=more)
 
 
 def _overview(environments: list[str], columns: list[list[Standing]]) -> Answer:
-    rows = [(standings[0].service, *(one.brief for one in standings)) for standings in zip(*columns, strict=True)]
+    found = sorted(zip(*columns, strict=True), key=lambda standings: min(one.rank for one in standings))
+    rows = [(standings[0].service, *(one.brief for one in standings)) for standings in found]
     more = f"{len(rows) - MOST_ROWS} more services are not shown; name one." if len(rows) > MOST_ROWS else ""
     return Answer("What runs where", table=(("Service", *environments), *rows[:MOST_ROWS]), context=more)
 
@@ -180,7 +190,7 @@ async def look(cluster: ClusterReader, service: Service, environment: Environmen
     ref = ObjectRef(kind="Deployment", namespace=environment.namespace, name=service.workload_name)
     live = await cluster.get(ref)
     if live is None:
-        return Standing(service.name, environment.name, trouble="not there")
+        return Standing(service.name, environment.name, trouble=NOT_THERE)
     return await _close(cluster, service, environment, live)
 
 
@@ -238,7 +248,7 @@ async def _closer(
 
 def _listed(service: Service, environment: Environment, live: Mapping[str, Any] | None) -> Standing:
     if live is None:
-        return Standing(service.name, environment.name, trouble="not there")
+        return Standing(service.name, environment.name, trouble=NOT_THERE)
     conditions = (live.get("status") or {}).get("conditions") or []
     changed = next((one.get("lastUpdateTime") for one in conditions if one.get("type") == "Progressing"), None)
     return _standing(service, environment, live, rollout(live), changed)

@@ -10,7 +10,7 @@ from approvals.request import State
 from chatops.kernel import audit
 from chatops.kernel.errors import TooLate
 from chatops.kernel.ports import Clock, Database, Tx
-from chatops.requests.register import Register
+from chatops.requests.register import Register, speakers
 
 MOST_SEALS = 20  # a look; after a storm the next look goes on, so that what is due does not wait for it
 
@@ -53,7 +53,8 @@ class Deadlines:
         missing = still_asked(request)
         after = self.register.progress(tx, request, remind_at=0.0)
         line = f"Half of the time is over: {request.name} still waits for {names(missing)}."
-        self.register.say(
-            tx, after, f"reminder-{request.digest[:8]}", [line], mention=[person.id for person in missing]
-        )
+        if not missing:  # its warning on the card said so at once; now it would expire unheard
+            line = f"Half of the time is over, and nobody is left who may approve {request.name}: the card says why."
+        rung = [person.id for person in missing] or speakers(request)
+        self.register.say(tx, after, f"reminder-{request.digest[:8]}", [line], mention=rung)
         return 1

@@ -61,14 +61,25 @@ async def test_without_an_environment_there_is_a_row_for_each(clusters: Kubernet
     ]
 
 
-async def test_an_environment_lists_its_services_the_unwell_first(clusters: KubernetesClusters) -> None:
+async def test_an_environment_lists_its_services_the_unwell_first_and_last_what_is_not_there(
+    clusters: KubernetesClusters,
+) -> None:
     said = await answer(clusters, environment="production")
     assert [row[:3] for row in said.table] == [
         ("Service", "Version", "State"),
-        ("cart", "–", "not there"),
         ("checkout", "1.4.1", "healthy"),
+        ("cart", "–", "not there"),
     ]
-    assert said.lines == ("1 of 2 services are healthy",)
+    assert said.lines == ("1 of 1 services are healthy; 1 more of the catalog is not there",)
+
+
+async def test_in_a_large_catalog_what_runs_is_not_behind_what_does_not(clusters: KubernetesClusters) -> None:
+    many = {f"a{number}": ACME.services["cart"].model_copy(update={"name": f"a{number}"}) for number in range(50)}
+    platform = ACME.model_copy(update={"services": {**many, **ACME.services}})
+    for environment in ("", "production"):
+        asked = status.Status(environment=environment)
+        said = await status.answer(asked, context(clusters, "", environment, platform=platform))
+        assert said.table[1][:2] == ("checkout", "1.4.1")
 
 
 async def test_in_a_list_as_well_the_old_pods_of_a_rollout_are_no_new_ones_and_a_failure_is_named(
@@ -82,7 +93,7 @@ async def test_in_a_list_as_well_the_old_pods_of_a_rollout_are_no_new_ones_and_a
     listed = await answer(clusters, environment="production")
     [row] = [row for row in listed.table if row[0] == "checkout"]
     assert (row[1], row[2].replace("ImagePullBackOff", "ErrImagePull")) == ("1.5.0-missing", state)
-    assert listed.lines == ("0 of 2 services are healthy",)
+    assert listed.lines == ("0 of 1 services are healthy; 1 more of the catalog is not there",)
     overview = await answer(clusters)
     assert overview.table[1][1].replace("ImagePullBackOff", "ErrImagePull") == f"1.5.0-missing {state}"
 

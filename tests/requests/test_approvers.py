@@ -61,6 +61,8 @@ async def test_the_only_one_who_may_approve_is_told_so_on_the_card_and_by_why() 
         await house.lee.types("/platform deploy checkout 1.4.2 production because alone")
         card = await house.lee.sees(REQUESTS, "WAITING", "nobody is left who may give it")
         assert said in card.text
+        await house.later(12 * 3600 + 60)  # half of the 24 h that hold when nothing is said
+        await card.thread("@lee", "nobody is left who may approve R-1001")
         await house.lee.types("/platform why deploy checkout 1.4.2 production")
         await house.lee.sees("general", said)
         await house.dana.types("/platform why deploy checkout 1.4.2 production")
