@@ -188,12 +188,18 @@ def approve(request: Request, vote: Vote, now: float) -> Request:
     """The request after one approval: enough of them, and it is approved."""
     if request.state is not S.WAITING:
         raise TooLate(stands(request))
-    if any(standing.person_id == vote.person_id for standing in request.votes):
+    if any(_same_person(standing, vote) for standing in request.votes):
         raise TooLate(f"You have already approved {request.name}.")
     votes = (*request.votes, vote)
     if request.decision is not None and not any(missing(request.decision.asks, votes, request.requester_id)):
         return move(request, E.SATISFIED, now, votes=votes, approved_at=now)
     return move(request, E.VOTED, now, votes=votes)
+
+
+def _same_person(one: Vote, other: Vote) -> bool:
+    """The same account, or another account with the same e-mail: nobody counts twice."""
+    same_mail = bool(one.email) and one.email.casefold() == other.email.casefold()
+    return one.person_id == other.person_id or same_mail
 
 
 def reject(request: Request, vote: Vote, now: float) -> Request:

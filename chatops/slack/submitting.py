@@ -33,6 +33,7 @@ ENOUGH = 2.3  # seconds for what is asked for and for the rules, of the three th
 _SHEET = 1.3  # of them, for what is asked for
 OLDER = "This form is from an older version of me."
 GONE = "What you filled in on the other steps is not here any more: a form is kept for a day."
+TAKEN_OUT = "This looks like a password or a token. It belongs in no form and was not kept."
 LATE = "Whether this may be asked for could not be checked in time, so nothing was asked for."
 
 Json = dict[str, Any]  # an acknowledgement's fields
@@ -64,6 +65,11 @@ class _Form:
         there = forms.asked_in(self.view)
         return {name: one for name, one in self.values.items() if name in there or name not in self.sheet.hidden}
 
+    def clean(self) -> _Form:
+        """Without what looks like a secret: what is left is what is checked and kept."""
+        values, hidden = payloads.masked(self.values)
+        return replace(self, values=values, masked=self.masked or hidden)
+
 
 @dataclass(frozen=True, slots=True)
 class Submitting:
@@ -92,17 +98,17 @@ class Submitting:
         if not form.last:
             wrong = self._wrong_here(form)
             return await self._complained(form, wrong) if wrong else await self._go(form, form.origin.step + 1)
+        form, typed = form.clean(), form.values
         if wrong := await self._wrong(form, until):
-            return await self._complained(form, wrong)
+            return await self._complained(form, [_taken_out(one, form.values, typed) for one in wrong])
         known = self.directory.known(where.user, where.team)
         try:
             if known is not None:  # who is not is asked for later
                 self.road.permit(known, form.action.name)
         except PlatformError as no:
             return _said(no)
-        values, hidden = payloads.masked(form.asked)
-        told = {"action": form.action.name, "values": values, "break_glass": form.origin.break_glass}
-        told |= {"where": where.pack(), "masked": hidden or form.masked}
+        told = {"action": form.action.name, "values": form.asked, "break_glass": form.origin.break_glass}
+        told |= {"where": where.pack(), "masked": form.masked}
         await self.intake.accept(f"view:{view['id']}", "form", told)
         return {}
 
@@ -233,6 +239,12 @@ class Submitting:
     def _show(self, form: _Form, origin: Origin, shown: Shown) -> Json:
         view = self.showing.view(form.action, form.values, origin, form.where, shown)
         return {"response_action": "update", "view": view}
+
+
+def _taken_out(wrong: InputError, kept: Mapping[str, str], typed: Mapping[str, str]) -> InputError:
+    """A mistake that only taking out a secret has made is told as such."""
+    masked = bool(wrong.field) and kept.get(wrong.field) != typed.get(wrong.field)
+    return InputError(TAKEN_OUT, field=wrong.field) if masked else wrong
 
 
 def _at_fields(wrong: Sequence[InputError], view: Mapping[str, Any]) -> Json:

@@ -39,7 +39,14 @@ def request(state: State = State.WAITING, **changes: object) -> Request:
 
 def vote(person: Person = LEE, verdict: str = "approve", sources: tuple[str, ...] = ("group:leads",)) -> Vote:
     return Vote(
-        person_id=person.id, name=person.name, verdict=verdict, sources=sources, at=NOW, digest="7f3a", reason="no"
+        person_id=person.id,
+        name=person.name,
+        email=person.email,
+        verdict=verdict,
+        sources=sources,
+        at=NOW,
+        digest="7f3a",
+        reason="no",
     )
 
 
@@ -78,6 +85,14 @@ def test_the_last_approval_approves() -> None:
 def test_an_approval_of_two_leaves_it_waiting() -> None:
     two = Decision(outcome="ask", asks=(Ask(rule="two", approvals=2, sources=("group:leads",), expires=60),))
     assert approve(request().model_copy(update={"decision": two}), vote(), NOW).state is State.WAITING
+
+
+def test_nobody_counts_twice_with_another_account_of_theirs() -> None:
+    two = ONE_LEAD.model_copy(update={"asks": (ONE_LEAD.asks[0].model_copy(update={"approvals": 2}),)})
+    once = approve(request().model_copy(update={"decision": two}), vote(), NOW)
+    other = LEE.model_copy(update={"id": "U0LEE2", "email": "LEE@acme.test"})
+    with pytest.raises(TooLate, match="already approved"):
+        approve(once, vote(other), NOW)
 
 
 def test_nobody_votes_twice() -> None:

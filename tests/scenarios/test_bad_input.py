@@ -80,6 +80,8 @@ async def test_a_mistake_in_a_form_stands_at_its_field_and_the_form_stays(house:
     assert "no spaces" in (await form.submit())["Version"]
     await form.fill(Version="1" * 300)
     assert "at most 128 characters" in (await form.submit())["Version"]
+    await form.fill(Version="ghp_" + "0123456789abcdefABCDEF" * 2)
+    assert "looks like a password or a token" in (await form.submit())["Version"]
     await form.fill(Version="1.4.2")
     assert await form.submit() == {}
     await house.dana.types("/platform scale checkout production")
