@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -53,6 +53,11 @@ class Play(Protocol):
         ...
 
     @property
+    def routes(self) -> Sequence[Mapping[str, Any]]:
+        """Of the configuration: who hears of deploys."""
+        ...
+
+    @property
     def wakes(self) -> Wakes | None:
         """Once this point is reached, what changes in the cluster."""
         ...
@@ -96,6 +101,7 @@ class RequestPlay:
     once: Mapping[str, int]
     left: Callable[[Get, list[dict[str, Any]]], Awaitable[None]]  # of the cluster, and the rows of objects
     actions: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[Mapping[str, Any]] = ()
     wakes: Wakes | None = None
     since: str = ""
     beside: bool = False
@@ -137,6 +143,7 @@ class IncidentPlay:
     """Two alerts are one incident, nobody answers the first page, the second is acknowledged, both end, it is over."""
 
     actions: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[Mapping[str, Any]] = ()
     wakes: Wakes | None = None
     since: str = "before commit _take #"
     beside: bool = False
@@ -179,6 +186,7 @@ class AutomationPlay:
     """An alert comes up for which Acme's rule asks for a restart; Lee approves it, and it runs."""
 
     actions: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[Mapping[str, Any]] = ()
     wakes: Wakes | None = None
     since: str = "before commit _take #"
     beside: bool = False
@@ -226,6 +234,7 @@ class RoomPlay:
     """Olu has an incident, asks for its room, and closes it: the draft of the postmortem comes into the room."""
 
     actions: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[Mapping[str, Any]] = ()
     wakes: Wakes | None = None
     since: str = "before commit _act #2"
     beside: bool = False
@@ -274,6 +283,7 @@ class PagePlay:
     """A page goes by mail and webhook beside Slack, and is acknowledged."""
 
     actions: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[Mapping[str, Any]] = ()
     wakes: Wakes | None = None
     since: str = "before commit _page #"
     beside: bool = True
@@ -306,6 +316,48 @@ class PagePlay:
         once = {"opened": 1, "paged": 1, "page_sent": 2, "page_failed": 0, "acknowledged": 1}
         assert {name: what.count(name) for name in once} == once
         assert len([one for one in said if one.startswith("page/")]) == 1
+
+
+@dataclass(frozen=True)
+class NoticePlay:
+    """Two deploys of another pipeline, one of which fails; one channel hears of all, the other's successes wait."""
+
+    actions: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[Mapping[str, Any]] = (
+        {"channels": [DEPLOYS], "quiet": "17:00", "timezone": "Europe/Berlin"}, {"channels": ["team-shop"]},
+    )  # fmt: skip
+    wakes: Wakes | None = None
+    since: str = "before commit _take #"
+    beside: bool = False
+
+    async def acted(self, trial: Trial) -> None:
+        """The pipeline tells until it is answered; then it is five o'clock."""
+        dana = trial.acme.dana
+        await trial.tell("deploy", _build("cart", "running"))
+        await dana.sees("team-shop", "2.4.0 is being deployed in staging", within=30)
+        await trial.tell("deploy", _build("cart", "succeeded"))
+        await dana.sees("team-shop", "2.4.0 was deployed in staging", within=30)
+        await trial.tell("deploy", _build("search", "failed"))
+        for channel in ("team-shop", DEPLOYS):
+            await dana.sees(channel, "search", "2.4.0 failed in staging", within=30)
+        await trial.acme.slack.connected()
+        trial.advance(7 * 3600 + 60)
+        await dana.sees(DEPLOYS, "One change went well", "cart in staging", within=30)
+
+    async def check(self, trial: Trial, said: frozenset[str]) -> None:
+        """Each message once and in its place; what went well is in one digest, and what failed is in none."""
+        gathered = trial.rows("SELECT id, subject, channel, digest FROM gathered")
+        assert gathered == [{"id": 1, "subject": 1, "channel": DEPLOYS, "digest": 1}]
+        about = {one for one in said if one.startswith(("outside/", "gathered/"))}
+        assert about == {"outside/1/team-shop", "outside/2", "outside/2/team-shop", "gathered/1"}
+        assert trial.rows("SELECT outcome FROM ledger ORDER BY id") == [{"outcome": "succeeded"}, {"outcome": "failed"}]
+
+
+def _build(service: str, state: str) -> dict[str, Any]:
+    return {
+        "service": service, "environment": "staging", "version": "2.4.0", "state": state, "by": "dana",
+        "id": f"build-{service}", "pipeline": "Jenkins",
+    }  # fmt: skip
 
 
 def _alert(status: str) -> dict[str, Any]:
@@ -353,3 +405,4 @@ ALERT = IncidentPlay()
 AUTOMATION = AutomationPlay()
 ROOM = RoomPlay()
 PAGES = PagePlay()
+NOTICES = NoticePlay()

@@ -1,5 +1,5 @@
 """Killed anywhere (SIGKILL), the next start finishes the job: one run, one card, one notice, one page for each step,
-one room and one draft.
+one room, one draft and one digest.
 
 The points are listed by several whole runs; a run is then killed at each of them. ``make test`` tries a seeded sample,
 ``make fire`` all of them; of an incident's room and of pages beside Slack, whose calls the other plays make, too, a
@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.fire.nursery import Nursery, nursery
-from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, PAGES, ROOM, STEPS, Play
+from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, NOTICES, PAGES, ROOM, STEPS, Play
 from tests.fire.trial import MISSED, trial
 from tests.support.thoroughness import EVERYTHING
 
@@ -65,8 +65,8 @@ async def tried(play: Play, nursery: Nursery, point: str) -> str:
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
 @pytest.mark.parametrize(
     ("play", "sample", "every"),
-    [(DEPLOY, 4, 1), (STEPS, 3, 1), (ALERT, 3, 1), (AUTOMATION, 3, 1), (ROOM, 2, 3), (PAGES, 2, 3)],
-    ids=["deploy", "steps", "alert", "automation", "room", "pages"],
+    [(DEPLOY, 4, 1), (STEPS, 3, 1), (ALERT, 3, 1), (AUTOMATION, 3, 1), (ROOM, 2, 3), (PAGES, 2, 3), (NOTICES, 2, 1)],
+    ids=["deploy", "steps", "alert", "automation", "room", "pages", "notices"],
 )  # fmt: skip
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
     play: Play, sample: int, every: int, shard: int, record_property: Callable[[str, object], None]

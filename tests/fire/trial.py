@@ -192,6 +192,7 @@ async def trial(play: Play, nursery: Nursery, target: str = "") -> AsyncIterator
         platform = acme_platform()
         platform["rotas"]["shop-rota"]["people"] = ["olu@acme.test"]
         platform.pop("actions", None)  # what Acme's own actions may touch says nothing about the plays'
+        platform |= {"routes": list(play.routes)} if play.routes else {}
         del platform["catalog"]  # looking for entries at any time would be points that come by chance
         (folder / "config" / "platform.yml").write_text(json.dumps(platform))  # JSON is YAML, and quickly written
         for name, text in play.actions.items():

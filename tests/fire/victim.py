@@ -83,6 +83,7 @@ async def move(assistant: Assistant, clock: ShiftedClock, given: dict[str, Any])
             await assistant.paging.look()
             await assistant.rooms.look()
             await assistant.couriers.look()
+            await assistant.teller.look()
         await asyncio.sleep(0.02)
 
 
@@ -94,6 +95,7 @@ async def recover(assistant: Assistant, recovered: Path) -> None:
     await assistant.automations.look()
     await assistant.rooms.look()
     await assistant.couriers.look()
+    await assistant.teller.look()
     while assistant.engine.tasks or assistant.evidence.tasks or not assistant.messenger.settled:
         await assistant.engine.idle()
         await asyncio.sleep(0.02)

@@ -18,7 +18,7 @@ from chatops.kernel.aftermath import AROUND, Aftermath, chosen, words
 from chatops.kernel.chart import Chart, Drawn, read
 from chatops.notices import aftermath
 from tests.scenarios.test_outside_deploys import told
-from tests.support.house import DEPLOYS, House, acme_house
+from tests.support.house import DEPLOYS, REQUESTS, House, acme_house
 
 DEPLOY = "/platform deploy cart 2.4.0 staging because it is faster"
 SAID = "Five minutes after: errors (%) 0.5 → 4.5 · latency (ms) 120 → 300"
@@ -62,7 +62,9 @@ class Sketching:
 
 
 @asynccontextmanager
-async def measured(*, drawn: bool = False, configured: bool = True) -> AsyncIterator[tuple[House, Monitor]]:
+async def measured(
+    *routes: dict[str, Any], drawn: bool = False, configured: bool = True
+) -> AsyncIterator[tuple[House, Monitor]]:
     """Acme with a Prometheus that is asked two things; with ``drawn``, the pictures are real ones."""
     monitor, app = Monitor(), web.Application()
     app.router.add_post("/api/v1/query_range", monitor.answer)
@@ -74,6 +76,7 @@ async def measured(*, drawn: bool = False, configured: bool = True) -> AsyncIter
                 "latency (ms)": 'latency{app="${service.name}"}',
             }
             platform["prometheus"] = {"after_deploys": questions}
+            platform["routes"] = list(routes)
             if configured:
                 platform["prometheus"]["url"] = str(server.make_url("/"))
 
@@ -90,11 +93,11 @@ async def passes(house: House, seconds: float) -> None:
     await house.assistant.aftermaths.look()
 
 
-async def replies(house: House) -> list[dict[str, Any]]:
-    """What stands in the threads of the deploys channel about the minutes after."""
+async def replies(house: House, channel: str = DEPLOYS) -> list[dict[str, Any]]:
+    """What stands in the threads of a channel about the minutes after."""
     await house.quiet()
-    [channel] = [one for one in house.slack.state.conversations.values() if one.name == DEPLOYS]
-    return [one for one in channel.messages.values() if "Five minutes after" in one.get("text", "")]
+    [found] = [one for one in house.slack.state.conversations.values() if one.name == channel]
+    return [one for one in found.messages.values() if "Five minutes after" in one.get("text", "")]
 
 
 async def deployed(house: House) -> None:
@@ -219,3 +222,29 @@ async def test_what_prometheus_refuses_is_said_beside_what_it_answers() -> None:
         [reply] = await replies(house)
         assert "latency (ms): Prometheus refuses the question" in reply["text"]
         assert "image" not in json.dumps(reply["blocks"])
+
+
+async def test_a_deploy_that_failed_has_its_picture_too() -> None:
+    async with measured() as (house, _):
+        await house.dana.types("/platform deploy search 0.9.8-broken staging because nobody tried it")
+        await house.dana.sees(DEPLOYS, "Deploy search", "failed", within=30)
+        await passes(house, AROUND + 60)
+        assert SAID in (await replies(house))[0]["text"].replace("*", "")
+
+
+async def test_it_is_in_the_thread_of_each_channel_that_was_told_and_where_a_digest_tells_there_is_none() -> None:
+    quiet = {"channels": [DEPLOYS], "quiet": "17:00"}
+    async with measured(quiet, {"channels": ["team-shop"]}) as (house, monitor):
+        await house.dana.types(DEPLOY)
+        notice = await house.dana.sees("team-shop", "Dana deployed cart", "2.4.0")
+        await passes(house, AROUND + 60)
+        [reply] = await replies(house, "team-shop")
+        assert reply["thread_ts"] == notice.ts
+        assert await replies(house) == []
+        assert len(house.slack.state.files) == 1
+        assert len(monitor.asked) == 2
+    async with measured(quiet) as (house, monitor):
+        await house.dana.types(DEPLOY)
+        await house.dana.sees(REQUESTS, "SUCCEEDED")
+        await passes(house, AROUND + 60)
+        assert (await house.rows("SELECT due_at FROM aftermaths"), monitor.asked) == ([{"due_at": 0.0}], [])
