@@ -1,6 +1,7 @@
 """``chatops action try``: one declared action at Acme, on the local Slack and the practice cluster; nothing is left.
 
-It may touch every kind that its file names: whether yours allows them is a matter of your own platform.yml.
+It may touch every kind and namespace that its file names: whether yours allows them is a matter of your own
+platform.yml.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from commands.declared import action_of
 
 log = logging.getLogger("chatops")
 
+_ACMES = ("shop", "shop-staging")  # its environments' own namespaces
 LOOK_EVERY = 0.5  # seconds between looks at the file
 _ALLOWED = re.compile(r"^actions:.*\n(?:[ #].*\n)*", re.MULTILINE)
 _MANIFEST = re.compile(r"^[ \t]*apiVersion: *[\"']?([^\s\"'#]+).*\n(?:.*\n)??[ \t]*kind: *[\"']?(\w+)", re.MULTILINE)
+_NAMESPACE = re.compile(r"\bnamespace: *[\"']?([a-z0-9][a-z0-9-]*)(\$\{)?")
 _REMOVED = re.compile(r"\b(?:remove|object): *[\"']?([A-Z][\w.-]*)/")
 
 
@@ -50,6 +53,7 @@ async def try_action(
         declaration = stage.declaration()
         async with sandbox(listen, pace, stage.folder, tour=False) as (slack, cluster, assistant):
             cluster.load(list(definitions(declaration, cluster)))
+            cluster.load(stage.namespaces())
             slack.offer(Opening(declaration.name, slack, assistant).offers)
             say(f"\n  {declaration.title} is ready:  {page_of(slack)}\n")
             say(f"  Its form opens with the page; or type /platform {spoken(declaration.name)}")
@@ -91,6 +95,12 @@ class Stage:
             raise ConfigurationError([self._at_home(problem) for problem in error.problems]) from error
         return found[0]
 
+    def namespaces(self) -> list[dict[str, Any]]:
+        """Those that the file writes out and that Acme may not have."""
+        parts = [self._file.read_bytes(), *(path.read_bytes() for path in self._applied())]
+        names = sorted(one for one in _namespaces_in(parts) if not one.endswith("*") and one not in _ACMES)
+        return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
+
     async def follow(self, say: Callable[[str], object]) -> None:
         """Copies the file again whenever it changes, and says what is wrong with it; for ever."""
         while True:
@@ -118,7 +128,8 @@ class Stage:
             shutil.rmtree(self.folder / MANIFESTS, ignore_errors=True)
             shutil.copytree(self._manifests, self.folder / MANIFESTS)
         platform = (ACME / "platform.yml").read_text(encoding="utf-8")
-        platform = _ALLOWED.sub("", platform) + f"\nactions: {{kinds: [{', '.join(sorted(_kinds_in(parts)))}]}}\n"
+        kinds, spaces = ", ".join(sorted(_kinds_in(parts))), ", ".join(sorted({*_ACMES, *_namespaces_in(parts)}))
+        platform = _ALLOWED.sub("", platform) + f"\nactions: {{kinds: [{kinds}], namespaces: [{spaces}]}}\n"
         (self.folder / "platform.yml").write_text(platform, encoding="utf-8")
         self._seen = seen
         return True
@@ -168,6 +179,12 @@ def _kinds_in(files: Sequence[bytes]) -> set[str]:
     text = "\n".join(file.decode("utf-8", "replace") for file in files)
     found = {kind_of(api_version, kind) for api_version, kind in _MANIFEST.findall(text)}
     return {kind for kind in found | set(_REMOVED.findall(text)) if not kind_problem(kind)} | {"Job.batch"}
+
+
+def _namespaces_in(files: Sequence[bytes]) -> set[str]:
+    """The namespaces that files seem to touch beside the environment's; ``preview-*`` of ``preview-${inputs.name}``."""
+    found = _NAMESPACE.findall(b"\n".join(files).decode("utf-8", "replace"))
+    return {f"{name}*" if goes_on else name for name, goes_on in found}
 
 
 def definitions(declaration: Declaration, cluster: PracticeCluster) -> Iterator[dict[str, Any]]:

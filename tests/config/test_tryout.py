@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from chatops.adapters.configuration.folder import load
 from chatops.cli import cli
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.tryout import Stage, definitions, try_action
+from commands import registry
 from tests.support.people import Person
 
 HERE = Path(__file__).parent
@@ -56,6 +58,23 @@ async def test_the_form_opens_with_the_page_and_only_this_action_is_offered(tmp_
         modal = await dana.modal("Create a queue", within=15)
         assert "How many messages" in modal.text
         assert (await dana.api.get("bootstrap", **{"as": "dana"}))["tour"] == []  # it needs actions that are not here
+
+
+async def test_an_action_that_reaches_into_other_namespaces_runs_there_too():
+    file = HERE.parents[1] / "examples" / "acme" / "actions" / "service-create.yml"
+    async with tried(file) as (_, url), Person("dana", url) as dana:
+        await dana.types("/platform service create gift-cards staging shop 1.0.0 because gifts")
+        card = await dana.sees("platform-requests", "Create a service", within=10)
+        await card.becomes("SUCCEEDED", "/platform service gift-cards", within=20)
+
+
+def test_a_namespace_that_is_partly_written_out_is_one_with_an_ending(tmp_path):
+    file = HERE.parents[1] / "examples" / "acme" / "actions" / "preview-create.yml"
+    stage = Stage(file, tmp_path)
+    allowed = load(tmp_path, registry.load()).platform.allowed.namespaces
+    assert allowed is not None
+    assert {"preview-*", "shop", "shop-staging"} <= set(allowed)
+    assert not [one for one in stage.namespaces() if one["metadata"]["name"].startswith("preview")]
 
 
 async def test_a_changed_file_is_read_again_and_a_mistake_in_it_is_said(tmp_path):
