@@ -58,7 +58,7 @@ class Dora(Inputs):
 
 
 async def answer(inputs: Dora, ctx: Context) -> Answer:
-    """One picture and the four numbers; as a file what they were counted from."""
+    """The four numbers and one picture of them; as a file what they were counted from."""
     length, until = seconds(inputs.period), ctx.now.timestamp()
     since = until - length
     services, environments = places(ctx.platform, inputs.team, inputs.service, inputs.environment)
@@ -88,15 +88,14 @@ def report(
     now, before = counted(deploys, since, until), counted(deploys, begun, since)
     if not now.ended and not before.ended:
         return Answer(title, ("Nothing was deployed there.",), context=DEFINED)
-    table = (
-        ("", "Now", "Before"),
-        *((name, said, was) for (name, said), (_, was) in zip(now.rows(), before.rows(), strict=True)),
-    )
+    # Lines, and no table: on a phone its three columns would break
+    each = [
+        f"*{name}:* {said} · before: {was}" for (name, said), (_, was) in zip(now.rows(), before.rows(), strict=True)
+    ]
     buttons = (Button("As CSV", f"{line} export=csv"), Button("As JSON", f"{line} export=json"))
     panels = dora_panels(title, deploys, (begun, since, until), zone)
-    return Answer(
-        title, _by_service(deploys, since, until), table=table, buttons=buttons, context=DEFINED, panels=panels
-    )
+    lines = (*each, *_by_service(deploys, since, until))
+    return Answer(title, lines, buttons=buttons, context=DEFINED, panels=panels)
 
 
 def places(

@@ -82,7 +82,7 @@ async def fits(page: Page) -> None:
 async def the_figures_are_one_picture(page: Page) -> None:
     await types(page, "/platform dora 30d")
     answer = page.get_by_role("article").filter(has_text="DORA · all teams · production · last 30 days")
-    for line in ("Deployment frequency", "Change failure rate", "Before", "checkout: "):
+    for line in ("Deployment frequency", "Change failure rate", "· before: 1.4 a week (6)", "checkout: "):
         await expect(answer).to_contain_text(line)
     picture = answer.get_by_role("img", name="DORA · all teams")
     await expect(picture).to_be_visible()
@@ -123,6 +123,10 @@ async def test_app_home_and_the_dora_figures(browser: Browser, demo: Demo) -> No
     await expect(home).to_contain_text("Nothing waits for you.")
     phone = await opened(browser, demo, 390, 844, errors)
     await the_figures_are_one_picture(phone)
+    await fits(phone)
+    await phone.get_by_role("button", name="Back to the list").click()
+    await phone.get_by_role("link", name="Platform", exact=True).click()
+    await expect(phone.get_by_role("region", name="Home")).to_contain_text("Your requests")
     await fits(phone)
     for one in (page, phone):
         await one.context.close()

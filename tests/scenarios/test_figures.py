@@ -11,12 +11,19 @@ from PIL import Image
 from chatops.kernel.chart import Drawn
 from chatops.kernel.panels import Panels
 from chatops.kernel.ports import Tx
+from tests.kernel.test_dora import LEDGER
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 
 DAY = 86400.0
 ENTER = """
 INSERT INTO ledger (action, service, environment, before, after, started_at, ended_at, outcome)
 VALUES (:action, :service, :environment, '', :after, :at, :at + 600, :outcome)
+"""
+
+
+ROW = """
+INSERT INTO ledger (action, service, environment, before, after, started_at, ended_at, outcome)
+VALUES (:action, :service, :environment, :before, :after, :begun, :ended, :outcome)
 """
 
 
@@ -126,6 +133,33 @@ async def test_the_four_figures_stand_beside_those_of_the_time_before() -> None:
         assert sent["now"]["deploys"] == 1
         await house.dana.types("/platform dora period=1h")
         await house.dana.sees("general", "Period is from 1d to 365d.")
+
+
+async def test_the_ledger_of_forty_deploys_that_was_counted_by_hand_is_answered_as_it_was_counted() -> None:
+    async with acme_house() as house:
+        house.assistant.illustrator.painter = Dotting()
+        start = house.clock.now() - 28 * DAY
+
+        def write(tx: Tx) -> None:
+            for one in LEDGER:
+                common = {"service": one.service, "before": one.before, "after": one.after, "outcome": one.outcome}
+                tx.run(
+                    ROW, **common, action=one.action, environment="production", begun=start + one.started_at,
+                    ended=start + one.ended_at,
+                )  # fmt: skip
+                if one.action == "deploy":  # where its version was begun first
+                    first = start + one.first_at
+                    tx.run(ROW, **common, action="deploy", environment="staging", begun=first, ended=first + 1)
+
+        await house.assistant.database.write(write)
+        await house.dana.types("/platform dora 28d")
+        said = await house.dana.sees("general", "DORA · all teams · production · last 28 days")
+        for line in (
+            "Deployment frequency: 9.2 a week (37)", "Lead time for changes: 3 h (median of 37)",
+            "Change failure rate: 10 % (4 of 40)",
+            "Failed deployment recovery time: 2 h 5 min (median of 3), 1 not recovered",
+        ):  # fmt: skip
+            assert line in said.text, said.text
 
 
 async def test_without_its_picture_the_answer_has_the_numbers() -> None:
