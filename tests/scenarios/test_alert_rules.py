@@ -137,7 +137,7 @@ async def test_severity_and_channel_are_those_of_the_first_rule_that_says_them()
     )
     async with house_with(*rules) as house:
         await tell(house, alert("Backup"))
-        await house.dana.sees("team-shop", "SEV3 · checkout", "Nobody is paged for this severity")
+        await house.dana.sees("team-shop", "SEV3 · checkout", "Nobody is paged for it")
         await house.dana.never_sees(INCIDENTS, "INC-101")
 
 

@@ -220,7 +220,7 @@ async def test_only_who_knows_the_secret_may_send(
         assert await there.sends(house, event, wrong) == 401
     assert await house.rows("SELECT * FROM incidents") == []
     assert await there.sends(house, b"{}", f"v1=00, {signature(b'{}')}") == 400
-    await house.dana.sees(INCIDENTS, "Something from PagerDuty could not be read.", "no object event")
+    await house.dana.sees(INCIDENTS, "Something from PagerDuty could not be read", "no object event")
     ping = {"event": {"id": "01P", "event_type": "pagey.ping", "resource_type": "pagey", "data": {"type": "ping"}}}
     assert await there.sends(house, ping) == 200
     assert await there.sends(house, b" " * (17 << 20)) == 413

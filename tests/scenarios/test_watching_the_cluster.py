@@ -67,7 +67,7 @@ async def test_what_crashes_becomes_an_incident_that_pages_nobody_and_ends_by_it
     await look(house, 2)
     card = await house.dana.sees(INCIDENTS, "SEV3 · checkout · PRODUCTION · NOBODY HAS IT")
     assert "CrashLoopBackOff" in card.text
-    assert "Nobody is paged for this severity" in card.text
+    assert "Nobody is paged for it" in card.text
     await card.thread("Pods")
     await look(house, 60)
     assert len(await house.rows("SELECT * FROM incidents")) == 1

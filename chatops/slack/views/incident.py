@@ -168,7 +168,7 @@ def _people(incident: Incident, now: float) -> Iterator[str]:
         latest = [one for one in incident.paged if one.step == last]
         yield f"Paged: {enumerated(mention(one.id) for one in latest)} {when(latest[0].at, now)}"
     elif not incident.pages:
-        yield "Nobody is paged for this severity"
+        yield "Nobody is paged for it"
     elif not incident.escalation:
         yield "⚠ Nobody can be paged: no escalation serves this team"
     if incident.due_at > now and incident.escalation:
