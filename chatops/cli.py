@@ -86,7 +86,8 @@ def check(config: Path) -> None:
         click.echo(str(problem), err=True)
     if problems:
         sys.exit(1)
-    for warning in warnings(config, load(config, actions, action_of).platform, time.time()):
+    loaded = load(config, actions, action_of)
+    for warning in warnings(config, loaded.platform, time.time(), loaded.actions.values()):
         click.echo(str(warning), err=True)
     click.echo(f"{config}: nothing wrong")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from chatops.adapters.configuration.folder import load
 from chatops.adapters.configuration.warnings import warnings
 from chatops.cli import cli
 from commands import registry
+from commands.declared import action_of
 from tests.support.house import ACME
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday
@@ -94,6 +96,24 @@ policies:
         f"warning: policy 'mine' needs {' and '.join(needed)}, and nobody approves their own request: "
         "name others as well, or what they ask for stays undecided"
     ])  # fmt: skip
+
+
+def test_a_rule_that_asks_the_leads_of_no_team_is_named(tmp_path: Path) -> None:
+    old, new = '["group:leads", "team-leads"], expires', "[team-leads], expires"
+    text = (ACME / "platform.yml").read_text().replace(old, new)
+    (tmp_path / "platform.yml").write_text(text)
+    shutil.copytree(ACME / "actions", tmp_path / "actions")
+    loaded = load(tmp_path, registry.load(), action_of)
+    [one] = [one for one in warnings(tmp_path, loaded.platform, NOW, loaded.actions.values()) if "alone" in one.message]
+    assert one.message.startswith(
+        "warning: policy 'production needs a lead' asks team-leads alone, and what access grant, cron resume and"
+    )
+    assert one.message.endswith(
+        "more does may concern no team's service: then nobody can approve it, name a group as well"
+    )
+    assert "production needs a lead" in text.splitlines()[one.line - 1]
+    acme = load(ACME, registry.load(), action_of)
+    assert not [one for one in warnings(ACME, acme.platform, NOW, acme.actions.values()) if "alone" in one.message]
 
 
 def test_who_can_only_be_reached_in_slack_is_named_with_the_line(tmp_path: Path) -> None:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from chatops.adapters.configuration.document import read_yaml
 from chatops.adapters.configuration.folder import MAIN, read
 from chatops.adapters.configuration.problems import Problem
+from chatops.kernel.action import Action
 from chatops.kernel.catalog import Platform
+from chatops.kernel.cel import possible
+from chatops.kernel.families import spoken
 from chatops.kernel.quorum import without_a_second
 from chatops.kernel.rota import gaps
 from chatops.kernel.spans import shown
 
 AHEAD = 28 * 86400.0  # seconds in which nobody's hours are looked for
-SHOWN = 2  # gaps that are named
+SHOWN = 2  # gaps and actions that are named
 
 
-def warnings(folder: Path, platform: Platform, now: float) -> list[Problem]:
-    """Hours of the next four weeks in which nobody is on call, who can only be reached in Slack, and whose own
-    requests nobody can approve.
+def warnings(folder: Path, platform: Platform, now: float, actions: Iterable[Action] = ()) -> list[Problem]:
+    """Hours of the next four weeks in which nobody is on call, who can only be reached in Slack, whose own requests
+    nobody can approve, and which of the ``actions`` belong to no team though its leads are asked.
 
     ``now`` in epoch seconds.
     """
-    found, main = _alone(platform), str(folder / MAIN)
+    found, main = [*_alone(platform), *_teamless(platform, actions)], str(folder / MAIN)
     for name, rota in platform.rotas.items():
         empty = gaps(rota, now, now + AHEAD)
         if empty:
@@ -49,6 +52,28 @@ def _alone(platform: Platform) -> list[Problem]:
         file, _, line = rule.where.rpartition(":")
         said = f"warning: policy {rule.name!r} needs {' and '.join(needed)}, and nobody approves their own request"
         found.append(Problem(file, int(line), f"{said}: name others as well, or what they ask for stays undecided"))
+    return found
+
+
+def _teamless(platform: Platform, actions: Iterable[Action]) -> list[Problem]:
+    """Rules that ask the leads of a service's team alone, also about what is done to no service."""
+    free = [one for one in actions if one.plan is not None and "service" not in one.inputs.model_fields]
+    found = []
+    for rule in platform.policies:
+        if not any(each.sources == ("team-leads",) for each in rule.require):
+            continue
+        none = {"service.name": "", "service.team": ""}
+        about = [
+            spoken(one.name)
+            for one in free
+            if possible(rule.when, {**none, "action.name": one.name, "action.risk": one.risk}) is not False
+        ]
+        if about:
+            named = ", ".join(about[:SHOWN]) + (f" and {len(about) - SHOWN} more" if len(about) > SHOWN else "")
+            said = f"warning: policy {rule.name!r} asks team-leads alone, and what {named} does"
+            said += " may concern no team's service: then nobody can approve it, name a group as well"
+            file, _, line = rule.where.rpartition(":")
+            found.append(Problem(file, int(line), said))
     return found
 
 
