@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatops.adapters.configuration.folder import load
 from chatops.kernel.action import Action, Answer, Context, inputs_of
 from chatops.kernel.catalog import Environment, Platform, Service
 from chatops.kernel.errors import InputError, PlatformError, Refused
 from chatops.kernel.people import Person, Standing
+from chatops.slack.views.answer import answer as message_of
 from commands import deploy, help, pause, registry, requests, resume, scale, why
+from commands.declared import action_of
 
 DANA = Person(id="U0DANA", name="Dana", standing=Standing.MEMBER)
 NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
@@ -64,6 +68,14 @@ async def test_help_lists_what_this_person_may_do_and_nothing_else() -> None:
     said = "\n".join(answer.lines)
     assert deploy.RECORD.summary in said
     assert "scale" not in said
+
+
+async def test_acmes_help_is_one_message_in_which_nothing_is_left_out() -> None:
+    folder = Path(__file__).parents[2] / "examples" / "acme"
+    actions = tuple(load(folder, registry.load(), action_of).actions.values())
+    said = message_of(await ask(help.RECORD, Questions(allowed=actions)))
+    assert "more lines" not in str(said.blocks)
+    assert all(one.name.split(".")[0] in str(said.blocks) for one in actions if not one.hidden)
 
 
 async def test_help_for_one_action_tells_its_usage_inputs_and_limits() -> None:

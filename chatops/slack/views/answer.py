@@ -33,7 +33,8 @@ def answer(given: Answer, now: float = 0.0) -> Message:
     lines += [f"Room: {channel_link(given.channel)}"] if given.channel else []
     heading = bold(escape(given.title, 200)) if given.title.strip() else ""
     rows = list(_rows(given.table))
-    blocks = sections([heading, *lines] if heading else lines, limit=LINES)
+    alone = not (given.lists or given.table or given.code)  # then the lines may have the others' room, too
+    blocks = sections([heading, *lines] if heading else lines, limit=LINES + LISTS if alone else LINES)
     requests = [list(_list(one, now)) for one in given.lists]
     code = given.code.splitlines()
     coded = [section(preformatted(code))] if given.code.strip() else []
