@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
+from tests.support.chromium import chromium
 from tests.support.thoroughness import EVERYTHING, examples
 
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
@@ -24,16 +25,6 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
-
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # Every client reads the system's certificates, 26 ms each, also to speak plain HTTP on loopback: give it none to read.
 # A real cluster (`make test-cluster`) may need them.
@@ -80,12 +71,8 @@ def _its_own_databases() -> Iterator[None]:
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium; whoever uses it is in the xdist group "browser", so that it starts once."""
-    from playwright.async_api import async_playwright  # most workers never need it
-
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    path = shutil.which("chromium")
+    if path is None:
         pytest.skip("needs Debian's Chromium on the PATH: apt-get install chromium")
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM, headless=True)
+    async with chromium(path) as started:
         yield started
-        await started.close()

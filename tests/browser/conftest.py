@@ -7,10 +7,13 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 # The quarter of a second that a pod takes to come up is long enough to be seen, and the tour takes ten seconds.
 DEMO = [sys.executable, "-c", "from chatops.cli import cli; cli()", "demo", "--listen", "127.0.0.1:0", "--pace", "0.1"]

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.support.chromium import WITHIN_MS, expect
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Locator, Page
 
 from tests.browser.conftest import Demo
 
 PICTURE = Path(__file__).parents[2] / "docs" / "page.png"
-WITHIN_MS = 20_000
 
 pytestmark = [
     pytest.mark.browser,
@@ -161,7 +165,6 @@ async def the_inspector_shows_the_traffic(page: Page) -> None:
 
 
 async def test_a_newcomer_plays_the_tour(browser: Browser, demo: Demo) -> None:
-    expect.set_options(timeout=WITHIN_MS)
     context = await browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     page = await context.new_page()
     page.set_default_timeout(WITHIN_MS)

@@ -2,7 +2,6 @@
 
 import string
 
-import cel
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,7 +10,10 @@ from chatops.adapters.configuration import load
 from chatops.kernel.cel import BOOL, STRING, CelMistake, check, list_of, possible, record, spoken_of, vocabulary
 from chatops.kernel.cel.syntax import CelSyntaxError, parse
 from tests.config.acme import ACTIONS, acme
+from tests.support.later import Later
 from tests.support.thoroughness import examples
+
+cel = Later("cel")
 
 
 @pytest.fixture(scope="module")

@@ -14,20 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from chatops.adapters import drawing_deploys
-from chatops.adapters.drawing import MOST_TICKS, bounds, figure, picture
 from chatops.adapters.painter import ChartPainter
 from chatops.kernel.aftermath import around
 from chatops.kernel.chart import Chart, Series
 from tests.kernel.test_chart import answer
+from tests.support.later import Later
 from tests.support.thoroughness import examples
+
+pytestmark = pytest.mark.xdist_group("pictures")  # one worker imports what draws, and no other
+drawing, drawing_deploys = Later("chatops.adapters.drawing"), Later("chatops.adapters.drawing_deploys")
 
 END = 1_795_000_000.0
 CHART = Chart("ErrorRate · checkout", "errors", END - 3600, END, 15.0, END - 30, ">", 1.0, "Europe/Berlin")
 
 
 def lines(chart: Chart, *shown: Series) -> dict[str, list[tuple[float, float]]]:
-    [axes] = figure(chart, shown, 0).axes
+    [axes] = drawing.figure(chart, shown, 0).axes
     return {
         str(line.get_gid()): list(zip(_floats(line.get_xdata()), _floats(line.get_ydata()), strict=True))
         for line in axes.get_lines()
@@ -59,12 +61,12 @@ def test_without_a_threshold_there_is_no_line_for_it() -> None:
 
 def test_several_have_a_legend_that_also_counts_those_not_shown() -> None:
     shown = [steady(1.0, 2.0, pod=f"_p{place}$") for place in range(3)]
-    [legend] = figure(CHART, shown, 7).legends
+    [legend] = drawing.figure(CHART, shown, 7).legends
     assert [text.get_text() for text in legend.get_texts()] == ["p0$", "p1$", "p2$ (and 7 more)"]
 
 
 def test_the_time_is_that_of_the_zone() -> None:
-    [axes] = figure(CHART, [steady(1.0, 2.0)], 0).axes
+    [axes] = drawing.figure(CHART, [steady(1.0, 2.0)], 0).axes
     said = [text.get_text() for text in axes.get_xticklabels()]
     assert said == ["11:10", "11:20", "11:30", "11:40", "11:50", "12:00"]
     assert {"fired 12:06", "Wed 18 Nov · Europe/Berlin", "alerts above 1"} <= {one.get_text() for one in axes.texts}
@@ -78,7 +80,7 @@ def test_the_time_is_that_of_the_zone() -> None:
 )  # fmt: skip
 def test_any_numbers_and_any_words_make_a_picture(values: list[float], limit: float, text: str, zone: str) -> None:
     chart = Chart(text, text, END - 3600, END, 15.0, END, ">", limit, zone)
-    drawn = picture(chart, [steady(*values, pod=text), steady(limit)], 3)
+    drawn = drawing.picture(chart, [steady(*values, pod=text), steady(limit)], 3)
     shown = Image.open(io.BytesIO(drawn))
     assert (shown.format, shown.size) == ("PNG", (1200, 675))
     shown.load()
@@ -86,7 +88,7 @@ def test_any_numbers_and_any_words_make_a_picture(values: list[float], limit: fl
 
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300))
 def test_the_scale_holds_everything(one: float, other: float) -> None:
-    low, high = bounds(min(one, other), max(one, other))
+    low, high = drawing.bounds(min(one, other), max(one, other))
     assert low <= min(one, other)
     assert high >= max(one, other)
     assert low < high
@@ -94,8 +96,8 @@ def test_the_scale_holds_everything(one: float, other: float) -> None:
 
 @pytest.mark.parametrize("long", [60.0, 900.0, 3600.0, 7200.0, 86400.0, 30 * 86400.0])
 def test_a_phone_shows_few_times(long: float) -> None:
-    [axes] = figure(Chart("A", "a", END - long, END, long / 240, END), [steady(1.0, 2.0)], 0).axes
-    assert len(axes.get_xticks()) <= max(MOST_TICKS, long // 86400)
+    [axes] = drawing.figure(Chart("A", "a", END - long, END, long / 240, END), [steady(1.0, 2.0)], 0).axes
+    assert len(axes.get_xticks()) <= max(drawing.MOST_TICKS, long // 86400)
 
 
 async def drawn(given_answer: bytes, **options: Any) -> tuple[str, bool, str]:

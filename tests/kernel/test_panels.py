@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from chatops.adapters.drawing_panels import figure, picture
 from chatops.adapters.painter import ChartPainter
 from chatops.kernel.dora import DAY, Change, counted, judged
 from chatops.kernel.panels import Panel, Panels, dora_panels
 from tests.kernel.test_dora import CHANGES, LEDGER
+from tests.support.later import Later
 from tests.support.thoroughness import examples
+
+pytestmark = pytest.mark.xdist_group("pictures")  # one worker imports what draws, and no other
+drawing = Later("chatops.adapters.drawing_panels")
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -33,7 +36,7 @@ def test_each_figure_stands_beside_the_one_before_with_a_bar_for_each_part_of_bo
     assert (rate.now, rate.note, rate.before) == ("6 %", "1 of 17", "13 %")
     assert (recovery.now, recovery.note, recovery.before) == ("–", "1 not recovered", "2 h 5 min")
     assert {len(one.bars) for one in found.panels} == {24}
-    [axes, *_] = figure(found).axes
+    [axes, *_] = drawing.figure(found).axes
     heights = [round(bar.get_height(), 6) for bar in axes.patches]  # type: ignore[attr-defined]
     assert heights == [round(value, 6) for value in frequency.bars if value is not None]
     assert sum(value or 0 for value in frequency.bars[12:]) / 12 == pytest.approx(8.0)
@@ -59,7 +62,7 @@ def test_the_bars_of_a_period_add_up_to_it(changes: list[Change], first: float, 
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_any_words_and_any_bars_make_a_picture(text: str, bars: list[float | None]) -> None:
     each = Panel(text, text, text, text, tuple(bars), text)
-    shown = Image.open(io.BytesIO(picture(Panels(text, text, (text, text, text), (each, each, each)))))
+    shown = Image.open(io.BytesIO(drawing.picture(Panels(text, text, (text, text, text), (each, each, each)))))
     assert shown.size == (1200, 900)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Error, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.page.standin import Standin, standin
+from tests.support.chromium import WITHIN_MS
 
-WITHIN_MS = 15_000
-expect.set_options(timeout=WITHIN_MS)
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Error, Page
 
-Open = Callable[..., Awaitable[Page]]
+Open = Callable[..., Awaitable["Page"]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from playwright.async_api import APIResponse, Page, Route, WebSocket, WebSocketRoute, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.page.conftest import Open
 from tests.page.standin import DEPLOYS, REQUESTS, Standin, card
+from tests.support.chromium import expect
+
+if TYPE_CHECKING:
+    from playwright.async_api import APIResponse, Page, Route, WebSocket, WebSocketRoute
 
 pytestmark = [
     pytest.mark.browser,

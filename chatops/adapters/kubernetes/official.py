@@ -17,6 +17,8 @@ class _Later(ModuleType):
     """Stands for a module until something of it is needed, and is replaced by it then."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in ("__all__", "__path__"):  # who looks through all modules needs nothing
+            raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
         return getattr(importlib.import_module(self.__name__), name)

@@ -1,0 +1,40 @@
+"""Debian's Chromium through Playwright, which is imported by the worker that drives it, and by no other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+WITHIN_MS = 20_000  # how long something that shall be seen is waited for
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def expect(shown: Any) -> Any:
+    """Playwright's ``expect``."""
+    from playwright import async_api
+
+    return async_api.expect(shown)
+
+
+@asynccontextmanager
+async def chromium(path: str) -> AsyncIterator[Browser]:
+    """The browser at ``path``, without a window."""
+    from playwright import async_api
+
+    async_api.expect.set_options(timeout=WITHIN_MS)
+    async with async_api.async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS, headless=True)
+        yield started
+        await started.close()
