@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fire import victim
+from tests.support.lending import Lent
+
+COMMAND = (sys.executable, "-m", "tests.fire.nursery")
 
 
 @dataclass
@@ -44,18 +47,16 @@ class Child:
 class Nursery:
     """The process that forks, seen from a test."""
 
-    process: asyncio.subprocess.Process
+    process: Lent
     born: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     codes: dict[int, asyncio.Future[int]] = field(default_factory=dict)
 
     async def start(self, settings: Path) -> Child:
-        assert self.process.stdin is not None
         self.process.stdin.write(f"{settings}\n".encode())
         pid = await asyncio.wait_for(self.born.get(), 30)
         return Child(pid, self.codes[pid])
 
     async def listen(self) -> None:
-        assert self.process.stdout is not None
         async for line in self.process.stdout:
             what, pid, *code = line.decode().split()
             if what == "born":
@@ -67,20 +68,20 @@ class Nursery:
 
 @asynccontextmanager
 async def nursery() -> AsyncIterator[Nursery]:
-    """A nursery that ends with the test."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.fire.nursery",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    """A nursery; the next test has the same one."""
+    process = await Lent.free(COMMAND) or await Lent.started(COMMAND)
     one = Nursery(process)
     listening = asyncio.create_task(one.listen())
     try:
         yield one
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
-        await listening
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        if all(code.done() for code in one.codes.values()):
+            process.back()
+        else:  # what a child still says is not for the next test
+            process.kill()
+            await process.wait()
 
 
 def main() -> None:
