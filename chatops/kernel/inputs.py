@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args
 
@@ -88,6 +89,7 @@ class Input:
     asked: Asked = Asked()
 
 
+@lru_cache(maxsize=1024)  # asked for at every line, form and card, and of every action when the configuration is read
 def inputs_of(model: type[BaseModel]) -> tuple[Input, ...]:
     """The inputs of a model in order, the reason last."""
     found = [_input(name, info) for name, info in model.model_fields.items()]

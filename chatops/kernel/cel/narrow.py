@@ -20,6 +20,7 @@ from chatops.kernel.cel.syntax import (
     parse,
 )
 
+_PATH = (Name, Select, Index)  # the nodes that may be a path, or a part of one
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 
@@ -66,10 +67,11 @@ def truth(node: Node, known: Mapping[str, Any]) -> bool | None:
 def _value(node: Node, known: Mapping[str, Any]) -> Any:
     if isinstance(node, Literal):
         return node.value
+    if isinstance(node, _PATH):
+        found = path(node)
+        return known.get(found, UNKNOWN) if found else UNKNOWN
     if (asked := tested(node)) and (key := f"has({asked})") in known:
         return known[key]
-    if found := path(node):
-        return known.get(found, UNKNOWN)
     if isinstance(node, Items):
         items = [_value(item, known) for item in node.items]
         return UNKNOWN if any(item is UNKNOWN for item in items) else items
