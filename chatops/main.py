@@ -393,8 +393,9 @@ class Assistant:
         if settings.pagerduty_token:
             looks.append((self.pagerduty_changes.look, LOOK_EVERY))
         for look, seconds in looks:
+            name = getattr(look, "func", look).__qualname__  # as its log calls it
             scheduler.add_job(
-                partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True
+                partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True, name=name
             )
         return scheduler
 

@@ -7,6 +7,7 @@ import contextlib
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,6 +302,31 @@ async def test_a_kubeconfig_that_is_not_there_is_said(tmp_path: Any) -> None:
     async with KubernetesClusters(tmp_path / "nothing", sleep=hurried) as clusters:
         with pytest.raises(Unavailable, match="kubeconfig file does not exist"):
             await clusters.reader(PRODUCTION).get(CHECKOUT)
+
+
+async def test_a_password_for_the_clusters_host_in_netrc_is_none_of_ours(
+    cluster: PracticeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login dana password none\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with KubernetesClusters(cluster.kubeconfig(), sleep=hurried) as clusters:
+        assert await clusters.reader(PRODUCTION).get(deployment("checkout"))
+
+
+async def test_the_environments_proxy_is_used_unless_it_excepts_the_cluster(
+    cluster: PracticeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = cluster.kubeconfig()
+    kubeconfig["clusters"][0]["cluster"]["server"] = "http://cluster.acme.test"  # which only a proxy can find
+    monkeypatch.setenv("http_proxy", cluster.url)
+    async with KubernetesClusters(kubeconfig, sleep=hurried) as clusters:
+        assert await clusters.reader(PRODUCTION).get(deployment("checkout"))
+    monkeypatch.setenv("no_proxy", "cluster.acme.test")
+    async with KubernetesClusters(kubeconfig, sleep=hurried, patience=Patience(total=5)) as clusters:
+        with pytest.raises(Unavailable):
+            await clusters.reader(PRODUCTION).get(deployment("checkout"))
 
 
 async def test_a_kubeconfig_file_is_read(cluster: PracticeCluster, tmp_path: Any) -> None:

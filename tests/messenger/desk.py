@@ -14,14 +14,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Database, Lane, Post, Tx
-from chatops.sandbox.slack import LocalSlack, SlackApp, load_workspace
+from chatops.sandbox.slack import LocalSlack, SlackApp
 from chatops.sandbox.slack.faults import Fault
 from chatops.slack.messenger import Messenger
 from chatops.slack.views.blocks import Message, image, section
 from tests.support.clock import MovableClock
 from tests.support.databases import database as database_in
+from tests.support.people import acme_workspace
 
-ACME = Path(__file__).parents[2] / "examples" / "acme" / "slack.yml"
 REQUESTS, DEPLOYS, SHOP = "C0REQUESTS", "C0DEPLOYS", "C0SHOP"
 BOT = SlackApp().bot_user_id
 KINDS = ("card", "request", "approvers", "incident", "notice", "note", "end", "answer", "asked")
@@ -229,7 +229,7 @@ class Desk:
 async def desk(folder: Path, **given: Any) -> AsyncIterator[Desk]:
     """A desk whose messenger runs; ``app`` changes the SlackApp, ``slack`` the local Slack, the rest the messenger."""
     clock = StepClock()
-    workspace = load_workspace(ACME)
+    workspace = acme_workspace()
     workspace = replace(workspace, app=replace(workspace.app, **given.pop("app", {})))
     workspace = replace(workspace, channels=(*workspace.channels, *given.pop("channels", ())))
     async with AsyncExitStack() as stack:

@@ -12,9 +12,9 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatops.sandbox.slack import LocalSlack, SlackApp, load_workspace
+from chatops.sandbox.slack import LocalSlack, SlackApp
 from chatops.sandbox.slack.seed import Shortcut, Suggestion
-from tests.support.people import ACME
+from tests.support.people import acme_workspace
 
 Json = dict[str, Any]
 REQUESTS = "C0REQUESTS"
@@ -115,7 +115,7 @@ class Standin:
 
 
 def _workspace() -> Any:
-    given = load_workspace(ACME)
+    given = acme_workspace()
     actions = (
         Suggestion("deploy ", "Deploy a version", "service version environment because REASON"),
         Suggestion("/platform incident open", "incident open because TEXT", "Tell of something that is wrong"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from chatops.incidents.watcher import Watcher
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 
 INCIDENTS = "incidents"
@@ -156,3 +159,20 @@ async def test_it_can_be_told_to_page_and_to_look_away() -> None:
         await look(house)
         await look(house, 31)
         assert await house.rows("SELECT * FROM incidents") == []
+
+
+async def test_a_look_that_the_end_cuts_off_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looking = asyncio.Event()
+
+    async def look(_: Watcher) -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Watcher, "look", look)
+    monkeypatch.setattr("chatops.main.WATCH_EVERY", 0.01)
+    async with acme_house():
+        await looking.wait()
+    errors = [one for one in caplog.records if one.name.startswith("apscheduler") and one.levelno >= logging.ERROR]
+    assert [one.getMessage() for one in errors] == []

@@ -61,6 +61,11 @@ class MovableClock:
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC).timestamp()  # a Monday, outside of every freeze
 
 
+LONGEST = 0.05  # seconds that anything really waits
+LOOKS = 2.0  # seconds; who waits that long looks again and again: at the configuration, which few tests change
+LONGEST_LOOK = 0.25
+
+
 class ShiftedClock:
     """Runs like the system's clock, ``offset`` seconds apart from it, and can be moved forward."""
 
@@ -73,7 +78,7 @@ class ShiftedClock:
 
     async def sleep(self, seconds: float) -> None:
         """Waits, but never long: nothing that uses this clock asserts how long something took."""
-        await asyncio.sleep(min(max(seconds, 0.0), 0.05))
+        await asyncio.sleep(min(max(seconds, 0.0), LONGEST if seconds < LOOKS else LONGEST_LOOK))
 
     def advance(self, seconds: float) -> None:
         """Moves time on for whoever looks next; nobody is woken."""

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from chatops.adapters.kubernetes.connection import Connection, OnCall, Patience
 from chatops.adapters.kubernetes.handle import Reader, Writer
@@ -102,6 +104,9 @@ class KubernetesClusters:
         Raises ``Unavailable`` saying what is missing; never what the credentials are.
         """
         settings = Configuration()
+        # Left to itself the HTTP library reads ~/.netrc before each call, in a thread, and refuses to make it when the
+        # file names the cluster's host, for it will not send two credentials. What else it reads there is `_proxy`.
+        settings.client_session_kwargs = {"trust_env": False}
         settings.connection_pool_maxsize = 0  # calls are bounded by Patience.at_once; watches must not wait for them
         try:
             async with asyncio.timeout(self._patience.total):  # a credential plug-in may hang
@@ -112,6 +117,7 @@ class KubernetesClusters:
             name = context or "(current context)"
             hint = "Check KUBECONFIG and the `cluster` of the environment."
             raise Unavailable(f"there is no way to reach the cluster {name}: {error}", hint=hint) from error
+        settings.proxy = settings.proxy or _proxy(str(settings.host))
         return ApiClient(settings)
 
     async def _load(self, settings: Configuration, context: str) -> None:
@@ -128,6 +134,12 @@ class KubernetesClusters:
             raise config.ConfigException("the kubeconfig file does not exist")
         else:
             config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
+
+
+def _proxy(host: str) -> str | None:
+    """The proxy that the environment names for an address (``HTTPS_PROXY``, ``NO_PROXY``)."""
+    address = urlsplit(host)
+    return None if proxy_bypass(address.netloc) else getproxies().get(address.scheme)
 
 
 class ActingFor:
