@@ -96,7 +96,7 @@ class Evidence:
     async def look_again(self) -> None:
         """Looks again into what is open, first what was longest ago; of what a digest names, into what somebody has."""
         everything = await self.database.read(store.open_ones, limit=200)
-        ones = [one for one in everything if one.looked_round == one.round and not one.quiet and one.service]
+        ones = [one for one in everything if (one.looked_round == one.round or not one.service) and not one.quiet]
         ones = [one for one in ones if not one.digest or one.holder is not None]
         self._again = {one.id: self._again[one.id] for one in ones if one.id in self._again}
         ones.sort(key=lambda one: (self._again.get(one.id, (0.0, {}))[0], one.id))

@@ -74,6 +74,14 @@ async def test_a_step_may_call_a_channel_whose_cards_stay_true() -> None:
         assert not [one for one in house.dana.messages[there.channel].values() if "NOBODY HAS IT" in str(one)]
 
 
+async def test_a_card_says_for_how_long_it_has_been_also_while_nothing_happens(house: House) -> None:
+    await tell(house, alert(severity="warning", labels={"service": ""}))
+    card = await house.dana.sees(INCIDENTS, "SEV3 · ErrorRate", "Nobody is paged for it")
+    house.clock.advance(47 * 60)
+    await house.assistant.evidence.look_again()
+    await card.becomes("since 09:00 UTC, 47 min")
+
+
 async def test_what_became_of_a_page_in_slack_is_on_the_timeline(house: House) -> None:
     await house.sandbox.fault("error", method="conversations.open", error="user_disabled", times=1)
     await tell(house, alert())
