@@ -50,6 +50,7 @@ from chatops.incidents.evidence import Evidence
 from chatops.incidents.intake import Intake
 from chatops.incidents.judging import Judge
 from chatops.incidents.keeper import Keeper
+from chatops.incidents.lifecycle import was_paged
 from chatops.incidents.overrides import Overrides
 from chatops.incidents.pagerduty import Mirror
 from chatops.incidents.pagerduty_changes import Changes
@@ -315,10 +316,12 @@ class Assistant:
             self.front.background.spawn(self._show_incident(number))
 
     async def _show_incident(self, number: int) -> None:
-        """On the homes of those who have it, and of its team."""
+        """On the homes of those who have it or were paged for it, and of its team."""
         incident = await self.database.read(incident_store.load, number)
         had = incident.holder.id if incident.holder is not None else ""
-        self.homes.concerns(lambda person: person.id == had or incident.team in person.teams)
+        self.homes.concerns(
+            lambda person: person.id == had or incident.team in person.teams or was_paged(incident, person)
+        )
 
     # starting ------------------------------------------------------------------------------------------------------
 

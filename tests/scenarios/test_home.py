@@ -113,11 +113,13 @@ async def test_an_incident_of_ones_team_appears_while_one_looks_and_whoever_is_o
     house: House,
 ) -> None:
     await house.lee.home("Nothing waits for you.")
+    await house.olu.home("Nothing waits for you.")  # is of no team, and has the rota of this one
     await house.dana.types("/platform incident open checkout production because the cart is empty")
     await house.dana.sees("incidents", "INC-101")
     house.clock.advance(3)
     await house.lee.watches_home("Incidents", "INC-101")
-    await house.olu.home("Incidents", "INC-101")  # is of no team, and has the rota of this one
+    await house.olu.watches_home("Incidents", "INC-101")
+    await house.sam.home("Nothing waits for you.", without="INC-101")
 
 
 async def test_ones_own_line_shows_on_the_home_that_is_open(house: House) -> None:

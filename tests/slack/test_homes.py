@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse
+
 from chatops.adapters.clock import SystemClock
 from chatops.kernel.action import Button
+from chatops.kernel.people import Person, Standing
 from chatops.requests.questions import HomePage
-from chatops.slack.homes import Homes
+from chatops.slack.homes import A_MINUTE, Homes
 from tests.slack.desk import desk
+from tests.support.clock import MovableClock
 
 ROW = {"id": "R-1042", "title": "Deploy checkout", "state": "waiting", "by": "Dana", "at": 1.0, "link": ""}
 
@@ -35,3 +41,71 @@ async def test_a_slack_that_takes_no_home_is_a_line_in_the_log(tmp_path: Path, c
         await acme.sandbox.fault("error", method="views.publish", error="internal_error", times=1)
         await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0GUS")
         assert "views.publish: internal_error" in caplog.text
+
+
+class Publishing:
+    """A Slack that takes homes; to the first ``limited`` it says that it is asked too often, for a minute."""
+
+    def __init__(self, clock: MovableClock, limited: int = 0) -> None:
+        self.clock, self.limited = clock, limited
+        self.taken: list[tuple[float, str]] = []
+
+    async def views_publish(self, *, user_id: str, view: dict[str, Any]) -> None:
+        if self.limited:
+            self.limited -= 1
+            answer = SlackResponse(
+                client=None, http_verb="POST", api_url="views.publish", req_args={}, status_code=429,
+                data={"ok": False, "error": "ratelimited"}, headers={"Retry-After": "60"},
+            )  # fmt: skip
+            raise SlackApiError("ratelimited", answer)
+        self.taken.append((self.clock.now(), user_id))
+
+
+class Everybody:
+    """The directory, and the road on which everybody's home is the same."""
+
+    async def person(self, user_id: str, team_id: str = "") -> Person:
+        return Person(id=user_id, name=user_id, standing=Standing.MEMBER, teams=("shop",))
+
+    async def home(self, *, person: Person) -> HomePage:
+        return HomePage((), (), ())
+
+
+def homes(slack: Publishing) -> Homes:
+    everybody: Any = Everybody()
+    client: Any = slack
+    return Homes(client, everybody, everybody, slack.clock)
+
+
+async def test_a_change_that_concerns_hundreds_keeps_to_what_slack_takes_in_a_minute_and_shows_all_of_them() -> None:
+    slack = Publishing(MovableClock())
+    shown = homes(slack)
+    for number in range(300):
+        opening = asyncio.ensure_future(shown.show(f"U{number}"))
+        await slack.clock.advance(1.0)
+        await opening
+    slack.taken.clear()
+    await slack.clock.advance(120.0)
+    shown.concerns(lambda person: "shop" in person.teams)
+    await slack.clock.advance(900.0)
+    assert {user for _, user in slack.taken} == {f"U{number}" for number in range(300)}
+    moments = [at for at, _ in slack.taken]
+    assert len(moments) == 300
+    assert max(sum(at <= other < at + 60 for other in moments) for at in moments) <= A_MINUTE
+    await shown.close()
+
+
+async def test_when_slack_says_too_often_the_home_is_shown_after_the_time_that_it_says() -> None:
+    slack = Publishing(MovableClock())
+    shown = homes(slack)
+    await shown.show("U1")
+    slack.limited, begun = 1, slack.clock.now()
+    shown.changed(["U1"])
+    await slack.clock.advance(300.0)
+    [_, (at, user)] = slack.taken
+    assert user == "U1"
+    assert 60 <= at - begun < 70
+    shown.changed(["U2"])
+    await slack.clock.advance(10.0)
+    assert len(slack.taken) == 2, "hers is not open"
+    await shown.close()
