@@ -57,7 +57,11 @@ async def test_what_did_not_run_well_before_is_refused_and_the_right_group_break
     await form.fill(Reason="orders stop")
     assert await form.submit() == {}
     await (await house.lee.sees(REQUESTS, "WAITING", "→ 1.4.3", "GLASS BROKEN")).click("Approve")
-    await house.olu.sees(REQUESTS, "SUCCEEDED", "→ 1.4.3")
+    done = await house.olu.sees(REQUESTS, "SUCCEEDED", "→ 1.4.3", "GLASS BROKEN: “orders stop”", "To be reviewed by")
+    await house.olu.types("/platform review R-1001 because I know what I did")
+    await house.olu.sees("general", "Nobody reviews their own change.")
+    await house.sam.types("/platform review R-1001 because it was an outage")
+    await done.becomes("Reviewed by Sam: “it was an outage”")
     await house.dana.types("/platform rollback checkout production because slow")
     await (await house.lee.sees(REQUESTS, "WAITING", "1.4.3 → 1.4.1")).click("Approve")
     await house.dana.sees(REQUESTS, "SUCCEEDED", "1.4.3 → 1.4.1")
