@@ -45,7 +45,7 @@ class Discovery:
     async def start(self) -> None:
         """What was seen last holds at once: a request that is under way must not lose its service by a restart."""
         self._seen = await self.database.read(_kept)
-        await self._take_over()
+        await self._take_over(self._seen)
         self._told = self.configuration.left_out
 
     async def look(self) -> None:
@@ -53,17 +53,18 @@ class Discovery:
         async with self._one:
             seen = await self._look_everywhere()
             if seen != self._seen:
-                before, self._seen = set(self.configuration.platform.services), seen
-                await self._take_over()
-                await self.database.write(self._keep, before)
+                before = set(self.configuration.platform.services)
+                await self._take_over(seen)
+                await self.database.write(self._keep, seen, before)
+                self._seen = seen  # only now: what could not be kept is looked at as news again
                 await self.on_change(self.configuration.platform)
             problems = self.configuration.left_out
             if problems and problems != self._told:
                 await self.on_problems(problems)
             self._told = problems
 
-    async def _take_over(self) -> None:
-        await self.configuration.discovered([one for some in self._seen.values() for one in some])
+    async def _take_over(self, seen: Seen) -> None:
+        await self.configuration.discovered([one for some in seen.values() for one in some])
 
     async def _look_everywhere(self) -> Seen:
         platform = self.configuration.platform
@@ -85,8 +86,8 @@ class Discovery:
         self._away.pop(cluster, None)
         return sorted((entry_of(live, cluster) for live in found), key=lambda one: one.where)
 
-    def _keep(self, tx: Tx, before: set[str]) -> None:
-        kept = {cluster: [one.model_dump(mode="json") for one in some] for cluster, some in self._seen.items()}
+    def _keep(self, tx: Tx, seen: Seen, before: set[str]) -> None:
+        kept = {cluster: [one.model_dump(mode="json") for one in some] for cluster, some in seen.items()}
         tx.run(KEEP, name=NAME, value=json.dumps(kept), at=self.clock.now())
         platform = self.configuration.platform
         after = set(platform.services)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import Field
@@ -52,13 +53,14 @@ def services_of(entries: Iterable[Entry], platform: Platform) -> tuple[dict[str,
     """
     found: dict[str, Service] = {}
     problems: list[Problem] = []
+    teams = frozenset(platform.teams)
     workloads = {one.workload_name: one.name for one in platform.services.values()}
     for entry in sorted(entries, key=lambda one: (one.made_at, one.where)):
         name = entry.data.get("name", "")
         if name in platform.services:  # it has come to be written there
             continue
         try:
-            made = _service(entry, name, platform)
+            made = _service(entry.where, entry.request, tuple(sorted(entry.data.items())), teams)
         except ConfigurationError as error:
             problems += error.problems
             continue
@@ -74,12 +76,13 @@ def services_of(entries: Iterable[Entry], platform: Platform) -> tuple[dict[str,
     return found, problems
 
 
-def _service(entry: Entry, name: str, platform: Platform) -> Service:
+@lru_cache(maxsize=20_000)  # of thousands one changes at a time
+def _service(where: str, request: str, data: tuple[tuple[str, str], ...], teams: frozenset[str]) -> Service:
     """Raises ``ConfigurationError`` with what is wrong with it."""
-    problems = Problems(entry.where)
-    given: dict[str, Any] = {key: value for key, value in entry.data.items() if key != "name" and value not in _ABSENT}
-    if sum(map(len, entry.data.values())) > LARGEST:
-        raise ConfigurationError([Problem(entry.where, 1, f"it is longer than {LARGEST} characters")])
+    problems, name = Problems(where), dict(data).get("name", "")
+    given: dict[str, Any] = {key: value for key, value in data if key != "name" and value not in _ABSENT}
+    if sum(len(value) for _, value in data) > LARGEST:
+        raise ConfigurationError([Problem(where, 1, f"it is longer than {LARGEST} characters")])
     if not LABEL.fullmatch(name):
         problems.add(1, f"has the name {name[:80]!r}: it is lower case letters, digits and dashes, at most 63")
     strange = [key for key in given if key not in KEYS]
@@ -88,12 +91,11 @@ def _service(entry: Entry, name: str, platform: Platform) -> Service:
     known = {key: value for key, value in given.items() if key not in strange}
     if container := known.pop("container", ""):
         known["workload"] = {"container": container}
-    node = read_yaml(json.dumps(known, ensure_ascii=False).encode(), entry.where)
+    node = read_yaml(json.dumps(known, ensure_ascii=False).encode(), where)
     fields = Fields(node, f"service {name[:80]}", problems)
     made = service(name, fields)
-    if made.team and made.team not in platform.teams:
-        fields.wrong(1, f"names the team {made.team}, which there is not{suggestion(made.team, platform.teams)}")
+    if made.team and made.team not in teams:
+        fields.wrong(1, f"names the team {made.team}, which there is not{suggestion(made.team, sorted(teams))}")
     if problems.found:
         raise ConfigurationError(problems.found)
-    by = f" ({entry.request})" if entry.request else ""
-    return made.model_copy(update={"entry": f"{entry.where}{by}"})
+    return made.model_copy(update={"entry": f"{where} ({request})" if request else where})
