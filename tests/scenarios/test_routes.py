@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import sqlite_utils
+
+from chatops.adapters import migrations
 from chatops.kernel.ports import Tx
 from chatops.notices import telling
 from tests.scenarios.test_outside_deploys import told
@@ -152,3 +156,22 @@ async def test_a_digest_of_ten_thousand_changes_is_one_readable_message() -> Non
         counted = sum(int(line.split(": ")[1].split()[0]) if "changes" in line else 1 for line in named)
         assert int(left.split()[2].replace(",", "")) + counted == 10_000
         assert "<!channel>" not in str(digest.message)
+
+
+def test_messages_from_before_the_update_are_still_brought_up_to_date_where_they_stand(tmp_path: Path) -> None:
+    db = sqlite_utils.Database(tmp_path / "chatops.db")
+    step = next(name for name in migrations.names() if name.endswith("_told"))
+    migrations.migrations.apply(db, stop_before=step)
+    for name, kind, subject in (
+        ("R-1001/notice", "notice", "1001"), ("outside/7", "outside", "7"), ("INC-101/automation/x", "notice", "1002"),
+        ("R-1001", "request", "1001"),
+    ):  # fmt: skip
+        db.execute(
+            "INSERT INTO posts (id, lane, kind, subject, channel, content, wanted, sent, created_at, updated_at)"
+            " VALUES (?, 3, ?, ?, 'deploys', '{}', 1, 1, 1, 2)",
+            [name, kind, subject],
+        )
+    migrations.migrations.apply(db)
+    found = [(row["kind"], row["subject"], row["post"], row["channel"]) for row in db["told"].rows]
+    db.close()
+    assert sorted(found) == [("outside", 7, "outside/7", "deploys"), ("request", 1001, "R-1001/notice", "deploys")]
