@@ -12,7 +12,7 @@ INSERT INTO forms (view_id, action, opened_at) VALUES (:view, :action, :now) ON 
 """
 SENT = "UPDATE forms SET sent_at = :now WHERE view_id = :view AND sent_at = 0"
 SINCE = """
-SELECT action, count(*) AS opened, sum(sent_at = 0) AS left_open FROM forms
+SELECT action, count(*) AS opened, count(CASE WHEN sent_at = 0 THEN 1 END) AS left_open FROM forms
 WHERE opened_at >= :since AND opened_at < :until GROUP BY action
 """
 PRUNE = """

@@ -161,6 +161,30 @@ async def test_a_start_that_was_cut_off_between_steps_goes_on_where_it_was(tmp_p
         assert await database.read(lambda tx: len(tx.all("SELECT * FROM inbox"))) == 0
 
 
+async def test_an_update_that_fails_leaves_the_database_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "chatops.db"
+    db = sqlite_utils.Database(path)
+    migrations.migrations.apply(db, stop_before="m003_inbox")
+    before = list(db.query("SELECT sql FROM sqlite_master"))
+    steps = list(migrations.migrations._migrations)
+
+    def m999_broken(db: sqlite_utils.Database) -> None:
+        db.execute("CREATE TABLE twice (id)")
+        db.execute("CREATE TABLE twice (id)")
+
+    broken = type(migrations.migrations)("chatops")
+    broken._migrations = steps
+    broken()(m999_broken)
+    monkeypatch.setattr(migrations, "migrations", broken)
+    with pytest.raises(sqlite3.OperationalError, match="twice already exists"):
+        migrations.migrate(db)
+    assert list(db.query("SELECT sql FROM sqlite_master")) == before
+    assert [step.name for step in broken.applied(db)] == [steps[0].name, steps[1].name]
+    db.close()
+
+
 async def test_two_that_start_at_once_leave_one_running_and_one_told_why(tmp_path: Path) -> None:
     both = [SQLite(tmp_path / "chatops.db") for _ in range(2)]
     results = await asyncio.gather(*(one.open() for one in both), return_exceptions=True)

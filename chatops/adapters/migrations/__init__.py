@@ -54,7 +54,8 @@ def migrate(db: Database) -> None:
     Raises ``Refused`` as ``check_ours`` does.
     """
     check_ours(db)
-    migrations.apply(db)
+    with db.atomic():  # one commit: of fifty each would wait for the disk, and an update that fails leaves what was
+        migrations.apply(db)
 
 
 def check_ours(db: Database, what: str = "This database") -> None:
