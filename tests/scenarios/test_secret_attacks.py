@@ -254,7 +254,7 @@ async def test_after_ten_minutes_the_confirmed_browser_is_too_late_as_well(house
     house.clock.advance(10 * 60 + 1)
     assert "This page is closed" in await hers.sends("late")
     assert "This page is gone" in await hers.opens()
-    found = [one for one in house.cluster.log.after() if one["resource"] == "secrets" and one["verb"] == "patch"]
+    found = [one for one in house.cluster.log.after() if one["verb"] == "patch" and one["resource"] == "secrets"]
     assert not [one for one in found if not one["dryRun"]]
 
 
