@@ -100,9 +100,7 @@ class Planner:
         requester = await self.requester(request)
         frozen = request.plan.frozen if request.plan else {}
         plan = await self.plan(action, inputs, requester, frozen, request.id)
-        # Who broke the glass did not pass: it is judged anew each time, or nobody would look at it afterwards
-        known = request.decision
-        passed = known is not None and known.outcome != "deny" and not known.lifted
+        passed = request.decision is not None and promotion.has_passed(request.decision)
         looked = await self._looked(action, inputs.model_dump(), requester, plan)
         unfit = await promotion.unpromoted(self.configuration.platform, self.ledger, looked, passed=passed)
         decision = await self.decide(

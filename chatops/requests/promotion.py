@@ -8,10 +8,11 @@ from typing import Any
 from chatops.kernel import freezes, touched
 from chatops.kernel.action import Action
 from chatops.kernel.catalog import Environment, Platform, PolicyRule, Service
-from chatops.kernel.plan import Plan
+from chatops.kernel.plan import Decision, Plan
 from chatops.kernel.ports import Clusters, Ledger
 from commands.status import Standing, look
 
+RULE = "promotion"  # the name of the denial, as people read it
 Wanted = tuple[Service, Environment, str]  # a service, the environment that its version has to come from, the version
 
 
@@ -32,6 +33,14 @@ def proven(found: Iterable[Looked]) -> tuple[str, float]:
     return max((one for one in known if one[1]), key=lambda one: one[1], default=("", 0.0))
 
 
+def has_passed(decision: Decision) -> bool:
+    """Whether an earlier decision found that the version had run well before.
+
+    Whose glass was broken did not pass: that is judged anew each time, or nobody would look at it afterwards.
+    """
+    return decision.outcome != "deny" and RULE not in decision.rules
+
+
 async def unpromoted(
     platform: Platform, ledger: Ledger, looked: Iterable[Looked], *, passed: bool = False
 ) -> tuple[PolicyRule, ...]:
@@ -47,7 +56,7 @@ async def unpromoted(
         why = _why_not(seen, version) or await _never_ran(seen, ledger)
         if why:
             glass = platform.promotion.break_glass
-            found.append(PolicyRule(name="promotion", when="true", deny=why, break_glass=glass))
+            found.append(PolicyRule(name=RULE, when="true", deny=why, break_glass=glass))
     return tuple(found)
 
 

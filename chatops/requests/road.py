@@ -294,7 +294,9 @@ class Road:
             said = f"{kept}: whether {request.name} can be done is not known. {away.message}"
             raise Unavailable(said, hint="Press Replace once more in a minute.") from away
         if made.decision.outcome == "deny":
-            raise Refused(f"{kept}, for {request.name} would be denied: {made.decision.denial}")
+            glass = made.decision.break_glass
+            hint = f"With break_glass=yes on the line, members of the group {glass} can lift that." if glass else ""
+            raise Refused(f"{kept}, for {request.name} would be denied: {made.decision.denial}", hint=hint)
         if nothing_to_do(made.plan):
             raise Refused(f"{kept}, for {request.name} would change nothing: {made.plan.now}")
 

@@ -67,6 +67,17 @@ async def test_what_did_not_run_well_before_is_refused_and_the_right_group_break
     await house.dana.sees(REQUESTS, "SUCCEEDED", "1.4.3 → 1.4.1")
 
 
+async def test_what_would_be_denied_replaces_nothing_and_who_may_lift_that_reads_how(house: House) -> None:
+    await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
+    first = await house.lee.sees(REQUESTS, "→ 1.4.2", "WAITING")
+    await house.olu.types("/platform deploy checkout 1.4.9 production because orders stop")
+    own = await house.olu.sees(REQUESTS, "Deploy checkout 1.4.9 ·", "WAIT OR REPLACE?")
+    await own.click("Replace")
+    denied = await house.olu.sees(REQUESTS, "R-1001 was not replaced", "1.4.9 has to run well in staging first")
+    assert "With break_glass=yes on the line, members of the group sre can lift that." in denied.text
+    assert "WAITING" in first.text
+
+
 async def test_a_newer_version_before_takes_nothing_away_but_a_failure_there_does(house: House) -> None:
     await house.dana.types("/platform deploy checkout 1.4.2 production because fixes the cart")
     waiting = await house.lee.sees(REQUESTS, "WAITING", "1.4.1 → 1.4.2")
