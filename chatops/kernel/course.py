@@ -104,6 +104,14 @@ def written_out(plan: Plan) -> str:
     return "\n".join(_written_out(plan)) if plan.steps else ""
 
 
+def until(plan: Plan) -> str:
+    """How long what the steps make stays, where that is not for good."""
+    made = [write.ref for step in plan.steps for write in step.writes if str(write.ref) in step.created]
+    if made and all(ref.gives_access for ref in made):
+        return f"The access that it gives ends after {short(plan.expires)}, and cannot be extended."
+    return f"What it makes is removed after {short(plan.expires)}, unless somebody extends it."
+
+
 def _written_out(plan: Plan) -> Iterator[str]:
     for number, step in enumerate(plan.steps, start=1):
         yield f"{number}. {described(step)}"
@@ -114,4 +122,4 @@ def _written_out(plan: Plan) -> Iterator[str]:
     for name, template in plan.outputs.items():
         yield f"At the end, {name}: {template}"
     if plan.expires:
-        yield f"What it makes is removed after {short(plan.expires)}, unless somebody extends it."
+        yield until(plan)

@@ -156,8 +156,9 @@ async def test_a_preview_has_a_namespace_of_its_own_and_goes_when_its_days_are_o
 
 async def test_access_is_granted_for_a_time_and_taken_away(house: House) -> None:
     path = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop-staging/rolebindings/granted-r1001"
+    line = "access grant staging person=olu@acme.test lasts=1h because night shift"
     card = await approved(
-        house, "access grant staging person=olu@acme.test lasts=1h because night shift", "Grant access"
+        house, line, "Grant access", "The access that it gives ends after 1h, and cannot be extended."
     )
     found = await there(house, path)
     assert found is not None

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 
 from approvals.request import ENDED, Request, State
-from chatops.kernel.course import described
-from chatops.kernel.durations import short
+from chatops.kernel.course import described, until
 from chatops.slack.mrkdwn import bold, code, escape, link, preformatted
 
 SHOWN = 10
@@ -29,7 +28,7 @@ def steps(request: Request) -> Iterator[str]:
     if len(plan.steps) > SHOWN:
         yield f"… and {len(plan.steps) - SHOWN} more steps, see the full diff"
     if plan.expires and request.state not in ENDED:
-        yield f"What it makes is removed after {short(plan.expires)}, unless somebody extends it."
+        yield until(plan)
 
 
 def inputs(request: Request) -> Iterator[str]:
