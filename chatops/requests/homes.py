@@ -115,7 +115,7 @@ async def services_of(planner: Planner, person: Person) -> tuple[str, ...]:
             if last is not None:
                 by = f" by {last.by}" if last.by else ""
                 said = f"{where} {MARKS.get(last.outcome, '')}{last.version}{by}, {freezes.shown(last.at, now, zone)}"
-                if seen is not None and seen.version != last.version and last.outcome == "succeeded":
+                if seen is not None and seen.version != last.version:
                     said += f", now {seen.version}"
             there += [f"{said} {seen.said() if seen is not None else ''}".strip()] if said else []
         lines += [f"*{name}*: {' · '.join(there)}"] if there else []

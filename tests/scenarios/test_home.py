@@ -82,7 +82,9 @@ async def test_what_failed_stands_there_and_what_is_over_well_does_not(house: Ho
     await house.dana.types("/platform scale cart staging replicas=3 because it is quiet")
     await house.dana.sees(REQUESTS, "Scale cart", "SUCCEEDED")
     home = await house.dana.home("Yours, under way or failed (1)", "1.5.0-broken in staging", "Your requests (2)")
-    assert home.text.index("under way or failed") < home.text.index("Your services")
+    assert home.text.index("under way or failed") < home.text.index("[Deploy]") < home.text.index("Your services")
+    await house.assistant.watcher.look()
+    await house.dana.home("checkout: staging ↩️ 1.5.0-broken by Dana", ", now 1.4.2 ✅ 2 of 2 ready")
     house.clock.advance(3 * 86400)
     await house.dana.home("Your requests (2)", without="under way")
 

@@ -51,8 +51,8 @@ def home(
     blocks += _waiting(waiting, now)
     if current:
         blocks += _list("Yours, under way or failed", current, now, "")
-    blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in buttons))
     blocks += _lines("Incidents", incidents, "`/platform incidents`")
+    blocks += actions(line_buttons((one.label, one.line, one.form, one.style) for one in buttons))
     blocks += _lines("Locked and frozen", held, "`/platform locks`, `/platform freezes`")
     blocks += _lines("On call", oncall, "`/platform oncall`")
     blocks += _lines("Your services", services, "`/platform services`")
