@@ -72,7 +72,7 @@ class Postgres:
     """
 
     def __init__(
-        self, url: str, *, queue: int = 1024, writers: int = 8, readers: int = 3,
+        self, url: str, *, queue: int = 1024, writers: int = 4, readers: int = 3,
         on_commit_point: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
         self.address = Address(url)
@@ -98,10 +98,11 @@ class Postgres:
     async def open(self) -> None:
         """Reaches the database, takes it for this process and brings it up to date; raises as ``Turn.take``."""
         self._loop = asyncio.get_running_loop()
+        taking = self._loop.run_in_executor(None, self._turn.take)
         try:
-            await self._loop.run_in_executor(None, self._turn.take)
+            await asyncio.shield(taking)
         except asyncio.CancelledError:
-            self._turn.give_back()
+            taking.add_done_callback(lambda _: self._turn.give_back())
             raise
         self._watching = asyncio.create_task(self._watch(), name="database")
         self._open = True
@@ -208,8 +209,8 @@ class Postgres:
 
     def _once(self, job: Job, alone: bool) -> None:
         session = self._session()
-        row = session.several(_ALONE if alone else _BESIDE)
         try:
+            row = session.several(_ALONE if alone else _BESIDE)
             if row is None:
                 raise RuntimeError("the row that says whose turn it is is gone")
             self._turn.lose(int(row["epoch"]))

@@ -82,6 +82,18 @@ class Engine:
             await asyncio.sleep(0)
 
     async def _drive(self, number: int) -> None:
+        pause = RETRY_FIRST
+        while not self.closed:
+            try:
+                await self._moved(number)
+                return
+            except Unavailable as away:  # the database: that the work waits could not even be said on the card
+                log.warning("the work on R-%d waits: %s", number, away.message)
+                await self.clock.sleep(pause)
+                pause = min(2 * pause, RETRY_MOST)
+
+    async def _moved(self, number: int) -> None:
+        """Takes the request as far as it goes."""
         delay = RETRY_FIRST
         steps: dict[State, Callable[[Request], Awaitable[None]]] = {
             State.PLANNING: self._plan,

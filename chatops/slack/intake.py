@@ -10,11 +10,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
+from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Clock, Database, Row, Tx
 
 log = logging.getLogger(__name__)
@@ -34,12 +35,13 @@ DELETE FROM inbox WHERE key IN (
 
 KEPT = 7 * 86400.0  # seconds a done row guards against a late repetition
 AT_ONCE = 500  # rows deleted in one transaction, for others wait behind it
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before work is tried again whose end could not be stored
 MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that happened in Slack; ``again`` when it was left over by an earlier run of the program."""
+    """One thing that happened in Slack; ``again`` when its work was begun before, by an earlier run perhaps."""
 
     key: str
     kind: str
@@ -127,11 +129,23 @@ class Intake:
 
     async def _do(self, item: Item) -> None:
         self._at_work.add(item.key)
+        pause = FIRST_PAUSE
         try:
-            async with self._slots:
-                await self._done(item)
+            while not await self._done_or_away(item):
+                await self._clock.sleep(pause)
+                item, pause = replace(item, again=True), min(2 * pause, LONGEST_PAUSE)
         finally:
             self._at_work.discard(item.key)
+
+    async def _done_or_away(self, item: Item) -> bool:
+        """False when the database took neither the end of the work nor that it failed: nobody would hear of it."""
+        async with self._slots:
+            try:
+                await self._done(item)
+            except Unavailable as away:
+                log.warning("%s %s waits: %s", item.kind, item.key, away.message)
+                return False
+            return True
 
     async def _done(self, item: Item) -> None:
         try:
@@ -143,6 +157,6 @@ class Intake:
         self._metrics.intake.labels(item.kind).observe(max(0.0, self._clock.now() - item.received_at))
 
     async def _give_up(self, item: Item, error: BaseException) -> None:
-        """Tells the person, then closes the row; when the telling fails too, the next start tries again."""
+        """Tells the person, then closes the row; when a defect of ours keeps us from it, the next start tries again."""
         await self._gave_up(item, error)
         await self._database.write(done, item.key, self._clock.now(), f"{type(error).__name__}: {error}")

@@ -89,6 +89,7 @@ async def test_a_mistake_in_a_form_stands_at_its_field_and_the_form_stays(house:
     for wrong, said in (("-1", "at least 0"), ("10000", "between 0 and 50 in production")):
         await form.fill(Replicas=wrong)
         assert said in (await form.submit())["Replicas"]
+    await house.quiet()
     assert await asked(house) == 1
 
 

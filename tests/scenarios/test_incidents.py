@@ -347,6 +347,7 @@ async def test_a_message_is_added_to_the_timeline_from_its_menu(house: House) ->
     form = await house.olu.modal(title="Note")
     await form.fill(Incident="INC-101")
     assert await form.submit() == {}
+    await house.quiet()
     await house.olu.types("/platform incident timeline INC-101")
     await house.olu.sees("general", "Lee: I restarted the cache", "Lee: The provider says it is them")
 

@@ -310,7 +310,7 @@ async def test_where_it_is_said_to_page_its_incidents_page_here_too_until_somebo
         assert await there.sends(house, there.event("unacknowledged", LATEST)) == 200
         await card.becomes("NOBODY HAS IT")
         await house.later(60)
-        await house.quiet()
+        await house.assistant.paging.look()
         assert len(await house.rows("SELECT * FROM paging")) > before, "nobody has it: it pages again"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
+from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Database, Tx
 from chatops.slack.intake import KEPT, MOST_TRIES, Intake, Item, prune
 from tests.slack.desk import desk
@@ -59,6 +60,43 @@ async def test_a_fact_is_on_disk_before_accept_returns_and_marked_when_it_is_don
         gate.set()
         await worker.background.idle()
         assert await worker.waiting() == []
+
+
+class Sometimes:
+    """A database that may be away."""
+
+    def __init__(self, real: Database) -> None:
+        self.real, self.away = real, False
+
+    async def write(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if self.away:
+            raise Unavailable("Nothing was saved: the server is away.")
+        return await self.real.write(fn, *args, **kwargs)
+
+    async def read(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return await self.real.read(fn, *args, **kwargs)
+
+
+async def test_work_whose_end_could_not_be_stored_is_done_again_when_the_database_is_back(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as real:
+        database = Sometimes(real)
+
+        async def work(item: Item) -> None:
+            worker.done.append(item)
+            database.away = len(worker.done) < 3
+
+        worker = Worker(database, work)
+        await worker.intake.accept("k", "line", {})
+        for tried, pause in ((1, 1.0), (2, 2.0)):
+            async with asyncio.timeout(10):
+                while worker.clock.sleepers != 1:
+                    await asyncio.sleep(0)
+            assert len(worker.done) == tried
+            assert await worker.waiting() == ["k"]
+            await worker.clock.advance(pause)
+        await worker.background.idle()
+        assert [item.again for item in worker.done] == [False, True, True]
+        assert (await worker.waiting(), worker.failed) == ([], [])
 
 
 async def test_the_same_delivery_three_times_is_worked_off_once(tmp_path: Path) -> None:

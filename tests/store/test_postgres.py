@@ -309,6 +309,20 @@ async def test_a_server_that_is_not_there_is_told_in_words_and_without_the_passw
     assert SECRET not in said + caplog.text + repr(Address(f"postgresql://chatops:{SECRET}@db.acme.test/chatops"))
 
 
+async def test_a_lock_that_somebody_holds_for_long_is_told_and_costs_nothing_afterwards(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_server._OPTIONS, "lock_timeout", "100ms")
+    async with Postgres(url, writers=1) as database:
+        await database.write(note, "a")
+        async with await psycopg.AsyncConnection.connect(url) as somebody:
+            await somebody.execute("LOCK TABLE _chatops_turn IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(Unavailable, match="Nothing was saved: somebody else holds a lock there"):
+                await database.write(note, "b")
+        assert await database.write(note, "c") == "c"
+        assert await database.read(names) == ["a", "c"]
+
+
 async def test_a_database_that_there_is_not_is_told(url: str) -> None:
     with pytest.raises(Unavailable, match=r"postgresql:///nowhere cannot be used: .*nowhere.* does not exist"):
         await Postgres(url.replace(Address(url)._given["dbname"], "nowhere", 1)).open()

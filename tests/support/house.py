@@ -37,6 +37,10 @@ ACME = Path(__file__).parents[2] / "examples" / "acme"
 HOOK_TOKEN = "token-of-the-monitors"
 REQUESTS, DEPLOYS = "platform-requests", "deploys"
 PACE = 0.02
+LEFT = """
+SELECT (SELECT count(*) FROM posts WHERE wanted > sent AND error = '')
+     + (SELECT count(*) FROM inbox WHERE done_at IS NULL) AS n
+"""
 
 
 @dataclass
@@ -167,7 +171,7 @@ class House(Acme):
         async with asyncio.timeout(60):
             while True:
                 await self.assistant.engine.idle()
-                left = await self.rows("SELECT count(*) AS n FROM posts WHERE wanted > sent AND error = ''")
+                left = await self.rows(LEFT)
                 looking = self.assistant.evidence.tasks or self.assistant.charts.tasks
                 if not left[0]["n"] and not self.assistant.engine.tasks and not looking:
                     return
@@ -194,11 +198,11 @@ def straight_to_production(content: dict[str, Any]) -> None:
 async def acme_house(
     *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None,
     slack: dict[str, Any] | None = None, clock: ShiftedClock | None = None, http_port: int = 0,
-    actions: Mapping[str, str] | None = None, **options: Any,
+    actions: Mapping[str, str] | None = None, database: str = "", **options: Any,
 ) -> AsyncIterator[House]:  # fmt: skip
     """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack.
 
-    `actions` are declared ones: YAML by the file's name under actions/.
+    `actions` are declared ones: YAML by the file's name under actions/. `database` is one of the test's own.
     """
     clock = clock or ShiftedClock()
     async with AsyncExitStack() as outer:
@@ -221,7 +225,7 @@ async def acme_house(
         cluster = await outer.enter_async_context(acme_cluster(pace=pace))
         app = acme.slack.state.workspace.app
         settings = Settings(
-            config=config, database=name_of(folder), bot_token=app.bot_token,
+            config=config, database=database or name_of(folder), bot_token=app.bot_token,
             app_token="" if http_port else app.app_token, signing_secret=app.signing_secret if http_port else "",
             slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen=f"127.0.0.1:{http_port}",
             hook_tokens=Tokens((HOOK_TOKEN,)),

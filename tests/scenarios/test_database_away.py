@@ -1,0 +1,95 @@
+"""PostgreSQL loses connections, or is away for a while, and people notice as little as can be."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import name_of
+from tests.support.house import REQUESTS, House, acme_house, straight_to_production
+from tests.support.wire import Wire, wire
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
+
+
+@pytest.fixture
+async def cut(tmp_path: Path) -> AsyncIterator[Wire]:
+    with tempfile.TemporaryDirectory(prefix="wire-") as folder:
+        async with wire(name_of(tmp_path, "postgresql"), Path(folder)) as made:
+            yield made
+
+
+@pytest.fixture
+async def house(cut: Wire) -> AsyncIterator[House]:
+    async with acme_house(platform=straight_to_production, database=cut.url) as house:
+        yield house
+
+
+async def ready(house: House) -> int:
+    async with house.sandbox.session.get(f"{house.assistant.http.address}/readyz") as answer:
+        return answer.status
+
+
+async def one_of_each(house: House) -> None:
+    """One run, one card, one notice, and a trail that verifies."""
+    await house.quiet()
+    history = await house.history()
+    assert [history.count(what) for what in ("requested", "satisfied", "begun", "written", "became_healthy")] == [1] * 5
+    said = [
+        message["metadata"]["event_payload"]["id"]
+        for messages in house.slack.state.messages.values()
+        for message in messages
+        if message.get("metadata")
+    ]
+    assert len(said) == len(set(said))
+    assert {"R-1001", "R-1001/notice"} <= set(said)
+
+
+async def test_connections_that_are_lost_again_and_again_go_unnoticed(house: House, cut: Wire) -> None:
+    cut.lose_before_commit, cut.lose_after_commit = 2, 2
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING", within=20)
+    cut.cut()
+    cut.lose_after_commit = 2
+    await card.click("Approve")
+    cut.cut()
+    await card.becomes("SUCCEEDED", within=20)
+    assert cut.lost >= 4
+    await one_of_each(house)
+
+
+async def test_while_the_server_is_away_nothing_is_acknowledged_and_afterwards_everything_goes_on(
+    house: House, cut: Wire
+) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await house.quiet()
+    assert await ready(house) == 200
+    await cut.close()
+    assert await ready(house) == 503
+    await card.click("Approve")
+    assert "WAITING" in card.text
+    await cut.open()
+    assert await ready(house) == 200
+    await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=20)
+    await one_of_each(house)
+
+
+async def test_work_whose_waiting_could_not_be_stored_goes_on_when_the_server_is_back(
+    house: House, cut: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    house.cluster_away(True)
+    await card.click("Approve")
+    await card.becomes("APPROVED")
+    await cut.close()
+    await house.until(lambda: "the work on R-1001 waits" in caplog.text, within=30)
+    house.cluster_away(False)
+    assert await ready(house) == 503
+    await cut.open()
+    await card.becomes("SUCCEEDED", within=30)
+    await one_of_each(house)
