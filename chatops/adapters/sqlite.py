@@ -1,8 +1,8 @@
 """The embedded database: one thread writes and commits waiting work together, others read beside it.
 
-The life of a write: ``write`` makes a job → the jobs of one turn of the loop go on the queue together → the writer
-thread takes all that wait, runs each in a savepoint of its own, commits once → one call to the event loop hands out
-all results. So a durable answer costs a share of an fsync, and nobody is told "done" before it is true.
+The life of a write: ``write`` makes a job → the jobs that come in one after the other go on the queue together →
+the writer thread takes all that wait, runs each in a savepoint of its own, commits once → one call to the event loop
+hands out all results. So a durable answer costs a share of an fsync, and nobody is told "done" before it is true.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+QUIET = 2  # turns of the loop; as many as a click takes from its socket to its write
+LONGEST = 0.01  # seconds in which more may come in, while each turn brings some
+
 
 class SQLite:
     """``kernel.ports.Database`` on one file.
@@ -64,7 +67,7 @@ class SQLite:
         self._on_commit_point = on_commit_point
         self.queued = 0  # writes handed to the writer and not answered yet, for /metrics
         self._room = asyncio.Semaphore(queue)
-        self._collected: list[_Job] = []  # what came in this turn of the loop
+        self._collected: list[_Job] = []  # what came in lately, for the writer
         self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._left: list[_Job] = []  # the writer's own: what did not fit into its batch
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
@@ -129,13 +132,22 @@ class SQLite:
             self._must_be_open()
         job = _Job(fn, args, kwargs, self._loop.create_future())
         self.queued += 1
-        # The writer gets all of a turn of the loop at once: were it woken by the first, the two threads would wrestle
-        # for the interpreter's lock while the others come in, and few would share the commit.
+        # The writer gets all that comes in together: were it woken by the first, the two threads would wrestle for the
+        # interpreter's lock while the others come in, and few would share the commit, which costs the same for many.
         if not self._collected:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._collect, self._loop.time() + LONGEST, 0, 0)
         self._collected.append(job)
         result: T = await job.future
         return result
+
+    def _collect(self, until: float, before: int, quiet: int) -> None:
+        """Hands over once ``QUIET`` turns of the loop brought nothing more; a loop with nothing to do never waits."""
+        now = len(self._collected)
+        quiet = quiet + 1 if now == before else 0
+        if quiet < QUIET and now < self._batch and self._loop.time() < until:
+            self._loop.call_soon(self._collect, until, now, quiet)
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         if self._collected:

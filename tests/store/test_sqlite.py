@@ -56,6 +56,30 @@ async def test_waiting_writes_share_one_commit_and_one_call_to_the_loop(
     assert len(calls) == 2
 
 
+async def test_what_comes_in_turn_by_turn_shares_a_commit_too(tmp_path: Path) -> None:
+    points: list[str] = []
+    async with SQLite(tmp_path / "chatops.db", on_commit_point=points.append) as database:
+        writes = []
+        for number in range(5):
+            writes.append(asyncio.create_task(database.write(functools.partial(note, name=str(number)))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*writes)
+    together = ",".join(["note"] * 5)
+    assert points == [f"before_commit {together}", f"after_commit {together}"]
+
+
+async def test_a_stream_of_writes_that_never_pauses_is_committed_all_the_same(tmp_path: Path) -> None:
+    async with SQLite(tmp_path / "chatops.db", queue=100_000, batch=100_000) as database:
+        first = asyncio.create_task(database.write(note, "first"))
+        others = []
+        while not first.done():
+            others.append(asyncio.create_task(database.write(note, str(len(others)))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*others)
+        assert await first == "first"
+        assert len(await database.read(names)) == len(others) + 1
+
+
 async def test_a_batch_is_bounded(tmp_path: Path) -> None:
     points: list[str] = []
     async with SQLite(tmp_path / "chatops.db", batch=3, on_commit_point=points.append) as database:
