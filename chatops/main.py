@@ -1,11 +1,11 @@
-"""The composition root, the only module that sees everything: the assistant as one ``async with``."""
+"""The assistant as one ``async with``: its parts started in their order, looked after, and ended in reverse."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from typing import Any, Self
@@ -14,106 +14,19 @@ import aiohttp
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from slack_sdk.errors import SlackApiError
 
-from approvals.request import ENDED, Request
 from chatops import forgetting
-from chatops.adapters import databases
-from chatops.adapters.alertmanager import Alertmanager
-from chatops.adapters.anchor_file import AnchorFile
-from chatops.adapters.cel import CelEvaluator
-from chatops.adapters.clock import SystemClock
-from chatops.adapters.configuration.discovering import Discovery
-from chatops.adapters.configuration.live import LiveConfiguration
-from chatops.adapters.github import GitHubApi
 from chatops.adapters.heartbeat import Heartbeat
-from chatops.adapters.kubernetes.clusters import KubernetesClusters
-from chatops.adapters.kubernetes.connection import Patience
-from chatops.adapters.metrics import Metrics
-from chatops.adapters.pagerduty import PagerDutyApi
-from chatops.adapters.painter import ChartPainter
-from chatops.adapters.prometheus import Prometheus
-from chatops.http.deploys import DeployHooks
 from chatops.http.gauges import Gauges
 from chatops.http.health import Readiness
-from chatops.http.hooks import Hooks
-from chatops.http.pagerduty import PagerDutyHook
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
-from chatops.incidents import digests, leading
-from chatops.incidents import store as incident_store
-from chatops.incidents.auditor import Auditor
-from chatops.incidents.automating import Automations
-from chatops.incidents.charts import Charts
-from chatops.incidents.couriers import Couriers
-from chatops.incidents.desk import Desk
-from chatops.incidents.duty import Duty
-from chatops.incidents.evidence import Evidence
-from chatops.incidents.intake import Intake
-from chatops.incidents.judging import Judge
-from chatops.incidents.keeper import Keeper
-from chatops.incidents.lifecycle import was_paged
-from chatops.incidents.overrides import Overrides
-from chatops.incidents.pagerduty import Mirror
-from chatops.incidents.pagerduty_changes import Changes
-from chatops.incidents.paging import Paging
-from chatops.incidents.rooms import Rooms
-from chatops.incidents.rules import Rules
-from chatops.incidents.watcher import Watcher
-from chatops.incidents.withdrawing import Withdrawals
-from chatops.kernel import touched
-from chatops.kernel.catalog import Environment, Platform
-from chatops.kernel.errors import PlatformError
-from chatops.kernel.pages import PagePath
-from chatops.kernel.ports import Clock, Tx
-from chatops.notices.aftermath import Aftermaths
-from chatops.notices.authors import Authors
-from chatops.notices.changed import ChangedOutside
-from chatops.notices.commits import Commits
-from chatops.notices.configuration import Reconfigured
-from chatops.notices.illustrating import Illustrator
-from chatops.notices.ledger import DeployLedger
-from chatops.notices.measuring import Measuring
-from chatops.notices.outside import OutsideDeploys
-from chatops.notices.telling import Teller, messages
-from chatops.notices.weekly import Weekly
-from chatops.points import OnPoint, PointedPath, cluster_points, commit_points, slack_points
-from chatops.requests.anchors import Anchors
-from chatops.requests.deadlines import Deadlines
-from chatops.requests.engine import Engine
-from chatops.requests.expiry import Expiry
-from chatops.requests.health import Health
-from chatops.requests.helpdesk import Questioner
-from chatops.requests.locks import LockDesk
-from chatops.requests.pages import Pages
-from chatops.requests.planning import Planner
-from chatops.requests.preferences import Wishes
-from chatops.requests.questions import Answers
-from chatops.requests.register import Register
-from chatops.requests.reviews import Reviews
-from chatops.requests.reviews import ask as ask_review
-from chatops.requests.road import Road
-from chatops.requests.run import Runner
-from chatops.requests.schedules import Timetable
-from chatops.requests.steps import Steps
-from chatops.requests.taking import Taker
-from chatops.settings import Settings
-from chatops.slack import front
+from chatops.incidents import digests
+from chatops.parts import Parts
 from chatops.slack.channels import attend, channels_of
-from chatops.slack.client import SlackClient, session
-from chatops.slack.directory import Home
 from chatops.slack.errors import trouble
-from chatops.slack.files import SlackPictures
-from chatops.slack.homes import Homes
-from chatops.slack.messenger import Messenger
-from chatops.slack.permalinks import Permalinks
-from chatops.slack.rendering import renderers
-from chatops.slack.rooms import SlackRooms
 from chatops.slack.socket import Socket
-from commands import registry
-from commands.declared import action_of
 
 log = logging.getLogger("chatops")
-
-Saw = Callable[[Environment, list[dict[str, Any]]], Awaitable[None]]  # hears of an environment's Deployments
 
 LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
@@ -126,7 +39,7 @@ EVIDENCE_EVERY = 60  # seconds between two looks at what is wrong with what is o
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
 
 
-class Assistant:
+class Assistant(Parts):
     """The whole program: everything built and handed to each other on entering, ended in reverse on leaving.
 
     ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
@@ -134,22 +47,9 @@ class Assistant:
     a cluster is waited for. ``evaluator`` is closed with the assistant; without one it has a process of its own.
     """
 
-    def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1,
-        patience: Patience | None = None, evaluator: CelEvaluator | None = None,
-    ) -> None:  # fmt: skip
-        self.settings = settings
-        self.clock: Clock = clock or SystemClock()
-        self.metrics = Metrics()
-        self._on_point = on_point
-        self.evaluator = evaluator or CelEvaluator()
-        self._burst = burst
-        self._patience = patience
-        self._stack = AsyncExitStack()
-
     async def __aenter__(self) -> Self:
         try:
-            await self._build()
+            await self.build()
             await self._start()
         except BaseException:
             await self._stack.aclose()
@@ -159,181 +59,14 @@ class Assistant:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    # building ------------------------------------------------------------------------------------------------------
-
-    async def _build(self) -> None:
-        enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
-        self.configuration = LiveConfiguration(settings.config, registry.load(refused=_left_out), self.clock, action_of)
-        self.actions = self.configuration.actions
-        self.database = await enter(databases.database(settings.database, on_commit_point=hook and commit_points(hook)))
-        on_call, on_answer = hook and cluster_points(hook), self.metrics.cluster_answered
-        self.clusters = await enter(
-            KubernetesClusters(settings.kubeconfig, on_call=on_call, on_answer=on_answer, patience=self._patience)
-        )
-        self._stack.push_async_callback(self.evaluator.close)
-        shared = await enter(session())
-        self.client = SlackClient(settings.bot_token, settings.slack_api_url, shared, self.metrics)
-        self.directory = front.directory(self.client, self.configuration, self.database, self.clock, Home())
-        self.permalinks = Permalinks(self.directory.home)
-        self.messenger = Messenger(
-            self.database, self.client, self.clock, renderers(self.clock, self.permalinks, self.configuration),
-            burst=self._burst, on_call=hook and slack_points(hook),
-            outcome=lambda tx, post, error: self.couriers.outcome(tx, post, error),
-        )  # fmt: skip
-        self._build_road()
-        self._build_incidents()
-        self.homes = Homes(self.client, self.road, self.directory, self.clock)
-        self.front = front.Front(
-            road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
-            outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
-            show_home=self.homes.show, home_changed=self.homes.changed,
-            illustrator=self.illustrator,
-        )  # fmt: skip
-
-    def _build_road(self) -> None:
-        database, configuration, clock = self.database, self.configuration, self.clock
-        self.teller = Teller(database, self.messenger, configuration, clock)
-        self.ledger = ledger = DeployLedger(database, self.messenger, configuration, self.teller)
-        register = Register(self.messenger, configuration, clock, ledger.ended, ask_review)
-        planner = Planner(
-            self.actions, configuration, self.clusters, self.directory, self.evaluator.evaluate_all, ledger, clock,
-            build=action_of,
-        )  # fmt: skip
-        self.pages = Pages(self.actions, database, register, self.messenger, planner, clock, self._public_url)
-        self.expiry = Expiry(database, register, self.clusters, configuration, clock)
-        self.reviews = reviews = Reviews(database, register, configuration, clock)
-        questions = Answers(
-            self.actions, database, planner, configuration, clock, self.pages, self.expiry, reviews, self.permalinks.of
-        )
-        planner.questions = questions
-        self.planner = planner
-        self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
-        planner.helpdesk = Questioner(database, self.messenger, self.directory, configuration, clock)
-        planner.wishes, planner.health = self.wishes, Health(configuration, clock, self._services_changed)
-        runner = Runner(self.actions, database, register, planner, clock, self.pages)
-        steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
-        self.engine = Engine(database, register, planner, runner, steps, clock)
-        register.wake = self.engine.wake
-        self.register = register
-        github = GitHubApi(lambda: configuration.platform.github.api, lambda: self.client.session, now=clock.now)
-        authors = Authors(database, self.messenger, configuration, self.directory, clock)
-        self.commits = Commits(database, self.messenger, configuration, github, authors, clock)
-        self.deadlines = Deadlines(database, register, clock)
-        add = AnchorFile(self.settings.anchors).add if self.settings.anchors else None
-        self.anchors = Anchors(database, self.messenger, configuration, clock, self.settings.signer, add)
-        self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
-        self.timetable = Timetable(database, self.road, register, self.messenger, configuration, clock)
-        planner.schedules = self.timetable
-
-    def _build_incidents(self) -> None:
-        database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
-        keeper = Keeper(self.messenger, configuration, clock)
-        rules = Rules(self.evaluator.evaluate_all, clock)
-        judge = Judge(configuration, rules)
-        self.automations = Automations(
-            database, keeper, rules, self.evaluator.evaluate_all, self.road, Withdrawals(database, self.register),
-            clock, self.metrics.automated,
-        )  # fmt: skip
-        self.register.moved, self.road.holds = self._moved, self.automations.holds
-        self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
-        self._build_pagerduty(keeper)
-        self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)
-        overrides = Overrides(database, self.messenger, configuration, directory, clock)
-        self.planner.overrides = overrides
-        self.locks = LockDesk(database, self.messenger, configuration, clock)
-        self.planner.locks = self.locks
-        duty = Duty(configuration, clock, overrides)
-        self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
-        self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
-        painter = ChartPainter()
-        self._stack.callback(painter.close)
-        asked = self.settings.prometheus
-        prometheus = Prometheus(lambda: configuration.platform.prometheus or asked, lambda: self.client.session)
-        pictures = SlackPictures(self.client)
-        self.illustrator = Illustrator(painter, pictures)
-        self.weekly = Weekly(database, self.messenger, configuration, self.planner.ledger, self.illustrator, clock)
-        self.measuring = Measuring(self.planner.ledger, configuration, clock, self.metrics.delivered)
-        self.charts = Charts(database, keeper, configuration, prometheus, painter, pictures, clock)
-        self.aftermaths = Aftermaths(
-            database, self.messenger, configuration, prometheus, painter, pictures, messages, clock
-        )
-        self.ledger.over = self.aftermaths.over
-        on_call = self._on_point and slack_points(self._on_point)
-        channels = SlackRooms(self.client, database, self.directory.home, on_call)
-        self.rooms = Rooms(database, keeper, configuration, directory, channels, clock, self.charts.looked_back)
-        keeper.wake = self._incident_changed
-        self.auditor = Auditor(database, keeper, clock)
-        changed = ChangedOutside(database, self.messenger, configuration, clock)
-        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock, self._saw(changed.saw))
-        self.planner.incidents = Desk(
-            database, keeper, configuration, directory, clock, self.alerts.take,
-            Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
-            leading.VERBS,
-        )  # fmt: skip
-
-    def _page_paths(self) -> dict[str, PagePath]:
-        paths, hook = self.settings.page_paths(lambda: self.client.session, self.clock), self._on_point
-        return {name: PointedPath(name, path, hook) for name, path in paths.items()} if hook else paths
-
-    def _build_pagerduty(self, keeper: Keeper) -> None:
-        configuration, token = self.configuration, self.settings.pagerduty_token
-        api = PagerDutyApi(lambda: configuration.platform.pagerduty.url, token, lambda: self.client.session)
-        self.pagerduty_changes = Changes(self.database, keeper, configuration, api, self.clock)
-        self.pagerduty = Mirror(
-            self.database, keeper, self.alerts, self.alerts.judge, self.directory, configuration, api, self.clock,
-            bool(token), self.pagerduty_changes.wake,
-        )  # fmt: skip
-        keeper.heard = self.pagerduty.heard
-
-    def _moved(self, tx: Tx, request: Request) -> None:
-        self.automations.moved(tx, request)
-        self.commits.moved(tx, request)
-        if request.state in ENDED and touched.writes_in(request.plan, self.configuration.platform.catalog_namespace):
-            tx.after_commit(lambda: self.front.background.spawn(self.discovery.look()))
-        concerned = [request.requester_id, *(one.id for one in request.approvers)]
-        tx.after_commit(lambda: self.homes.changed(concerned))
-
-    def _saw(self, changed: Saw) -> Saw:
-        async def saw(environment: Environment, deployments: list[dict[str, Any]]) -> None:
-            if self.planner.health is not None:
-                await self.planner.health.saw(environment, deployments)
-            await changed(environment, deployments)
-
-        return saw
-
-    def _services_changed(self, names: Collection[str]) -> None:
-        services = self.configuration.platform.services
-        teams = {services[name].team for name in names if name in services}
-        self.homes.concerns(lambda person: not teams.isdisjoint(person.teams))
-
-    def _incident_changed(self, number: int) -> None:
-        self.paging.wake(number)
-        self.evidence.wake(number)
-        self.charts.wake(number)
-        self.rooms.wake(number)
-        self.automations.wake(number)
-        if self.homes.watched:
-            self.front.background.spawn(self._show_incident(number))
-
-    async def _show_incident(self, number: int) -> None:
-        """On the homes of those who have it or were paged for it, and of its team."""
-        incident = await self.database.read(incident_store.load, number)
-        had = incident.holder.id if incident.holder is not None else ""
-        self.homes.concerns(
-            lambda person: person.id == had or incident.team in person.teams or was_paged(incident, person)
-        )
-
     # starting ------------------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
         settings = self.settings
-        told = Reconfigured(self.database, self.messenger, self.directory, self.configuration, self.clock)
+        told = self.reconfigured
         watching = self.configuration.watch(self._changed, told.refused, told.repaired)
         self._background(watching, "configuration")
         await told.started()
-        self.discovery = Discovery(
-            self.database, self.configuration, self.clusters, self.clock, self._changed, told.left_out
-        )
         await self.discovery.start()
         self._background(self.discovery.look(), "catalog")
         self._background(self.messenger.run(), "messenger")
@@ -402,15 +135,6 @@ class Assistant:
             )
         return scheduler
 
-    def _hooks(self) -> Hooks:
-        tokens, unread = self.settings.hook_tokens, self.alerts.unread
-        signed = PagerDutyHook(tokens, self.pagerduty.take, unread)
-        deploys = OutsideDeploys(
-            self.database, self.configuration, self.clock, self.commits, self.teller, self.aftermaths.over
-        )
-        doors = DeployHooks(tokens, deploys.take, lambda: self.configuration.platform)
-        return Hooks(tokens, self.alerts.take, unread, (signed.route(), *doors.routes()))
-
     async def _look_at_credentials(self) -> None:
         """Says at once what would otherwise be found out by the first who asks."""
         for said in await self.clusters.unreachable(self.configuration.platform.environments.values()):
@@ -450,18 +174,9 @@ class Assistant:
 
         self._stack.push_async_callback(end)
 
-    def _public_url(self) -> str:
-        return self.settings.public_url or self.http.address
-
     async def forget(self) -> None:
         """Deletes what is too old to matter."""
         await forgetting.forget(self.database, self.clock, self.configuration.platform.retention.requests)
-
-    async def _changed(self, platform: Platform) -> None:
-        log.info("the configuration changed, its digest is %s", platform.digest[:12])
-        self.front.picking.index()
-        self.front.background.spawn(attend(self.client, channels_of(platform)))
-        self.front.background.spawn(self.paging.reconsider())
 
 
 async def _until_the_end(look: Callable[[], Awaitable[object]]) -> None:
@@ -473,7 +188,3 @@ async def _until_the_end(look: Callable[[], Awaitable[object]]) -> None:
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("%s ended with a failure", task.get_name(), exc_info=error)
-
-
-def _left_out(broken: PlatformError) -> None:
-    log.error("%s; the assistant goes on without it", broken.message)

@@ -1,4 +1,4 @@
-"""What the inner parts need from the outer ones, as Protocols; handed in by ``chatops.main``, faked in tests."""
+"""What the inner parts need from the outer ones, as Protocols; handed in by ``chatops.parts``, faked in tests."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def measured(
 
         with pytest.MonkeyPatch.context() as patched:
             if not drawn:
-                patched.setattr("chatops.main.ChartPainter", Sketching)
+                patched.setattr("chatops.parts.ChartPainter", Sketching)
             async with acme_house(platform=with_one) as house:
                 yield house, monitor
 

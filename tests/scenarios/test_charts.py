@@ -132,7 +132,7 @@ async def monitored(*, drawn: bool = False) -> AsyncIterator[tuple[House, Monito
 
         with pytest.MonkeyPatch.context() as patched:
             if not drawn:
-                patched.setattr("chatops.main.ChartPainter", Sketching)
+                patched.setattr("chatops.parts.ChartPainter", Sketching)
             async with acme_house(platform=with_one) as house:
                 yield house, monitor
 
