@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlite_utils
 
 from approvals import store
 from approvals.request import Request, State, Vote
 from chatops.adapters.databases import Opening
+from chatops.adapters.migrations import migrate
+from chatops.adapters.postgres_sql import marked
 from chatops.kernel import audit
 from chatops.kernel.errors import TooLate
 from chatops.kernel.ports import Tx
+from chatops.requests import retention
 from chatops.requests.retention import AT_ONCE, prune
 from tests.store.trails import add
 
@@ -107,3 +111,13 @@ async def test_it_is_done_a_little_at_a_time_and_never_unasked(database: Opening
     assert await database.write(prune, NOW, 0.0) == 0
     assert await database.write(prune, NOW, 400 * DAY) == AT_ONCE
     assert await database.write(prune, NOW, 400 * DAY) == 3
+
+
+def test_every_statement_of_it_finds_its_rows_by_an_index() -> None:
+    db = sqlite_utils.Database(memory=True)
+    migrate(db)
+    for sql in (retention.OLD, retention.FORGET, retention.FORGET_OBJECTS, retention.FORGET_POSTS):
+        values = dict.fromkeys(marked(sql)[1], 1)
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert plan
+        assert [step for step in plan if step.startswith("SCAN")] == [], sql
