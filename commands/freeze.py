@@ -46,7 +46,9 @@ class Thawing(Place):
 async def freeze(inputs: Freezing, ctx: Context) -> Answer:
     """Nobody changes anything there until then."""
     until, reason = end_of(inputs.until, inputs.reason, ctx)
-    held = await ctx.locked.take(ctx.requester, _where(inputs, ctx.platform), until, reason)
+    where = _where(inputs, ctx.platform)
+    _check_covers(where, ctx.platform)
+    held = await ctx.locked.take(ctx.requester, where, until, reason)
     lines = (
         f"🧊 {held.sentence(ctx.now.timestamp(), zone_of(ctx.requester.tz))}",
         "All changes there are refused until then, yours too; rollbacks go on. The deploys channel is told.",
@@ -71,6 +73,16 @@ def _where(inputs: Place, platform: Platform) -> Where:
     if found == Where():
         raise InputError("Which environment, tier or team?", field="environment")
     return found
+
+
+def _check_covers(where: Where, platform: Platform) -> None:
+    """A freeze that covers nothing would be told everywhere, and keep nobody away. Thawing one is no harm."""
+    there = platform.environments.get(where.environment)
+    if there is not None and where.tier not in ("", there.tier):
+        hint = f"Name {there.name} alone, or tier={where.tier} alone."
+        raise InputError(f"{there.name} is of the tier {there.tier}, not {where.tier}.", field="tier", hint=hint)
+    if where.team and all(one.team != where.team for one in platform.services.values()):
+        raise InputError(f"The team {where.team} owns no service: there is nothing to freeze.", field="team")
 
 
 async def listed(inputs: Inputs, ctx: Context) -> Answer:

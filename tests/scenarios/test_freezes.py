@@ -165,6 +165,22 @@ async def test_a_freeze_of_nothing_or_of_what_is_not_there_is_said_and_not_made(
         assert await house.rows("SELECT id FROM locks") == []
 
 
+async def test_a_freeze_that_could_cover_nothing_is_refused_at_its_field_and_not_told() -> None:
+    def without_services(content: dict[str, Any]) -> None:
+        content["teams"]["data"] = {"members": ["lee@acme.test"], "leads": ["lee@acme.test"]}
+
+    async with acme_house(platform=without_services) as house:
+        await house.lee.types("/platform freeze staging tier=production because the auditors are here")
+        await house.lee.sees("general", "staging is of the tier staging, not production.", "Name staging alone")
+        await house.lee.types("/platform freeze team=data because of them")
+        await house.lee.sees("general", "The team data owns no service: there is nothing to freeze.")
+        assert await house.rows("SELECT id FROM locks") == []
+        await house.lee.types("/platform freeze staging tier=staging because the auditors are here")
+        await house.dana.sees("deploys", "🧊 staging is frozen by Lee")
+        await house.dana.types(STAGING)
+        await house.dana.sees(REQUESTS, "DENIED", "staging is frozen by Lee")
+
+
 async def test_who_breaks_the_glass_of_a_freeze_is_told_of_everywhere_and_a_second_person_closes_the_review() -> None:
     def reviewed(content: dict[str, Any]) -> None:
         afternoon(content)
