@@ -138,7 +138,8 @@ class Evidence:
             return
         lines = {kind: tuple(said) for kind, said in found.notes.items()}
         before = self._again.get(incident.id, (0.0, {}))[1]
-        self._again[incident.id] = (self.clock.now(), before if found.again else lines)
+        looked_at = self.clock.now()
+        self._again[incident.id] = (looked_at, before)
         if found.again:
             return  # what is known stays; that the cluster is away for a moment is no news of the incident
         news = {kind for kind, said in lines.items() if before.get(kind) != said}
@@ -146,6 +147,8 @@ class Evidence:
             await self.database.write(self._tell_again, incident, found, news)
         except TooLate:
             log.debug("%s changed meanwhile; the next look comes in a minute", incident.name)
+        else:
+            self._again[incident.id] = (looked_at, lines)  # not before: what was not told is news for the next look
 
     def _tell_again(self, tx: Tx, seen: Incident, found: Found, news: Set[str]) -> None:
         incident = store.load(tx, seen.id)

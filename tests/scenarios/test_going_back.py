@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chatops.incidents.evidence import Evidence
 from chatops.kernel.alert import Alert, Delivery
 from tests.support.house import REQUESTS, House, acme_house
 
@@ -88,6 +89,24 @@ async def test_the_card_and_the_evidence_follow_what_was_done_about_it(broken: H
     await broken.quiet()
     assert len(await broken.sandbox.traffic("chat.update")) == edits, "what has not changed is not said again"
     assert await broken.rows(rows) == [told]
+
+
+async def test_evidence_that_could_not_be_written_is_told_by_the_next_look(
+    broken: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    card = await broken.olu.sees(INCIDENTS, "NOBODY HAS IT", "1.4.2 by Dana")
+    await (await broken.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await broken.olu.types("/platform rollback checkout production because INC-101")
+    await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
+    with monkeypatch.context() as full:
+        full.setattr(Evidence, "_tell_again", fails)
+        with pytest.raises(OSError, match="disk is full"):
+            await broken.assistant.evidence.look_again()
+    await broken.assistant.evidence.look_again()
+    await card.thread("Deployed lately", "1.4.1 by Olu", "after it began: succeeded")
 
 
 async def test_before_the_acknowledgement_a_lead_is_asked(broken: House) -> None:

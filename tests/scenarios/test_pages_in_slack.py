@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from chatops.incidents.auditor import Auditor
 from chatops.incidents.paging import Paging
 from chatops.incidents.timeline import sentences
+from chatops.kernel.ports import Database, Tx
 from tests.scenarios.test_incidents import INCIDENTS, alert, house, olu_is_on_call, tell
 from tests.support.house import House, acme_house
 
@@ -128,24 +132,92 @@ async def test_whoever_has_what_got_worse_is_paged_again_when_that_severity_asks
     await house.olu.sees("@platform", "You are paged.")
 
 
-async def test_paging_that_was_late_before_a_restart_is_taken_back_after_it(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def stuck(self: Paging) -> int:
+# paging that is late ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def stuck(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """An alert came more than a minute ago, and nobody is paged for it."""
+
+    async def nothing(self: Paging) -> int:
         return 0
 
-    with monkeypatch.context() as broken:
-        broken.setattr(Paging, "look", stuck)
-        await tell(house, alert())
-        await house.dana.sees(INCIDENTS, "checkout", "NOBODY HAS IT")
-        house.clock.advance(61)
-        assert await house.assistant.auditor.look() == 1
-        late = await house.dana.sees(INCIDENTS, "Paging is late.", "INC-101")
-        await house.quiet()
-        await house.stop()
-    await house.start()
-    await house.assistant.paging.look()
-    assert await house.assistant.auditor.look() == 0
+    monkeypatch.setattr(Paging, "look", nothing)
+    await tell(house, alert())
+    await house.dana.sees(INCIDENTS, "checkout", "NOBODY HAS IT")
+    house.clock.advance(61)
+    return house
+
+
+async def test_paging_that_was_late_before_a_restart_is_taken_back_after_it(
+    stuck: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await stuck.assistant.auditor.look() == 1
+    late = await stuck.dana.sees(INCIDENTS, "Paging is late.", "INC-101")
+    await stuck.quiet()
+    await stuck.stop()
+    monkeypatch.undo()
+    await stuck.start()
+    await stuck.assistant.paging.look()
+    assert await stuck.assistant.auditor.look() == 0
     await late.becomes("Paging was late, and goes on.")
-    rows = await house.rows("SELECT what FROM audit WHERE chain = 'paging' ORDER BY seq")
+    rows = await stuck.rows("SELECT what FROM audit WHERE chain = 'paging' ORDER BY seq")
     assert [row["what"] for row in rows] == ["paging_late", "paging_goes_on"]
+
+
+@dataclass(slots=True)
+class Held:
+    """A database whose writes wait at a gate."""
+
+    real: Database
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def read(self, *args: Any) -> Any:
+        return await self.real.read(*args)
+
+    async def write(self, *args: Any) -> Any:
+        self.reached.set()
+        await self.gate.wait()
+        return await self.real.write(*args)
+
+
+async def test_two_who_look_at_the_same_time_take_one_message_back(
+    stuck: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = stuck.assistant.auditor
+    assert await auditor.look() == 1
+    late = await stuck.dana.sees(INCIDENTS, "Paging is late.", "INC-101")
+    monkeypatch.undo()
+    await stuck.assistant.paging.look()
+    auditor.database = held = Held(stuck.assistant.database)
+    first = asyncio.create_task(auditor.look())
+    await held.reached.wait()
+    second = asyncio.create_task(auditor.look())
+    for _ in range(20):  # in which the second one would have read what it reads, and ended
+        await stuck.rows("SELECT 1")
+    held.gate.set()
+    assert (await first, await second) == (0, 0)
+    await late.becomes("Paging was late, and goes on.")
+    rows = await stuck.rows("SELECT id FROM posts WHERE id = '' OR id LIKE 'overdue/%'")
+    assert [row["id"].partition("/")[0] for row in rows] == ["overdue"]
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_what_could_not_be_written_of_late_paging_is_said_by_the_next_look(
+    stuck: House, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    def fails(self: Auditor, tx: Tx, *_: str) -> None:
+        raise OSError("the disk is full")
+
+    auditor = stuck.assistant.auditor
+    if goes_on:
+        await auditor.look()
+        monkeypatch.undo()
+        await stuck.assistant.paging.look()
+    with monkeypatch.context() as full:
+        full.setattr(Auditor, "_show", fails)
+        with pytest.raises(OSError, match="disk is full"):
+            await auditor.look()
+    assert await auditor.look() == (0 if goes_on else 1)
+    await stuck.dana.sees(INCIDENTS, "Paging was late, and goes on." if goes_on else "Paging is late.")

@@ -4,8 +4,8 @@ import pytest
 
 from chatops.incidents.digests import ROOM
 from chatops.incidents.incident import Holder, Incident, Paged, State, Summary
-from chatops.slack.views.blocks import CHARACTERS
-from chatops.slack.views.incident import digest, incident_card, page
+from chatops.slack.views.blocks import CHARACTERS, SECTION
+from chatops.slack.views.incident import MOST_ON_A_PAGE, digest, incident_card, page
 from tests.support.rendering import render_text
 
 NOW = 1_781_510_400.0
@@ -100,6 +100,21 @@ def test_a_full_digest_fits_into_one_message(text: str) -> None:
     texts = [block["text"]["text"] for block in message.blocks]
     assert sum(map(len, texts)) < CHARACTERS
     assert all(one.name in "".join(texts) for one in many)
+
+
+@pytest.mark.parametrize("text", ["x" * 500, "&" * 500])
+def test_a_full_page_names_its_incidents_and_counts_the_others(text: str) -> None:
+    summary = Summary(text=text, numbers=text)
+    held = Holder(id="U0OLU", name=text)
+    full = {"service": "", "title": text, "environment": text, "summary": summary, "holder": held}
+    many = [OPEN.model_copy(update={"id": 10**6 + n, **full}) for n in range(30)]
+    links = {one.name: "https://acme.slack.test/archives/C0123456789/p1781510400000100" for one in many}
+    texts = mrkdwn(page(many, NOW, "U0OLU", links).blocks)
+    assert max(map(len, texts)) <= SECTION
+    assert sum(map(len, texts)) < CHARACTERS
+    assert all(f"|{one.name}>" in "".join(texts) for one in many[:MOST_ON_A_PAGE])
+    assert "… and 22 more: INC-1000008, " in texts[-1]
+    assert texts[-1].endswith("INC-1000029")
 
 
 def test_what_is_quiet_says_why() -> None:

@@ -9,6 +9,7 @@ from chatops.kernel.durations import lasted
 from chatops.kernel.escalation import Plan, step_at
 from chatops.slack.mrkdwn import bold, channel_link, code, enumerated, escape, link, mention, plain, when
 from chatops.slack.views.blocks import (
+    CHARACTERS,
     Block,
     Message,
     actions,
@@ -23,6 +24,7 @@ from chatops.slack.views.blocks import (
 
 MOMENTS = 60.0  # seconds that are not worth telling
 MOST_ON_A_PAGE = 8  # incidents with a button each; more are counted
+NAMED_ON_A_PAGE = CHARACTERS - 1000  # characters of their lines; the rest is for the count
 Line = tuple[str, str, bool, str]  # label, line, form, style
 
 
@@ -52,9 +54,11 @@ def page(
     rung = f"{mention(person)} " if person else ""
     first = f"{rung}*You are paged.*" if waiting else "*You were paged; this needs nobody any more:*"
     lines = [first, *(_line(one, now, (links or {}).get(one.name, "")) for one in incidents[:MOST_ON_A_PAGE])]
+    blocks = sections(lines, NAMED_ON_A_PAGE)
     if len(incidents) > MOST_ON_A_PAGE:
         more = ", ".join(one.name for one in incidents[MOST_ON_A_PAGE:60])
         lines.append(f"… and {len(incidents) - MOST_ON_A_PAGE} more: {escape(more, 600)}")
+        blocks.append(section(lines[-1]))  # a block of its own: what is last is what a full block drops
     buttons: list[Line] = []
     for one in waiting[:MOST_ON_A_PAGE]:
         label = "Acknowledge" if len(waiting) == 1 else f"Acknowledge {one.name}"
@@ -63,8 +67,9 @@ def page(
         buttons.append(("Escalate", f"incident escalate {waiting[0].name}", False, ""))
     made = line_buttons(buttons)
     made += _runbook(waiting[0], len(made)) if len(waiting) == 1 else []
-    blocks = [section("\n".join(lines)), *actions(made)]
-    return Message(fallback(lines), blocks, moment=",".join(f"{one.id}:{one.state}" for one in incidents))
+    return Message(
+        fallback(lines), [*blocks, *actions(made)], moment=",".join(f"{one.id}:{one.state}" for one in incidents)
+    )
 
 
 def digest(incidents: Sequence[Incident], links: Mapping[str, str]) -> Message:
