@@ -163,7 +163,9 @@ class Couriers:
             said = f"could not be sent: {why}" if why else "is on its way; it should arrive within a minute"
             content = {"lines": [f"Your test page by {WORDS[call.path]} {said}."]}
             person = call.page.split("/")[1]
-            post = Post(f"{call.page}/{call.path}/{what}", Lane.ANSWER, "note", person=person, content=content)
+            post = Post(
+                f"{call.page}/{call.path}/{what}", Lane.ANSWER, "note", person=person, content=content, asked=True
+            )
             self.keeper.outbox.show(tx, post)
         for incident in store.on_page(tx, call.page):
             data = {"people": call.name, "path": WORDS[call.path], **({"text": why} if why else {})}

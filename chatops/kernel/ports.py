@@ -87,6 +87,7 @@ class Post:
     the message tells what is true then. Where: ``channel`` (name or id), with ``person`` as well: an ephemeral for that
     person; ``person`` alone: a direct message. In a thread: ``thread_of`` (another post's id: waits until that one
     stands) or ``thread_ts``. With ``response_url`` the message is sent through it first (private answers to a command).
+    ``asked``: its person waits for it now, so it comes in their quiet hours, too.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Post:
     thread_ts: str = ""
     response_url: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
+    asked: bool = False
 
 
 class Outbox(Protocol):

@@ -258,7 +258,7 @@ class Pages:
     def _tell(self, tx: Tx, request: Request, what: str, said: Answer) -> None:
         post = Post(
             f"{request.name}/page/{what}", Lane.ANSWER, "answer", str(request.id),
-            person=request.requester_id, content=asdict(said),
+            person=request.requester_id, content=asdict(said), asked=True,
         )  # fmt: skip
         self.outbox.show(tx, post)
 

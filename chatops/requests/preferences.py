@@ -42,10 +42,10 @@ def of(tx: Tx, person_id: str) -> Preferences:
 def quiet_until(tx: Tx, post: Post, now: float) -> float:
     """When a message may go out (epoch seconds), 0: now. What is for one person alone waits for the end of their quiet.
 
-    Pages don't, nor what was asked for a moment ago: answers.
+    Pages don't, nor what they wait for.
     """
     alone = post.person and not post.channel and not post.response_url
-    if not alone or post.lane is Lane.PAGE or post.id.startswith("answer/"):
+    if not alone or post.lane is Lane.PAGE or post.asked:
         return 0.0
     return of(tx, post.person).quiet_until(now)
 

@@ -64,6 +64,7 @@ class Answers:
             thread_ts=where.thread_ts,
             response_url="" if where.thread_ts else where.response_url,
             content=content,
+            asked=True,
         )
 
     async def _stands(self, post: str) -> Row | None:

@@ -14,14 +14,14 @@ from chatops.slack.views.blocks import Message
 # A post keeps its place once it stands or may stand: a reply must not wander to another channel with a new
 # configuration. While it waits, the most urgent of what was wanted holds.
 SHOW = """
-INSERT INTO posts (id, lane, kind, subject, channel, person, thread_of, thread_ts, response_url, content, wanted, sent,
-                   created_at, updated_at)
-VALUES (:id, :lane, :kind, :subject, :channel, :person, :thread_of, :thread_ts, :response_url, :content, 1, 0,
-        :now, :now)
+INSERT INTO posts (id, lane, kind, subject, channel, person, thread_of, thread_ts, response_url, content, asked, wanted,
+                   sent, created_at, updated_at)
+VALUES (:id, :lane, :kind, :subject, :channel, :person, :thread_of, :thread_ts, :response_url, :content, :asked, 1,
+        0, :now, :now)
 ON CONFLICT (id) DO UPDATE SET
     wanted = posts.wanted + 1,
     lane = CASE WHEN posts.wanted > posts.sent AND posts.lane < excluded.lane THEN posts.lane ELSE excluded.lane END,
-    kind = excluded.kind, subject = excluded.subject, content = excluded.content,
+    kind = excluded.kind, subject = excluded.subject, content = excluded.content, asked = excluded.asked,
     response_url = excluded.response_url, updated_at = excluded.updated_at, tries = 0, next_at = 0,
     channel = CASE WHEN posts.ts = '' AND posts.posting_since IS NULL THEN excluded.channel ELSE posts.channel END,
     channel_id = CASE WHEN posts.ts = '' AND posts.posting_since IS NULL AND posts.channel <> excluded.channel
@@ -141,6 +141,7 @@ def stored(row: Row) -> Stored:
         thread_ts=row["thread_ts"],
         response_url=row["response_url"],
         content=json.loads(row["content"]),
+        asked=bool(row["asked"]),
     )
     parent_ts = row.get("parent_ts") or ""
     return Stored(
@@ -180,6 +181,7 @@ def show(tx: Tx, post: Post, now: float) -> Wanted:
         thread_ts=post.thread_ts,
         response_url=post.response_url,
         content=canonical(dict(post.content)) if post.content else "{}",
+        asked=int(post.asked),
         now=now,
     )
     if row is None:

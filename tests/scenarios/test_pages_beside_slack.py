@@ -15,6 +15,8 @@ from aiohttp.test_utils import TestServer
 from chatops.adapters.mail import Mail
 from chatops.incidents.couriers import GIVEN_UP_AFTER
 from chatops.kernel.alert import Alert, Delivery
+from tests.scenarios.test_preferences import EVENING
+from tests.scenarios.test_weekly import on
 from tests.support.house import House, acme_house
 from tests.support.mailserver import PASSWORD, MailServer, mail_server
 from tests.support.ringer import Ringer
@@ -183,6 +185,14 @@ async def test_oncall_test_goes_every_way_and_tells_what_became_of_it(mails: Mai
         mail = await mails.arrived()
         assert (mail["To"], mail["Subject"]) == ("dana@acme.test", "Test: you are paged")
         await house.dana.sees("@platform", "You are paged.", "nothing is broken")
+        await house.dana.sees("@platform", "Your test page by e-mail is on its way")
+
+
+async def test_what_became_of_a_test_page_is_told_in_quiet_hours_too(mails: MailServer) -> None:
+    async with with_mail(mails, clock=on(EVENING)) as house:
+        await house.dana.types("/platform preferences quiet=22:00-07:00")
+        await house.dana.sees("general", "quiet from 22:00 to 07:00")
+        await house.dana.types("/platform oncall test")
         await house.dana.sees("@platform", "Your test page by e-mail is on its way")
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from tests.scenarios.test_weekly import on
 from tests.support.house import REQUESTS, acme_house, straight_to_production
+from tests.support.onetime import Browser, approved, code_on, link_for
 
 EVENING = datetime(2026, 3, 30, 20, 30, tzinfo=UTC).timestamp()  # 22:30 where everybody is
 SCALE = "/platform scale cart staging replicas=3 because it is quiet"
@@ -56,6 +57,22 @@ async def test_in_quiet_hours_only_pages_and_answers_come_and_the_rest_afterward
         assert (await house.rows("SELECT ts FROM posts WHERE id LIKE 'R-1001/end/%'"))[0]["ts"] == ""
         house.clock.advance(0.2 * 3600)
         await house.olu.sees("@platform", "R-1001", "SUCCEEDED")
+
+
+async def test_a_one_time_page_can_be_used_in_quiet_hours_too() -> None:
+    async with acme_house(clock=on(EVENING)) as house:
+        await house.dana.types("/platform preferences quiet=22:00-07:00")
+        await house.dana.sees("general", "quiet from 22:00 to 07:00")
+        card = await approved(house, "/platform secret set checkout production API_KEY because the vendor renewed it")
+        browser = Browser(await link_for(house.dana))
+        try:
+            code = code_on(await browser.opens())
+            await (await house.dana.sees("@platform", f"does your page show {code}?")).click(f"Yes, {code} is mine")
+            await house.dana.sees("@platform", "the page shows the field now")
+            assert "It is stored" in await browser.sends("correct horse")
+        finally:
+            await browser.session.close()
+        await card.becomes("SUCCEEDED")
 
 
 async def test_the_digest_comes_once_a_day_at_its_hour_also_after_a_restart() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from chatops.adapters.migrations import (
     anchors,
+    asked,
     commits,
     deploys,
     figures,
@@ -35,7 +36,7 @@ from chatops.kernel.errors import Refused
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
-    looks,
+    looks, asked,
 )  # fmt: skip
 STEPS = tuple(step for module in MODULES for step in module.STEPS)
 migrations = Migrations("chatops")
