@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from chatops.adapters.disk import durable
 from chatops.kernel import anchor
 from chatops.kernel.anchor import Anchor
 from chatops.kernel.errors import InputError, Unavailable
@@ -27,16 +28,18 @@ class AnchorFile:
 
     def _add(self, line: str) -> None:
         try:
+            new = not self.path.exists()
             file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 tail = os.pread(file, TAIL, max(0, os.fstat(file).st_size - TAIL))
-                if tail.rstrip(b"\n").split(b"\n")[-1] == line.encode():
-                    return
-                cut = b"\n" if tail and not tail.endswith(b"\n") else b""  # what a full disk left of a line
-                text = cut + line.encode() + b"\n"
-                if os.write(file, text) < len(text):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(file)
+                if tail.split(b"\n")[-2:] != [line.encode(), b""]:
+                    cut = b"\n" if tail and not tail.endswith(b"\n") else b""  # what a full disk left of a line
+                    text = cut + line.encode() + b"\n"
+                    if os.write(file, text) < len(text):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file)  # also of a line that is there: whoever wrote it may have died before this
+                if new:
+                    durable(self.path.parent)
             finally:
                 os.close(file)
         except OSError as error:

@@ -66,7 +66,7 @@ def verify_command(file: Path | None, noted: str, anchors: Path | None, public_k
     click.echo(f"{rows} in {chains} and {seals} are as they were written.")
     if anchored:
         signed = f", all signed with the key {key.key}" if key else "; their signatures were not checked"
-        click.echo(f"{len(anchored)} anchors fit{signed}.")
+        click.echo(f"{verdict.anchored} of the {len(anchored)} anchors given are of seals in it, and fit{signed}.")
     for sentence in verdict.says:
         click.echo(sentence)
     if verdict.last_seal and not verdict.says:
@@ -134,6 +134,8 @@ def read_anchors(path: Path, key: VerifyingKey | None = None) -> Mapping[int, st
             raise InputError(f"{path}:{number}: the anchor of seal {one.seal} {wrong}")
         if found.setdefault(one.seal, one.hash) != one.hash:
             raise InputError(f"{path}:{number}: seal {one.seal} was anchored before, with another hash")
+    if not found:  # of a wrong path, say: as if it had not been given
+        raise InputError(f"{path} holds no anchor.")
     return found
 
 
@@ -160,7 +162,7 @@ def verify_file(
         with reading(str(copy)) as tx:
             verdict = verify(tx, whole=found.whole, noted=noted, anchored=anchored)
             if found.bundle and verdict.bad is None:
-                verdict = weighed(verdict, tx, found, key)
+                verdict = weighed(verdict, tx, found, key, anchored)
     if found.changed and verdict.bad is None:  # a bad row says more than that some line is another one
         raise InputError(found.changed)
     return verdict

@@ -22,13 +22,14 @@ from typing import Any
 from chatops.adapters.sqlite_file import open_for_writing
 from chatops.kernel import anchor
 from chatops.kernel.anchor import Anchor
-from chatops.kernel.audit import COLUMNS, PAGE, SEAL_COLUMNS, canonical, heads_of, rows_of, seals_of
+from chatops.kernel.audit import COLUMNS, PAGE, SEAL_COLUMNS, canonical, heads_in, heads_of, rows_of, seals_of
 from chatops.kernel.errors import InputError
 from chatops.kernel.ports import Row, Tx
 
 VERSION = 1
 HEAD_COLUMNS = ("chain", "seq", "hash", "sealed")
 _KINDS = {"row": ("audit", COLUMNS), "head": ("audit_heads", HEAD_COLUMNS), "seal": ("audit_seals", SEAL_COLUMNS)}
+VOTED = ("verdict", "digest", "reason", "sources")  # of a vote, also in its row of the trail
 DIFFERS = "their sha256 differs"
 _TYPES = {"seq": int, "at": float, "sealed": int}
 
@@ -39,7 +40,7 @@ _PART = """SELECT chain, seq, at, who, what, data, configuration, previous, hash
 HEAD = "SELECT chain, seq, hash, sealed FROM audit_heads WHERE chain = :chain"
 _REQUESTS = re.compile(r"R-[0-9]{1,15}")
 _REQUEST = "SELECT body FROM requests WHERE id = :id"
-_VOTES = "SELECT body, withdrawn_at FROM votes WHERE request_id = :id ORDER BY at, person_id"
+_VOTES = "SELECT body FROM votes WHERE request_id = :id ORDER BY at, person_id"
 
 
 @dataclass(slots=True)
@@ -63,6 +64,29 @@ def bundle(tx: Tx, chain: str) -> Iterator[str]:
     return _ended(_evidence(tx, chain))
 
 
+def _judged(body: Mapping[str, Any], votes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of a request what the trail's rows and the plan's digest bind: all that ``evidence`` compares, and no more."""
+    plan, decision = body.get("plan") or {}, body.get("decision") or {}
+    kept = {
+        name: plan[name] for name in ("changes", "undo", "on_failure", "steps", "outputs", "expires") if name in plan
+    }
+    restores = [
+        {"ref": one["ref"], "manager": "", "restore": one["restore"]}
+        for one in plan.get("writes", ())
+        if one.get("restore")
+    ]
+    return {
+        "asked_by": body.get("requester_email") or body["requester_id"],
+        **{name: body.get(name, "") for name in ("action", "reason", "state", "digest")},
+        "inputs": body["inputs"],
+        "plan": {"summary": "", "writes": restores, **kept} if plan else {},
+        "decision": {name: decision[name] for name in ("outcome", "asks", "rules", "lifted") if name in decision},
+        "votes": [
+            {"who": vote.get("email") or vote["person_id"], **{name: vote[name] for name in VOTED}} for vote in votes
+        ],
+    }
+
+
 def _ended(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     number, digest = 0, sha256()
     for entry in entries:
@@ -76,10 +100,8 @@ def _ended(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _evidence(tx: Tx, chain: str) -> Iterator[Mapping[str, Any]]:
     yield {"type": "bundle", "version": VERSION, "chain": chain}
     if _REQUESTS.fullmatch(chain) and (row := tx.one(_REQUEST, id=(number := int(chain[2:])))):
-        votes = [
-            {**json.loads(vote["body"]), "withdrawn_at": vote["withdrawn_at"]} for vote in tx.all(_VOTES, id=number)
-        ]
-        yield {"type": "request", "id": number, "body": json.loads(row["body"]), "votes": votes}
+        votes = [json.loads(vote["body"]) for vote in tx.all(_VOTES, id=number)]
+        yield {"type": "request", "id": number, **_judged(json.loads(row["body"]), votes)}
     yield from ({"type": "row", **row} for row in _part(tx, {"chain": chain, "seq": 1}, 0.0))
     head = tx.one(HEAD, chain=chain)
     if head is None:
@@ -87,7 +109,7 @@ def _evidence(tx: Tx, chain: str) -> Iterator[Mapping[str, Any]]:
     yield _entry("head", head)
     begun, last = False, anchor.first_from(tx, head["sealed"]) if head["sealed"] else None
     for seal in seals_of(tx):
-        begun = begun or chain in json.loads(seal["heads"])
+        begun = begun or chain in (heads_in(seal) or {})
         if begun:
             yield {"type": "seal", **seal}
         if last is not None and seal["seq"] >= last.seal:
@@ -158,7 +180,7 @@ def load(copy: Path, name: str, lines: Iterable[str]) -> Loaded:
                 else:
                     _take(connection, found, kind, entry)
                 digest.update(line.encode())
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
                 raise InputError(f"{name}:{number}: {error}") from error
         if not ended:
             raise InputError(f"{name}:{number + 1}: cut off: the line of type end is missing")
@@ -174,7 +196,7 @@ def _take(connection: sqlite3.Connection, found: Loaded, kind: str, entry: dict[
     elif found.bundle and kind == "request":
         if found.request is not None:
             raise ValueError("a bundle is about one request")
-        found.request = entry
+        found.request = _request(entry)
     elif found.bundle and kind == "anchor":
         found.anchors.append(anchor.parse(canonical({"type": kind, **entry})))
     else:
@@ -184,7 +206,7 @@ def _take(connection: sqlite3.Connection, found: Loaded, kind: str, entry: dict[
 def _parse(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("is not JSON, as every line that `chatops audit export` writes") from error
     if canonical(entry) + "\n" != line:  # a doubled key, say, shows people something else than it shows programs
         raise ValueError("is not spelled as it was exported")
@@ -199,6 +221,15 @@ def _begin(entry: dict[str, Any]) -> bool:
     if entry != {**entry, "version": VERSION, "whole": not entry["since"] and not entry["chain"]} or len(entry) != 4:
         raise ValueError("does not say what was exported")
     return bool(entry["whole"])
+
+
+def _request(entry: dict[str, Any]) -> dict[str, Any]:
+    shapes = {"id": int, "asked_by": str, **dict.fromkeys(("action", "reason", "state", "digest"), str)}
+    shapes |= {"inputs": dict, "plan": dict, "decision": dict, "votes": list}
+    wrong = [name for name, shape in shapes.items() if type(entry.get(name)) is not shape]
+    if wrong or len(entry) != len(shapes) or not all(isinstance(vote, dict) for vote in entry["votes"]):
+        raise ValueError(f"a request has {', '.join(shapes)}" + (f"; wrong here: {', '.join(wrong)}" if wrong else ""))
+    return entry
 
 
 def _about(entry: dict[str, Any]) -> str:

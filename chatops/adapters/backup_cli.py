@@ -14,6 +14,7 @@ import click
 
 from chatops.adapters.audit_cli import told
 from chatops.adapters.databases import is_postgres, shown
+from chatops.adapters.disk import durable
 from chatops.adapters.filelock import FileLock
 from chatops.adapters.migrations import check_ours
 from chatops.adapters.sqlite_file import explained, open_for_reading, reading
@@ -73,12 +74,12 @@ def backup(database: Path, file: Path) -> Verdict:
     with _beside(file) as part:
         _copy(database, part)
         verdict = _checked(part, "The copy")
-        _durable(part)
+        durable(part)
         try:
             os.link(part, file)  # unlike a rename, this refuses a file that came up meanwhile
         except OSError as error:
             raise Unavailable(f"{file} cannot be written: {error.strerror}.") from error
-        _durable(file.parent)
+        durable(file.parent)
     return verdict
 
 
@@ -96,10 +97,10 @@ def restore(file: Path, database: Path, now: datetime) -> Path | None:
                 pass
             _copy(file, part)
             _checked(part, str(file))
-            _durable(part)
+            durable(part)
             kept = _set_aside(database, now)
             os.replace(part, database)
-        _durable(database.parent)
+        durable(database.parent)
     finally:
         lock.release()
     return kept
@@ -159,11 +160,3 @@ def _set_aside(database: Path, now: datetime) -> Path | None:
             os.replace(beside, kept.with_name(kept.name + end))
     os.link(database, kept)
     return kept
-
-
-def _durable(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -65,7 +65,7 @@ def parse(line: str) -> Anchor:
     """Reads ``Anchor.line``; raises ``ValueError`` for everything else."""
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("is not JSON") from error
     if not isinstance(found, dict) or found.pop("type", "") != "anchor":
         raise ValueError("is no anchor")

@@ -114,6 +114,17 @@ def last_seal(tx: Tx) -> Row | None:
     return tx.one(_LAST_SEAL)
 
 
+def heads_in(sealed: Row) -> Mapping[str, tuple[int, str]] | None:
+    """The heads that a seal holds, by chain; None when it does not say so in the way that we do."""
+    try:
+        found = json.loads(sealed["heads"])
+        heads = {chain: (seq, hashed) for chain, (seq, hashed) in found.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    right = all(type(seq) is int and abs(seq) <= -_FIRST - 1 and isinstance(one, str) for seq, one in heads.values())
+    return heads if right else None
+
+
 def row_hash(row: Row) -> str:
     """The sha256 (hex) over the canonical JSON of everything in a row but the hash; ``data`` as the text it is."""
     return _hash([row[column] for column in COLUMNS[:-1]])
@@ -156,6 +167,7 @@ class Verdict:
     last_seal: int = 0
     last_hash: str = ""
     bad: Bad | None = None
+    anchored: int = 0  # seals that an anchor was compared with
     says: tuple[str, ...] = ()
 
 
@@ -207,7 +219,7 @@ def verify(
     """
     count = _Count()
     bad = _bad_rows(tx, count, whole) or _bad_heads(tx, whole) or _bad_seals(tx, count, whole, noted, anchored)
-    return Verdict(count.rows, count.chains, count.seals, count.last_seal, count.last_hash, bad)
+    return Verdict(count.rows, count.chains, count.seals, count.last_seal, count.last_hash, bad, count.anchored)
 
 
 @dataclass(slots=True)
@@ -217,6 +229,7 @@ class _Count:
     seals: int = 0
     last_seal: int = 0
     last_hash: str = ""
+    anchored: int = 0
 
     def each(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -286,6 +299,7 @@ def _bad_seals(tx: Tx, count: _Count, whole: bool, noted: str, anchored: Mapping
             return Bad("seals", seq, "does not follow from the row before it: one of them was replaced")
         if anchored.get(seq, row["hash"]) != row["hash"]:
             return Bad("seals", seq, "replaced: an anchor holds another hash of it")
+        count.anchored += seq in anchored
         if bad := _bad_sealed(tx, row, whole):
             return bad
         previous = row["hash"]
@@ -293,11 +307,16 @@ def _bad_seals(tx: Tx, count: _Count, whole: bool, noted: str, anchored: Mapping
         noted = "" if noted == previous else noted
     if whole and (gone := [number for number in anchored if number > seq]):
         return Bad("seals", min(gone), "cut off: an anchor holds it")
+    if anchored and not count.anchored:
+        return Bad("seals", 0, "none of the anchors is of a seal in it")
     return Bad("seals", 0, f"none of them has the noted hash {noted}") if noted else None
 
 
 def _bad_sealed(tx: Tx, sealed: Row, whole: bool) -> Bad | None:
-    for chain, (seq, hashed) in json.loads(sealed["heads"]).items():
+    heads = heads_in(sealed)
+    if heads is None:
+        return Bad("seals", sealed["seq"], "changed: it does not say which heads it holds")
+    for chain, (seq, hashed) in heads.items():
         row = tx.one(_HASH_OF, chain=chain, seq=seq)
         if row is None and whole:
             return Bad(chain, seq, f"missing: seal {sealed['seq']} holds it")

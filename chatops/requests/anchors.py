@@ -14,6 +14,7 @@ from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, P
 log = logging.getLogger(__name__)
 
 EVERY = 86400.0  # seconds
+SKEW = 300.0  # seconds by which a clock may have been put back
 
 
 @dataclass(slots=True)
@@ -41,8 +42,9 @@ class Anchors:
         return dropped
 
     def _is_due(self, tx: Tx) -> bool:
-        known = anchor.latest(tx)
-        return known is None or known.at + EVERY <= self.clock.now()
+        known, now = anchor.latest(tx), self.clock.now()
+        # One of the future was dropped while the clock stood wrong; it must not keep the others away until then.
+        return known is None or not now - EVERY < known.at <= now + SKEW
 
     def _drop(self, tx: Tx, channel: str) -> bool:
         """The anchor and what the channel is told of it, in one transaction."""

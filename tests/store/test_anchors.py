@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from chatops.adapters.anchor_file import AnchorFile, anchors_of
 from chatops.adapters.audit_cli import audit as commands
 from chatops.adapters.audit_cli import read_anchors
+from chatops.adapters.audit_export import export
 from chatops.adapters.databases import Opening, shown
 from chatops.adapters.signing import SigningKey, VerifyingKey, make_key
 from chatops.adapters.sqlite import SQLite
@@ -87,7 +88,9 @@ async def test_a_tail_that_was_cut_off_is_found_with_the_anchors(
     dropped = await anchored(database, file, key)
     good = run("verify", "--database", name, "--anchors", file, "--public-key", public(key))
     assert (good.exit_code, good.stderr) == (0, "")
-    assert f"1 anchors fit, all signed with the key {dropped.key}." in good.stdout
+    assert (
+        f"1 of the 1 anchors given are of seals in it, and fit, all signed with the key {dropped.key}." in good.stdout
+    )
 
     def cut_off(tx: Tx) -> None:
         """What somebody does who knows how the chains are made: nothing else shows it."""
@@ -228,21 +231,33 @@ async def test_a_bundle_of_a_chain_verifies_alone_and_says_what_is_missing_yet(
     await database.write(fill)
     file = tmp_path / "bundle.jsonl"
 
-    def taken() -> Result:
+    def taken(*options: object) -> Result:
         assert run("bundle", "R-1001", "--database", name, "-o", file).exit_code == 0
-        return run("verify", file, "--public-key", public(key))
+        return run("verify", file, *options)
 
-    assert "Its last row is in no seal yet" in taken().stdout
+    with_key = ("--public-key", public(key))
+    assert "But its last row is in no seal yet" in taken().stdout
+    assert "its last row is in no seal yet" in taken(*with_key).stderr
     await database.write(audit.seal, 1900.0)
-    assert "No anchor stands for it yet" in taken().stdout
+    assert "But no anchor stands for it yet" in taken().stdout
+    assert "no anchor stands for it yet" in taken(*with_key).stderr
     await database.write(add, "R-1002")
     dropped = await anchored(database, tmp_path / "anchors.jsonl", key)
-    good = taken()
+    good = taken(*with_key, "--anchors", tmp_path / "anchors.jsonl")
     assert good.exit_code == 0
+    other = tmp_path / "other.jsonl"
+    other.write_text(Anchor(1, tx_hash(file, 1), 5.0).line + "\n")
+    assert "is not among the anchors that were given" in run("verify", file, "--anchors", other).stderr
     assert f"The anchor of seal {dropped.seal} stands for it (signed with the key {dropped.key})." in good.stdout
     assert "its signature was not checked" in run("verify", file).stdout
     none = run("bundle", "R-9999", "--database", name)
     assert "There is no chain R-9999" in none.stderr
+
+
+def tx_hash(file: Path, seal: int) -> str:
+    """The hash of a seal that a bundle holds."""
+    lines = map(json.loads, file.read_text().splitlines())
+    return str(next(line["hash"] for line in lines if line["type"] == "seal" and line["seq"] == seal))
 
 
 def ended(lines: list[dict[str, Any]]) -> str:
@@ -288,6 +303,52 @@ async def test_a_bundle_that_lacks_or_changes_something_does_not_verify(
     bad = run("verify", file, "--public-key", public(key))
     assert bad.exit_code == 1
     assert says in bad.stderr
+
+
+def test_anchors_that_are_none_or_of_nothing_in_it_are_no_proof(tmp_path: Path) -> None:
+    empty, part = tmp_path / "anchors.jsonl", tmp_path / "part.jsonl"
+    empty.write_text("")
+    with memory() as tx:
+        fill(tx)
+        part.write_text("".join(f"{line}\n" for line in export(tx, since=1045.0)))
+    none = run("verify", part, "--anchors", empty)
+    assert (none.exit_code, none.stderr) == (1, f"{empty} holds no anchor.\n")
+    empty.write_text(ONE.line + "\n")
+    assert "none of the anchors is of a seal in it" in run("verify", part, "--anchors", empty).stderr
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "says"),
+    [
+        ("seal", {"heads": "[1]"}, "changed: it does not say which heads it holds"),
+        ("seal", {"heads": DEEP}, "changed: it does not say which heads it holds"),
+        ("seal", {"heads": '{"R-1001": [1e300, "x"]}'}, "changed: it does not say which heads it holds"),
+        ("row", {"seq": 2**70}, "too large"),
+    ],
+)
+def test_a_hostile_file_is_bad_or_unreadable_and_never_a_crash(
+    kind: str, change: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "trail.jsonl"
+    with memory() as tx:
+        fill(tx)
+        lines = [json.loads(line) for line in export(tx)]
+    entry = next(line for line in lines if line["type"] == kind)
+    entry |= change
+    if kind == "seal":
+        entry["hash"] = audit.seal_hash(entry)
+    file.write_text(ended(lines))
+    bad = run("verify", file)
+    assert (bad.exit_code, bad.stdout) == (1, "")
+    assert says in bad.stderr
+    assert isinstance(bad.exception, SystemExit)
+    file.write_text(DEEP + "\n")
+    assert "is not JSON" in run("verify", file).stderr
+    with pytest.raises(ValueError, match="is not JSON"):
+        anchor.parse(DEEP)
 
 
 def test_without_the_extra_it_says_what_to_install(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
