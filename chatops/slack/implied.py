@@ -11,6 +11,7 @@ from chatops.slack.payloads import Where
 from chatops.slack.permalinks import post_at
 
 INCIDENT = re.compile(r"INC-\d+")  # the post of an incident's card; its room's is followed by /room
+# The condition is that of the partial index: a channel holds every post that ever stood in it.
 ROOM = "SELECT id FROM posts WHERE channel_id = :channel AND ts <> '' AND id LIKE 'INC-%/room'"
 _NAMED = re.compile(r"\s+(?:INC-)?\d{1,12}(?=\s|$)|.*\bincident=", re.IGNORECASE)
 _FIRST = "incident"  # the input that comes first in a line about one

@@ -24,6 +24,7 @@ from chatops.adapters.migrations import (
     looks,
     notices,
     people,
+    places,
     requests,
     responses,
     retention,
@@ -36,7 +37,7 @@ from chatops.kernel.errors import Refused
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
-    looks, asked,
+    looks, asked, places,
 )  # fmt: skip
 STEPS = tuple(step for module in MODULES for step in module.STEPS)
 migrations = Migrations("chatops")
