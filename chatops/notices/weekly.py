@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from zoneinfo import ZoneInfo
 
+from chatops.kernel.accidents import recorded
 from chatops.kernel.action import Answer
 from chatops.kernel.catalog import Platform, Team
-from chatops.kernel.dora import DAY
+from chatops.kernel.dora import DAY, Change
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Ledger, Outbox, Post, Tx
 from chatops.kernel.spans import zone_of
 from chatops.kernel.weeks import days_before, moment_after, shown
@@ -52,9 +54,13 @@ class Weekly:
         wanted = {team.name: team for team in _told(self.configuration.platform)}
         nexts = {name: self._next(team, now) for name, team in wanted.items()}
         due = {name: at for name, at in standing.items() if name in wanted and at <= now}
+        changes = dict[float, Sequence[Change]]()
         for name, at in due.items():
-            answer = await self._answer(wanted[name], at) if now - at <= LATEST else None
-            sent += await self.database.write(self._send, wanted[name], at, nexts[name], answer)
+            try:
+                answer = await self._answer(wanted[name], at, changes) if now - at <= LATEST else None
+                sent += await self.database.write(self._send, wanted[name], at, nexts[name], answer)
+            except Exception as error:  # it stays due, and the other teams get theirs
+                recorded(log, error, f"making the week of team {name}")
         changed = {name: at for name, at in nexts.items() if name not in due and standing.get(name) != at}
         gone = sorted(standing.keys() - wanted.keys())
         if changed or gone:
@@ -71,14 +77,18 @@ class Weekly:
         for name in gone:
             tx.run(FORGET, team=name)
 
-    async def _answer(self, team: Team, at: float) -> Answer | None:
-        """The digest of the seven days before the day of ``at``; None when there is nothing to tell of both weeks."""
+    async def _answer(self, team: Team, at: float, read: dict[float, Sequence[Change]]) -> Answer | None:
+        """The digest of the seven days before the day of ``at``; None when there is nothing to tell of both weeks.
+
+        ``read``: what the ledger said in this look by the moment since when, for it is that of the whole company.
+        """
         platform = self.configuration.platform
         zone = zone_for(platform, team)
         before, since, until = (days_before(at, days, zone) for days in (14, 7, 0))
         services, environments = places(platform, team.name)
-        changes = await self.ledger.changes(before - DAY, self.clock.now())
-        found = [one for one in changes if one.environment in environments and one.service in services]
+        if before not in read:
+            read[before] = await self.ledger.changes(before - DAY, self.clock.now())
+        found = [one for one in read[before] if one.environment in environments and one.service in services]
         title = f"{team.name} · {', '.join(environments)} · {shown(since, until, zone)}"
         line = f"dora {team.name} 7d"
         answer = await asyncio.to_thread(report, title, found, since, until, zone, line, before)

@@ -6,7 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from chatops.kernel.action import Answer
+from chatops.kernel.dora import Change
 from chatops.kernel.weeks import moment_after
+from chatops.notices.illustrating import Illustrator
+from chatops.notices.ledger import DeployLedger
 from tests.scenarios.test_figures import DAY, Dotting, entered
 from tests.support.clock import ShiftedClock
 from tests.support.house import House, acme_house
@@ -82,6 +88,56 @@ async def test_two_that_look_at_the_same_time_send_one() -> None:
         house.clock.advance(12 * 3600)
         assert sum(await asyncio.gather(*(house.assistant.weekly.look() for _ in range(2)))) == 1
         assert len(await digests(house)) == 1
+
+
+def both_teams(content: dict[str, Any]) -> None:
+    content["teams"]["payments"]["channel"] = "general"
+
+
+async def due_for_both(house: House) -> None:
+    house.assistant.illustrator.painter = Dotting()
+    await house.assistant.weekly.look()
+    await entered(
+        house, (0.5, "checkout", "production", "1.5.0", "succeeded"), (1, "payments", "production", "3.0.0", "failed")
+    )
+    house.clock.advance(12 * 3600)
+
+
+async def test_the_ledger_is_read_once_for_all_teams_that_have_the_same_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with acme_house(clock=on(SUNDAY), platform=both_teams) as house:
+        await due_for_both(house)
+        read, changes = list[float](), DeployLedger.changes
+
+        async def noted(ledger: DeployLedger, since: float, until: float) -> list[Change]:
+            read.append(since)
+            return await changes(ledger, since, until)
+
+        monkeypatch.setattr(DeployLedger, "changes", noted)
+        assert await house.assistant.weekly.look() == 2
+        assert len(read) == 1
+        await house.dana.sees("team-shop", "shop · production", "0 % (0 of 1)")
+        await house.dana.sees("general", "payments · production", "100 % (1 of 1)")
+
+
+async def test_a_team_whose_week_cannot_be_told_keeps_no_other_waiting_and_hears_it_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with acme_house(clock=on(SUNDAY), platform=both_teams) as house:
+        await due_for_both(house)
+        drawn = Illustrator.of
+
+        async def broken(illustrator: Illustrator, answer: Answer) -> Answer:
+            if answer.title.startswith("shop"):
+                raise ZeroDivisionError("a defect")
+            return await drawn(illustrator, answer)
+
+        with monkeypatch.context() as for_now:
+            for_now.setattr(Illustrator, "of", broken)
+            assert await house.assistant.weekly.look() == 1
+        await house.dana.sees("general", "payments · production")
+        assert "while making the week of team shop" in caplog.text
+        assert await house.assistant.weekly.look() == 1
+        await house.dana.sees("team-shop", "shop · production")
 
 
 async def test_nothing_is_sent_of_a_team_that_deployed_nothing_nor_where_it_is_turned_off() -> None:
