@@ -7,22 +7,25 @@ it does is in the transaction. So a compare-and-swap, "the newest row and one mo
 insert" need no locks of their own. What was refused ``TRIES`` times runs alone and cannot be refused. Reads are
 snapshots beside the writers.
 
-The life of a write: ``write`` makes a job → a thread begins a transaction, which tells its number and whether this
-process may still write (``postgres_turn``) → the function → COMMIT → one call to the event loop hands out the result. A
-connection that is lost before COMMIT left nothing behind: the function runs again on another one. One that is lost
-during COMMIT is the one case in which we don't know; the server is asked what became of the transaction's number.
+The life of a write: ``write`` makes a job → a thread begins a transaction, which tells whether this process may still
+write (``postgres_turn``) and counts in the thread's own row → the function → COMMIT → one call to the event loop hands
+out the result. A connection that is lost before COMMIT left nothing behind: the function runs again on another one. One
+that is lost during COMMIT is the one case in which we don't know; what the thread's row counts then tells. (The number
+of the transaction would not: a server that crashed gives the numbers of what it lost to others.)
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
@@ -52,13 +55,18 @@ TRIES = 4  # refused so often by what runs beside it, a function is run alone
 LOST = 2  # connections that may be lost under one function
 KEEP_EVERY = 5.0  # seconds between looks whether the database is still ours
 FATE_WITHIN = 5.0  # seconds in which a COMMIT whose answer was lost is over
-# LOCK comes before the snapshot is taken: who runs alone waits here for the others, and they for it.
+# LOCK comes before the snapshot is taken: who runs alone waits here for the others, and they for it. There is no row
+# of ours any more once a successor has taken over.
 _BEGIN = """
 BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE _chatops_turn IN {mode} MODE;
-SELECT epoch, pg_current_xact_id()::text AS xid FROM _chatops_turn
+UPDATE _chatops_writers SET number = number + 1 WHERE epoch = {epoch} AND writer = {writer} RETURNING number
 """
-_BESIDE, _ALONE = _BEGIN.format(mode="ROW SHARE"), _BEGIN.format(mode="EXCLUSIVE")
-_FATE = "SELECT pg_xact_status($1::xid8) AS fate"
+_BESIDE, _ALONE = "ROW SHARE", "EXCLUSIVE"
+# FOR UPDATE waits for a transaction that the server is still committing; LOCK keeps a successor from removing the row.
+_FATE = """
+BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE _chatops_turn IN ROW SHARE MODE;
+SELECT number FROM _chatops_writers WHERE epoch = {epoch} AND writer = {writer} FOR UPDATE
+"""
 _REFUSED = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _SAID_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -80,10 +88,11 @@ class Postgres:
         self.again = 0  # functions that were run again, for what ran beside them or a connection that was lost
         self._on_commit_point = on_commit_point
         self._room = asyncio.Semaphore(queue)
-        self._turn = Turn(self.address)
-        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
-        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="database-reader")
+        self._turn = Turn(self.address, writers=writers)
         self._local = threading.local()
+        number = partial(self._number, itertools.count())
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer", initializer=number)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="database-reader")
         self._sessions: set[Session] = set()
         self._open = False
         self._watching: asyncio.Task[None] | None = None
@@ -169,6 +178,9 @@ class Postgres:
 
     # On a writing thread
 
+    def _number(self, numbers: Iterator[int]) -> None:
+        self._local.writer = next(numbers)
+
     def _work(self, job: Job) -> None:
         if not job.future.cancelled():
             try:
@@ -210,11 +222,11 @@ class Postgres:
     def _once(self, job: Job, alone: bool) -> None:
         session = self._session()
         try:
-            row = session.several(_ALONE if alone else _BESIDE)
+            row = session.several(self._own(_BEGIN, mode=_ALONE if alone else _BESIDE))
             if row is None:
-                raise RuntimeError("the row that says whose turn it is is gone")
-            self._turn.lose(int(row["epoch"]))
+                self._turn.lose()
             self._turn.check()
+            number = int(row["number"]) if row else 0
             tx = Writing(session)
             job.result = job.fn(tx, *job.args, **job.kwargs)
             job.calls = tx.calls
@@ -229,7 +241,7 @@ class Postgres:
             session.several("COMMIT")
         except _SAID_LOST as error:
             if session.lost:
-                raise _Uncertain(str(row["xid"])) from error
+                raise _Uncertain(number) from error
             raise
         if session.said != "COMMIT":
             raise RuntimeError(f"{job.name} went on after a statement had failed: nothing was saved")
@@ -242,19 +254,27 @@ class Postgres:
             log.exception("the hook after a commit failed")
 
     def _committed(self, uncertain: _Uncertain) -> bool:
-        """What became of a transaction whose COMMIT was not answered; raises when that cannot be found out."""
+        """Whether a transaction is there whose COMMIT was not answered; raises when that cannot be found out."""
         end = time.monotonic() + FATE_WITHIN
         while True:
+            row = None
             with suppress(psycopg.Error):
-                row = self._session().ask(_FATE, (uncertain.xid,)).fetchone()
-                if row is not None and row["fate"] != "in progress":
-                    return bool(row["fate"] == "committed")
+                session = self._session()
+                try:
+                    row = session.several(self._own(_FATE))
+                finally:
+                    _end(session)
+            if row is not None:
+                return int(row["number"]) == uncertain.number
             if time.monotonic() >= end:
                 raise Unavailable(
                     "The connection to the database was lost while it was saving: it is not known whether it did.",
                     hint="Look before you do it again.",
                 ) from uncertain.__cause__
             time.sleep(0.1)
+
+    def _own(self, sql: str, **words: str) -> str:
+        return sql.format(epoch=self._turn.epoch, writer=self._local.writer, **words)
 
     def _commit_point(self, point: str, job: Job) -> None:
         if self._on_commit_point is not None:
@@ -301,11 +321,11 @@ class Postgres:
 
 
 class _Uncertain(Exception):
-    """The connection was lost during the COMMIT of the transaction ``xid``."""
+    """The connection was lost during the COMMIT of this thread's transaction ``number``."""
 
-    def __init__(self, xid: str) -> None:
-        super().__init__(f"transaction {xid}")
-        self.xid = xid
+    def __init__(self, number: int) -> None:
+        super().__init__(f"transaction {number}")
+        self.number = number
 
 
 def _undo(session: Session) -> None:

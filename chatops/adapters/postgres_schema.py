@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 
 from chatops.adapters.migrations import STEPS, check_steps
 from chatops.adapters.postgres_server import Address, Session
 from chatops.adapters.postgres_sql import table_sql
 from chatops.kernel.errors import Refused
 
-OLDEST = 130000  # PostgreSQL 13: the first that tells of a transaction, by its number, what became of it
-# Our own two tables begin with an underscore. In ``_chatops_turn`` there is one row: ``epoch`` grows with every start,
-# and a transaction of an earlier epoch changes nothing any more.
+OLDEST = 130000  # PostgreSQL 13: nobody maintains an older one
+# Our own tables begin with an underscore. In ``_chatops_turn`` there is one row: ``epoch`` grows with every start, and
+# a transaction of an earlier epoch changes nothing any more. ``_chatops_writers`` has a row for each writing thread,
+# which counts what it saved; its pages are kept nearly empty, so that a count needs no new entry of the index, whose
+# pages the threads share (one that writes where another has looked may be refused).
 _OURS = """
 CREATE TABLE IF NOT EXISTS _chatops_steps (name TEXT PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL);
+CREATE TABLE IF NOT EXISTS _chatops_writers (
+    epoch BIGINT, writer BIGINT, number BIGINT NOT NULL, PRIMARY KEY (epoch, writer)
+) WITH (fillfactor = 10);
 CREATE TABLE IF NOT EXISTS _chatops_turn (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BIGINT NOT NULL);
 INSERT INTO _chatops_turn (one, epoch) VALUES (1, 0) ON CONFLICT DO NOTHING
 """
@@ -39,17 +45,22 @@ class _Tables:
             self._session.ask(said)
 
 
-def migrate(session: Session, address: Address) -> None:
-    """Brings a database up to the newest step; the caller holds the lock that keeps a second process out.
+def prepare(session: Session, address: Address) -> set[str]:
+    """Makes our own tables where they are not, and gives the steps that a database has behind it.
 
     Raises ``Refused`` for a server that is too old or keeps texts otherwise, and as ``migrations.check_steps`` does.
     """
-    applied = check_ours(session, address)
+    applied = _check_ours(session, address)
     session.several(_OURS)
+    return applied
+
+
+def migrate(session: Session, applied: Container[str]) -> None:
+    """Brings a database up to the newest step; the caller has the turn, so that nobody else writes meanwhile."""
     for step in STEPS:
         if step.__name__ in applied:
             continue
-        session.several("BEGIN")
+        session.several("BEGIN; SET LOCAL statement_timeout = 0")  # an index of a large table takes its time
         try:
             step(_Tables(session, step.__name__))
             values = (step.__name__, time.time())
@@ -61,8 +72,7 @@ def migrate(session: Session, address: Address) -> None:
             raise
 
 
-def check_ours(session: Session, address: Address) -> set[str]:
-    """The steps that a database has behind it."""
+def _check_ours(session: Session, address: Address) -> set[str]:
     server = session.ask(_SERVER).fetchone()
     if server is None or server["version"] < OLDEST or server["encoding"] != "UTF8" or not server["schema"]:
         raise Refused(

@@ -14,7 +14,7 @@ import time
 
 import psycopg
 
-from chatops.adapters.postgres_schema import migrate
+from chatops.adapters.postgres_schema import migrate, prepare
 from chatops.adapters.postgres_server import Address, Session, explained
 from chatops.kernel.errors import Unavailable
 
@@ -29,17 +29,20 @@ SELECT application_name AS name FROM pg_stat_activity WHERE pid = (
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 """
 _NEXT = """
-BEGIN; LOCK TABLE _chatops_turn IN EXCLUSIVE MODE; UPDATE _chatops_turn SET epoch = epoch + 1; COMMIT;
-SELECT epoch FROM _chatops_turn
+BEGIN; LOCK TABLE _chatops_turn IN EXCLUSIVE MODE; UPDATE _chatops_turn SET epoch = epoch + 1;
+DELETE FROM _chatops_writers;
+INSERT INTO _chatops_writers SELECT epoch, writer, 0 FROM _chatops_turn, generate_series(0, {writers} - 1) AS writer;
+COMMIT; SELECT epoch FROM _chatops_turn
 """
 _EPOCH = "SELECT epoch FROM _chatops_turn"
 
 
 class Turn:
-    """The right to write to one database; its methods are called on one thread at a time."""
+    """The right to write to one database, for so many ``writers``; its methods are called on one thread at a time."""
 
-    def __init__(self, address: Address, *, patience: float = PATIENCE) -> None:
+    def __init__(self, address: Address, *, writers: int = 0, patience: float = PATIENCE) -> None:
         self.epoch = 0
+        self._next = _NEXT.format(writers=writers)
         self.overtaken = False
         self._address = address
         self._patience = patience
@@ -49,19 +52,20 @@ class Turn:
         self._guard = threading.Lock()
 
     def take(self) -> None:
-        """Takes it and brings the tables up to date.
+        """Takes it, and then brings the tables up to date, for a predecessor may write until it is overtaken.
 
         Raises ``Unavailable`` when another chatops has it or the server cannot be reached, ``Refused`` as
-        ``postgres_schema.migrate``.
+        ``postgres_schema.prepare``.
         """
         with explained(self._address):
             self._session = session = Session(self._address)
             try:
                 self._lock(session)
                 self._locked = True
-                migrate(session, self._address)
-                row = session.several(_NEXT)
+                applied = prepare(session, self._address)
+                row = session.several(self._next)
                 self.epoch = int(row["epoch"]) if row else 0
+                migrate(session, applied)
             except BaseException:
                 session.close()
                 raise
@@ -77,7 +81,8 @@ class Turn:
                 # Where a successor has it, its epoch follows; until then writing goes on under ours.
                 self._locked = self._locked or self._got(self._session)
                 row = self._session.several(_EPOCH)
-                self.lose(int(row["epoch"]) if row else 0)
+                if row is None or int(row["epoch"]) != self.epoch:
+                    self.lose()
                 self._away = False
             except psycopg.Error as error:
                 if not self._away:
@@ -85,9 +90,9 @@ class Turn:
                 self._away = True
                 self._session.close()
 
-    def lose(self, epoch: int) -> None:
-        """Notices by the epoch that stands now that somebody else has it."""
-        if epoch != self.epoch and not self.overtaken:
+    def lose(self) -> None:
+        """Notices that somebody else has it."""
+        if not self.overtaken:
             self.overtaken = True
             log.error("%s was taken over by another chatops: this one changes nothing more", self._address)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +25,9 @@ from chatops.http.health import Readiness
 from chatops.kernel import audit
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Tx
-from tests.store.facts import Gate, names, note, until
+from tests.store.facts import DEADLINE, Gate, names, note, until
 from tests.support.databases import name_of
-from tests.support.postgres import create
+from tests.support.postgres import create, own_server
 from tests.support.wire import Wire, wire
 
 pytestmark = pytest.mark.xdist_group("postgresql")
@@ -210,6 +213,30 @@ async def test_a_transaction_that_began_before_the_takeover_ends_before_it(url: 
     await before.close()
 
 
+async def test_a_successor_changes_the_tables_only_once_its_predecessor_can_write_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = create("older")
+    monkeypatch.setattr("chatops.adapters.postgres_schema.STEPS", migrations.STEPS[:-1])
+    before, gate = Postgres(url), Gate()
+    await before.open()
+    monkeypatch.undo()
+    held = asyncio.create_task(before.write(gate.hold))
+    await gate.reached()
+    await asyncio.to_thread(before._turn.give_back)
+    successor = Postgres(url)
+    opening = asyncio.create_task(successor.open())
+    async with asyncio.timeout(DEADLINE):
+        while not await rows(url, "SELECT 1 FROM pg_locks WHERE relation = '_chatops_turn'::regclass AND NOT granted"):
+            assert not opening.done()
+    assert len(await rows(url, "SELECT name FROM _chatops_steps")) == len(migrations.STEPS) - 1
+    gate.open()
+    await asyncio.gather(held, opening)
+    assert len(await rows(url, "SELECT name FROM _chatops_steps")) == len(migrations.STEPS)
+    await successor.close()
+    await before.close()
+
+
 async def test_a_lock_whose_connection_was_lost_is_taken_again(
     url: str, cut: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +295,47 @@ async def test_when_nobody_can_say_whether_it_was_saved_the_caller_hears_just_th
             await database.write(count, "n")
         await cut.open()
         assert await database.read(names) == ["n", "other"]
+
+
+async def test_a_commit_that_a_crash_of_the_server_lost_is_done_again_also_where_another_got_its_number() -> None:
+    ours: list[tuple[int, int]] = []
+    fates: list[str] = []
+
+    def act(tx: Tx) -> int:
+        me = tx.one("SELECT pg_backend_pid() AS pid, pg_current_xact_id()::text AS xid")
+        assert me is not None
+        ours.append((int(me["pid"]), int(me["xid"])))
+        return count(tx, "n")
+
+    def crash(point: str) -> None:
+        if point == "before_commit act" and not fates:
+            pid, xid = ours[0]
+            os.kill(pid, signal.SIGKILL)  # a backend's: the server ends all others, and starts again from its log
+            fates.append(_fate_once_given_again(url, xid))
+
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder, own_server(Path(folder) / "data") as url:
+        async with Postgres(url, on_commit_point=crash) as database:
+            await database.write(note, "before")
+            assert await database.write(act) == 1
+            assert fates == ["committed"]  # says the server of the number, which is another's by now
+            assert (len(ours), await database.read(names)) == (2, ["before", "n"])
+            assert await database.write(act) == 2
+
+
+def _fate_once_given_again(url: str, xid: int) -> str:
+    """Uses up the numbers of transactions up to ``xid`` once the server is back; what it says became of that one."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                given = 0
+                while given < xid:
+                    row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
+                    given = int(row[0]) if row else 0
+                row = connection.execute("SELECT pg_xact_status(%s::text::xid8)", (str(xid),)).fetchone()
+                return str(row[0]) if row else ""
+        except psycopg.OperationalError:
+            assert time.monotonic() < end
 
 
 async def test_a_server_that_refuses_is_told_at_once_and_found_again(cut: Wire) -> None:
@@ -365,6 +433,25 @@ async def test_a_start_that_was_cut_off_between_steps_goes_on_where_it_was(
     async with Postgres(url) as database:
         assert await database.read(lambda tx: tx.all("SELECT * FROM workloads")) == []
     assert len(await rows(url, "SELECT name FROM _chatops_steps")) == len(migrations.STEPS)
+
+
+async def test_a_step_may_take_longer_than_any_other_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(tables: Any) -> None:
+        tables.execute("SELECT pg_sleep(0.4)")
+
+    url = create("large")
+    async with Postgres(url):
+        pass
+    monkeypatch.setitem(postgres_server._OPTIONS, "statement_timeout", "200ms")
+    monkeypatch.setattr("chatops.adapters.postgres_schema.STEPS", (*migrations.STEPS, slow))
+    async with Postgres(url) as database:
+        assert await rows(url, "SELECT name FROM _chatops_steps WHERE name = 'slow'") == [("slow",)]
+        with pytest.raises(Unavailable, match="it did not answer within"):
+            await database.write(slow_statement)
+
+
+def slow_statement(tx: Tx) -> None:
+    tx.all("SELECT pg_sleep(0.4)")
 
 
 async def test_both_engines_have_the_same_tables_columns_and_indexes(database: Postgres, url: str) -> None:

