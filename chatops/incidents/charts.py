@@ -155,12 +155,11 @@ class Charts:
         end = float(int(max(fired, min(self.clock.now(), until or fired + AROUND))))
         step = max(FINEST, float(-(-(end - fired + AROUND) // MOST_POINTS)))
         steps = int((end - fired + AROUND) // step)
-        team = platform.teams.get(incident.team)
-        rota = platform.rotas.get(team.oncall) if team else None
         place = [one for one in (incident.service, incident.environment) if one]
         return Chart(
             title=" · ".join([worst.name, *place]), expression=seen.expression, start=end - steps * step, end=end,
-            step=step, fired_at=fired, relation=seen.relation, limit=seen.limit, zone=rota.timezone if rota else "UTC",
+            step=step, fired_at=fired, relation=seen.relation, limit=seen.limit,
+            zone=platform.zone_of(incident.team).key,
             labels=tuple(dict(one.labels) for one in alerts if one.expression == worst.expression),
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, time
 from difflib import get_close_matches
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from chatops.kernel.escalation import SEVERITIES, Escalation, Severity
 from chatops.kernel.people import Identity, Person, Standing
 from chatops.kernel.record import Record as Record
 from chatops.kernel.rota import Rota
+from chatops.kernel.spans import zone_of
 
 _COMMIT = re.compile(r"(?=.*[a-f])[0-9a-f]{7,40}|[0-9a-f]{40}")
 
@@ -72,7 +74,7 @@ class Weekly(Record):
     enabled: bool = True
     weekday: int = Field(default=0, ge=0, le=6)  # 0: Monday
     at: time = time(9)
-    timezone: str = "UTC"  # of teams that have neither their own nor a rota
+    timezone: str = "UTC"  # of teams that have neither their own nor a rota, and of what is no team's
 
 
 class Workload(Record):
@@ -343,6 +345,12 @@ class Platform(Record):
             if holder is not None and (name := str(getattr(holder.channels, purpose))):
                 return name
         return str(getattr(self.channels, purpose))
+
+    def zone_of(self, team: str) -> ZoneInfo:
+        """A team's own time zone, else that of its rota, else the one of ``weekly``; no team: that one."""
+        found = self.teams.get(team)
+        rota = self.rotas.get(found.oncall) if found else None
+        return zone_of((found.timezone if found else "") or (rota.timezone if rota else "") or self.weekly.timezone)
 
     def person_called(self, login: str) -> str:
         """Whose login on GitHub that is, by e-mail or Slack user id; empty when nobody's is known."""

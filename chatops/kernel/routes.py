@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import time
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from chatops.kernel.catalog import Platform, Route
 from chatops.kernel.ports import Post
-from chatops.kernel.rota import moment
 from chatops.kernel.scope import covers
+from chatops.kernel.weeks import moment_after
+
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,22 @@ def _quiet(routes: list[Route]) -> Route | None:
 
 def digest_at(route: Route, now: float) -> float:
     """When the next digest of a quiet route comes (epoch seconds), by its own clock."""
-    zone, at = ZoneInfo(route.timezone), time.fromisoformat(route.quiet)
-    today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
-    return next(found for day in range(3) if (found := moment(today + timedelta(days=day), at, zone)) > now)
+    return moment_after(now, None, time.fromisoformat(route.quiet), ZoneInfo(route.timezone))
 
 
 def spread(platform: Platform, post: Post, environment: str, service: str) -> Iterator[Post]:
-    """A message that every channel that hears of the place gets at once; of the usual one it keeps its id."""
-    for place, one in enumerate(hearing(platform, environment, service)):
-        yield replace(post, channel=one.channel, id=f"{post.id}/{one.channel}" if place else post.id)
+    """A message that every channel that hears of the place gets at once; in the usual one it keeps its id."""
+    return placed(post, (one.channel for one in hearing(platform, environment, service)))
+
+
+def placed(post: Post, channels: Iterable[str], standing: Mapping[str, str] = NOWHERE) -> Iterator[Post]:
+    """A message where it stands (``standing``: its id by channel), then in the channels in which it does not yet.
+
+    In the first of ``channels`` it keeps its id, unless it stands with that id elsewhere: routes may change.
+    """
+    for channel, name in standing.items():
+        yield replace(post, channel=channel, id=name)
+    for number, channel in enumerate(channels):
+        if channel not in standing:
+            usual = number == 0 and post.id not in standing.values()
+            yield replace(post, channel=channel, id=post.id if usual else f"{post.id}/{channel}")

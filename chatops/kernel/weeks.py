@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from chatops.kernel.rota import moment
 
 
 def moment_after(after: float, weekday: int | None, at: time, zone: ZoneInfo) -> float:
     """The first time after a moment (epoch seconds) that it is ``at`` on that weekday (0: Monday; None: any) there.
 
-    A time that a night does not have, because the clocks go forward over it, is as much later; of one that a night has
-    twice it is the first.
+    A time that a night lacks or has twice is what ``rota.moment`` says it is.
     """
     day = _local(after, zone).date()
     for ahead in range(9):
         here = day + timedelta(days=ahead)
-        if weekday in (None, here.weekday()) and (moment := _at(here, at, zone)) > after:
-            return moment
+        if weekday in (None, here.weekday()) and (found := moment(here, at, zone)) > after:
+            return found
     raise AssertionError("a week has every weekday")
 
 
-def days_before(moment: float, days: int, zone: ZoneInfo) -> float:
-    """The midnight there that lies so many days before the one with which the day of ``moment`` begins."""
-    return _at(_local(moment, zone).date() - timedelta(days=days), time(0), zone)
+def days_before(now: float, days: int, zone: ZoneInfo) -> float:
+    """The midnight there that lies so many days before the one with which the day of ``now`` begins."""
+    return moment(_local(now, zone).date() - timedelta(days=days), time(0), zone)
 
 
 def shown(since: float, until: float, zone: ZoneInfo) -> str:
@@ -34,7 +35,3 @@ def shown(since: float, until: float, zone: ZoneInfo) -> str:
 
 def _local(at: float, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(at, UTC).astimezone(zone)
-
-
-def _at(day: date, at: time, zone: ZoneInfo) -> float:
-    return datetime.combine(day, at, zone).timestamp()

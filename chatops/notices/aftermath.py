@@ -126,11 +126,10 @@ class Aftermaths:
         await self.database.write(self._end, row, f"{drawn.words}{f'. {refused}' if refused else ''}", image)
 
     def _asked(self, platform: Platform, row: Row) -> Aftermath:
-        team = platform.teams.get(platform.services[row["service"]].team)
-        rota = platform.rotas.get(team.oncall) if team else None
+        zone = platform.zone_of(platform.services[row["service"]].team)
         title = f"{row['title']} · {row['environment']}"
         measures = [one.name for one in platform.after_deploys]
-        return around(title, measures, row["begun_at"], row["done_at"], rota.timezone if rota else "UTC")
+        return around(title, measures, row["begun_at"], row["done_at"], zone.key)
 
     async def _answers(
         self, platform: Platform, asked: Aftermath, service: Service, environment: Environment

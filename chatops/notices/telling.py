@@ -7,12 +7,12 @@ nothing, and a message goes on in its place when the routes change.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from chatops.kernel.catalog import Platform
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
-from chatops.kernel.routes import digest_at, hearing
+from chatops.kernel.routes import digest_at, hearing, placed
 from chatops.notices.comparisons import Kind
 
 KEPT = 90 * 86400.0  # seconds
@@ -123,21 +123,20 @@ class Teller:
         """A deploy moved or is over: in the transaction in which it did."""
         now, subject = self.clock.now(), {"kind": news.kind, "subject": news.subject}
         known = {row["channel"]: str(row["post"]) for row in tx.all(TOLD, **subject)}
-        for channel, post in known.items():
-            self.outbox.show(tx, replace(news.post, id=post, channel=channel))
-        for number, one in enumerate(hearing(self.configuration.platform, news.environment, news.service)):
-            if one.channel in known:
-                continue
-            if one.digest is None or news.stage == "badly":
-                usual = number == 0 and news.post.id not in known.values()
-                post = news.post.id if usual else f"{news.post.id}/{one.channel}"
-                tx.run(TELL, **subject, channel=one.channel, post=post, now=now)
-                tx.run(NOT_GATHERED, **subject, channel=one.channel)
-                self.outbox.show(tx, replace(news.post, id=post, channel=one.channel))
+        heard = hearing(self.configuration.platform, news.environment, news.service)
+        quiet = {one.channel: one.digest for one in heard}
+        for post in placed(news.post, quiet, known):
+            digest = quiet.get(post.channel)
+            if post.channel in known:
+                self.outbox.show(tx, post)
+            elif digest is None or news.stage == "badly":
+                tx.run(TELL, **subject, channel=post.channel, post=post.id, now=now)
+                tx.run(NOT_GATHERED, **subject, channel=post.channel)
+                self.outbox.show(tx, post)
             elif news.stage == "well":
                 tx.run(
-                    GATHER, **subject, channel=one.channel, service=news.service, environment=news.environment,
-                    line=news.line[:300], now=now, due_at=digest_at(one.digest, now),
+                    GATHER, **subject, channel=post.channel, service=news.service, environment=news.environment,
+                    line=news.line[:300], now=now, due_at=digest_at(digest, now),
                 )  # fmt: skip
 
     async def look(self) -> None:

@@ -10,14 +10,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from zoneinfo import ZoneInfo
 
 from chatops.kernel.accidents import recorded
 from chatops.kernel.action import Answer
 from chatops.kernel.catalog import Platform, Team
 from chatops.kernel.dora import DAY, Change
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Ledger, Outbox, Post, Tx
-from chatops.kernel.spans import zone_of
 from chatops.kernel.weeks import days_before, moment_after, shown
 from chatops.notices.illustrating import Illustrator
 from commands.dora import places, report
@@ -69,7 +67,7 @@ class Weekly:
 
     def _next(self, team: Team, now: float) -> float:
         weekly = self.configuration.platform.weekly
-        return moment_after(now, weekly.weekday, weekly.at, zone_for(self.configuration.platform, team))
+        return moment_after(now, weekly.weekday, weekly.at, self.configuration.platform.zone_of(team.name))
 
     def _set(self, tx: Tx, changed: dict[str, float], gone: list[str], now: float) -> None:
         for name, due in changed.items():
@@ -83,7 +81,7 @@ class Weekly:
         ``read``: what the ledger said in this look by the moment since when, for it is that of the whole company.
         """
         platform = self.configuration.platform
-        zone = zone_for(platform, team)
+        zone = platform.zone_of(team.name)
         before, since, until = (days_before(at, days, zone) for days in (14, 7, 0))
         services, environments = places(platform, team.name)
         if before not in read:
@@ -110,9 +108,3 @@ class Weekly:
 def _told(platform: Platform) -> list[Team]:
     """The teams that have a channel of their own."""
     return [one for one in platform.teams.values() if one.channel] if platform.weekly.enabled else []
-
-
-def zone_for(platform: Platform, team: Team) -> ZoneInfo:
-    """The team's own time zone, else that of its rota, else the one of ``weekly``."""
-    rota = platform.rotas.get(team.oncall)
-    return zone_of(team.timezone or (rota.timezone if rota else "") or platform.weekly.timezone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from approvals.lifecycle import sources_of
@@ -14,7 +14,7 @@ from chatops.kernel.locks import Lock, Where
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
-from chatops.kernel.routes import hearing
+from chatops.kernel.routes import hearing, placed
 
 HELD = """
 SELECT * FROM locks
@@ -31,6 +31,11 @@ LONGER = "UPDATE locks SET until_at = :until, reason = :reason WHERE id = :id RE
 END = "UPDATE locks SET ended_at = :now, ended_by = :by WHERE id = :id AND ended_at = 0"
 WATCH = "INSERT INTO lock_watchers (lock_id, person_id) VALUES (:id, :person) ON CONFLICT DO NOTHING"
 WATCHERS = "SELECT person_id FROM lock_watchers WHERE lock_id = :id ORDER BY person_id"
+# What people are told of it has an id below it as well: "lock/7/releases", "lock/7/U0DANA"
+TOLD = """
+SELECT id, channel FROM posts
+WHERE (id = :id OR (id >= :id || '/' AND id < :id || '0')) AND person = '' ORDER BY length(id), id
+"""
 PRUNE = """
 DELETE FROM locks WHERE id IN (
     SELECT id FROM locks WHERE ended_at > 0 AND ended_at < :before ORDER BY ended_at LIMIT 500
@@ -208,9 +213,10 @@ class LockDesk:
                 heard = hearing(platform, one.name, lock.service, lock.where.team)
                 found |= dict.fromkeys(each.channel for each in heard)
         post = Post(f"lock/{lock.id}", Lane.NOTICE, "note", content={"lines": [line]})
-        for place, channel in enumerate(found):
-            name = f"{post.id}/{channel}" if place else post.id
-            self.outbox.show(tx, replace(post, id=name, channel=channel))
+        # By the present routes alone, a channel that hears no more of the place would say "locked" for ever
+        standing = {row["channel"]: str(row["id"]) for row in tx.all(TOLD, id=post.id)}
+        for each in placed(post, found, standing):
+            self.outbox.show(tx, each)
 
     def _say_to(self, tx: Tx, lock: Lock, person: str, lines: list[str], line: str = "") -> None:
         buttons = [{"label": "Deploy", "line": line, "form": True}] if line else []

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatops.kernel.catalog import Route
+from chatops.kernel.rota import moment
+from chatops.kernel.routes import digest_at
 from chatops.kernel.weeks import days_before, moment_after, shown
 
 BERLIN, NINE = ZoneInfo("Europe/Berlin"), time(9)
@@ -38,11 +41,20 @@ def test_it_comes_at_nine_on_monday_and_is_about_seven_whole_days(now: str, foll
 def test_a_time_that_the_night_lacks_or_has_twice_comes_once() -> None:
     half = time(2, 30)
     gap = moment_after(at("2026-03-28 12:00"), 6, half, BERLIN)
-    assert datetime.fromtimestamp(gap, BERLIN).strftime("%a %H:%M") == "Sun 03:30"
+    assert datetime.fromtimestamp(gap, BERLIN).strftime("%a %H:%M") == "Sun 03:00", "the first after the gap"
     assert moment_after(gap, 6, half, BERLIN) == at("2026-04-05 02:30")
     first = moment_after(at("2026-10-24 12:00"), 6, half, BERLIN)
     assert datetime.fromtimestamp(first, UTC).hour == 0
     assert moment_after(first, 6, half, BERLIN) == at("2026-11-01 02:30")
+
+
+@pytest.mark.parametrize(("day", "berlin"), [("2027-03-27", "03:00"), ("2027-10-30", "02:30")])
+def test_rotas_digests_and_weeks_mean_the_same_moment_when_the_clocks_change(day: str, berlin: str) -> None:
+    half, after = time(2, 30), at(f"{day} 12:00")
+    route = Route(channels=("deploys",), quiet="02:30", timezone="Europe/Berlin")
+    found = {moment_after(after, 6, half, BERLIN), digest_at(route, after)}
+    found.add(moment(datetime.fromisoformat(day).date() + timedelta(1), half, BERLIN))
+    assert [datetime.fromtimestamp(one, BERLIN).strftime("%H:%M") for one in found] == [berlin]
 
 
 def test_a_week_is_shown_by_its_days() -> None:

@@ -43,13 +43,17 @@ class Monitor:
         return web.json_response(body, status=self.status)
 
 
+@dataclass
 class Sketching:
     """Says the numbers as the process that draws does, and draws one dot, a second sooner."""
+
+    zones: list[str] = field(default_factory=list)
 
     async def draw(self, chart: Chart, answer: bytes) -> Drawn:
         raise AssertionError(f"nobody has an incident here: {chart}")
 
     async def compare(self, asked: Aftermath, answers: Sequence[bytes]) -> Drawn:
+        self.zones.append(asked.zone)
         found = {
             name: chosen(read(one), asked) if one else [] for name, one in zip(asked.measures, answers, strict=True)
         }
@@ -63,7 +67,7 @@ class Sketching:
 
 @asynccontextmanager
 async def measured(
-    *routes: dict[str, Any], drawn: bool = False, configured: bool = True
+    *routes: dict[str, Any], drawn: bool = False, configured: bool = True, timezone: str = "Europe/Berlin"
 ) -> AsyncIterator[tuple[House, Monitor]]:
     """Acme with a Prometheus that is asked two things; with ``drawn``, the pictures are real ones."""
     monitor, app = Monitor(), web.Application()
@@ -77,6 +81,7 @@ async def measured(
             }
             platform["prometheus"] = {"after_deploys": questions}
             platform["routes"] = list(routes)
+            platform["teams"]["shop"]["timezone"] = timezone
             if configured:
                 platform["prometheus"]["url"] = str(server.make_url("/"))
 
@@ -125,6 +130,14 @@ async def test_the_thread_of_the_notice_shows_errors_and_latency_before_and_afte
         [row] = await house.rows("SELECT started_at, ended_at FROM ledger")
         assert float(monitor.asked[0]["start"]) == pytest.approx(row["started_at"] - AROUND, abs=6)
         assert float(monitor.asked[0]["end"]) == pytest.approx(row["ended_at"] + AROUND, abs=1)
+
+
+async def test_its_hours_are_those_of_the_team() -> None:
+    async with measured(timezone="Asia/Kolkata") as (house, _):
+        house.assistant.aftermaths.painter = sketching = Sketching()
+        await deployed(house)
+        await passes(house, AROUND + 20)
+        assert sketching.zones == ["Asia/Kolkata"], "its rota's is Europe/Berlin"
 
 
 async def test_it_comes_after_a_restart_in_between_and_never_twice() -> None:

@@ -146,6 +146,19 @@ def without_prometheus(platform: dict[str, Any]) -> None:
     del platform["prometheus"]
 
 
+async def test_the_hours_of_a_chart_are_those_of_the_team() -> None:
+    async with monitored() as (house, _):
+        path = house.settings.config / "platform.yml"
+        changed = json.loads(path.read_text())
+        changed["teams"]["shop"]["timezone"] = "Asia/Kolkata"
+        path.write_text(json.dumps(changed))
+        await house.until(lambda: bool(house.assistant.configuration.platform.teams["shop"].timezone))
+        house.assistant.charts.painter = watching = Watching(house.assistant.charts.painter)
+        await tell(house, measured())
+        await house.until(lambda: bool(watching.given))
+        assert watching.given[0][0].zone == "Asia/Kolkata", "its rota's is Europe/Berlin"
+
+
 async def test_a_rule_fires_and_the_chart_in_the_thread_has_the_numbers_of_prometheus(tmp_path: Path) -> None:
     async with acme_house(platform=without_prometheus, clock=ShiftedClock(0.0)) as house:
         hook = f"{house.assistant.http.address}/hooks/alertmanager"

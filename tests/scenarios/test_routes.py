@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,25 @@ async def test_a_message_goes_on_where_it_stands_when_the_routes_change() -> Non
         await told(house, state="succeeded")
         await house.dana.sees("team-shop", "✅", "2.4.0 was deployed")
         await house.dana.sees("deploys", "✅", "2.4.0 was deployed")
+
+
+async def test_a_freeze_that_is_over_says_so_wherever_it_was_told_and_nowhere_twice_when_the_routes_change() -> None:
+    async with acme_house(platform=routed({"channels": ["team-shop"], "environments": ["staging"]})) as house:
+        await house.lee.types("/platform freeze staging until 14:00 because the auditors are here")
+        for channel in ("deploys", "team-shop"):
+            await house.dana.sees(channel, "🧊 staging is frozen by Lee")
+        path = house.settings.config / "platform.yml"
+        changed = json.loads(path.read_text())
+        changed["routes"] = []
+        changed["environments"]["staging"]["channels"] = {"deploys": "general"}
+        path.write_text(json.dumps(changed))
+        await house.until(lambda: not house.assistant.configuration.platform.routes)
+        house.clock.advance(5 * HOUR)
+        await house.assistant.locks.look()
+        for channel in ("deploys", "team-shop", "general"):
+            await house.dana.sees(channel, "🔓 staging is free: Lee's freeze is over.")
+            assert len([one for one in await posted(house, channel) if "staging is f" in one]) == 1
+        assert not [one for one in await posted(house, "team-shop") if "frozen" in one]
 
 
 async def test_a_digest_of_ten_thousand_changes_is_one_readable_message() -> None:
