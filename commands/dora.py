@@ -13,7 +13,7 @@ import json
 from asyncio import to_thread
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, File, InputKind, Inputs
 from chatops.kernel.catalog import Platform
-from chatops.kernel.dora import DAY, Change, Figures, Judged, counted, figures, judged
+from chatops.kernel.dora import DAY, MOST_CHANGES, Change, Figures, Judged, counted, figures, judged
 from chatops.kernel.durations import spoken
 from chatops.kernel.panels import dora_panels
 from chatops.kernel.spans import zone_of
@@ -65,16 +65,27 @@ async def answer(inputs: Dora, ctx: Context) -> Answer:
     changes = await ctx.ledger.changes(since - length - DAY, until)
     found = [one for one in changes if one.environment in environments and one.service in services]
     whose = inputs.service or inputs.team or "all teams"
+    cut = _cut(changes, zone_of(ctx.requester.tz))
     title = f"DORA · {whose} · {', '.join(environments) or 'no environment'} · last {spoken(length)}"
     if inputs.export != "none":
         exported = [one for one in found if since <= one.ended_at < until]
         now, before = figures(found, since, until), figures(found, since - length, since)
         file = _file(inputs.export, exported, now, before)
-        return Answer(title, (f"{len(exported)} deploys and rollbacks.",), file=file)
+        return Answer(title, (f"{len(exported)} deploys and rollbacks.", *cut), file=file)
     line = " ".join(filter(None, ("dora", inputs.team, inputs.period)))
     line += "".join(f" {name}={value}" for name in ("service", "environment") if (value := getattr(inputs, name)))
     # A year of a large company takes a while to be counted
-    return await to_thread(report, title, found, since, until, zone_of(ctx.requester.tz), line)
+    said = await to_thread(report, title, found, since, until, zone_of(ctx.requester.tz), line)
+    return replace(said, lines=(*said.lines, *cut))
+
+
+def _cut(changes: Sequence[Change], zone: ZoneInfo) -> tuple[str, ...]:
+    """That the ledger has more than is counted, if it may have."""
+    if len(changes) < MOST_CHANGES:
+        return ()
+    begin = datetime.fromtimestamp(changes[0].ended_at, UTC).astimezone(zone)
+    newest = f"Only the newest {MOST_CHANGES:,} deploys of all teams are counted"
+    return (f"{newest}: those since {begin:%-d %B %Y, %H:%M}.",)
 
 
 def report(

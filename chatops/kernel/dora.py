@@ -17,6 +17,7 @@ SOON = DAY  # seconds within which going back to what ran before says that a dep
 FAILED = frozenset({"failed", "rolled_back"})
 WELL = frozenset({"succeeded", "rolled_back"})  # what runs afterwards runs well
 ENDED = FAILED | WELL
+MOST_CHANGES = 100_000  # the newest, that are counted; of two years: one every ten minutes
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,10 @@ class Ledger(Protocol):
         ...
 
     async def changes(self, since: float, until: float) -> Sequence[Change]:
-        """The deploys and rollbacks that ended between two moments (epoch seconds), in order."""
+        """The deploys and rollbacks that ended between two moments (epoch seconds), in order.
+
+        Of more than ``dora.MOST_CHANGES`` it is the newest.
+        """
         ...
 
 

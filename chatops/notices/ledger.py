@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from approvals.lifecycle import names
 from approvals.request import Request, State
 from chatops.kernel.catalog import Platform
-from chatops.kernel.dora import Change
+from chatops.kernel.dora import MOST_CHANGES, Change
 from chatops.kernel.ports import Configuration, Database, Deployed, Lane, Outbox, Post, Tx
 from chatops.notices.aftermath import Over
 from chatops.notices.between import VERSIONED
 from chatops.notices.telling import News, Teller
 from chatops.requests import preferences
+
+log = logging.getLogger(__name__)
 
 ADD = """
 INSERT INTO ledger (request_id, action, service, environment, before, after, requested_by, approved_by, started_at,
@@ -33,9 +37,8 @@ SELECT l.service, l.environment, l.action, l.before, l.after, l.started_at, l.en
        (SELECT min(COALESCE(r.created_at, f.started_at)) FROM ledger AS f LEFT JOIN requests AS r ON r.id = f.request_id
         WHERE f.service = l.service AND f.after = l.after AND f.action = 'deploy') AS first_at
 FROM ledger AS l WHERE l.ended_at >= :since AND l.ended_at < :until AND l.action IN ('deploy', 'rollback')
-ORDER BY l.ended_at, l.id LIMIT :limit
+ORDER BY l.ended_at DESC, l.id DESC LIMIT :limit
 """
-MOST_CHANGES = 100_000  # of two years: one every ten minutes
 CARRIED_OUT = frozenset({State.SUCCEEDED, State.FAILED, State.ROLLED_BACK})
 
 
@@ -64,7 +67,8 @@ def _changes(tx: Tx, since: float, until: float) -> list[Change]:
     rows = tx.all(CHANGES, since=since, until=until, limit=MOST_CHANGES)
     names = ("service", "environment", "action", "before", "after", "started_at", "ended_at", "outcome")
     return [
-        Change(**{name: row[name] for name in names}, first_at=row["first_at"] or row["started_at"]) for row in rows
+        Change(**{name: row[name] for name in names}, first_at=row["first_at"] or row["started_at"])
+        for row in reversed(rows)
     ]
 
 
@@ -98,8 +102,12 @@ class DeployLedger:
         return await self.database.read(_latest, list(places))
 
     async def changes(self, since: float, until: float) -> list[Change]:
-        """The deploys and rollbacks that ended between two moments (epoch seconds), in order."""
-        return await self.database.read(_changes, since, until)
+        """The deploys and rollbacks that ended between two moments (epoch s), in order; the newest of too many."""
+        found = await self.database.read(_changes, since, until)
+        if len(found) >= MOST_CHANGES:
+            begin = datetime.fromtimestamp(found[0].ended_at, UTC)
+            log.warning("only the newest %d deploys are counted, those since %s", MOST_CHANGES, begin.isoformat())
+        return found
 
     def ended(self, tx: Tx, request: Request) -> None:
         """Enters what was carried out, tells the deploys channel once, and the requester where they want to be told."""

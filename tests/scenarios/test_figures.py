@@ -6,11 +6,14 @@ import io
 import json
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from chatops.kernel.chart import Drawn
 from chatops.kernel.panels import Panels
 from chatops.kernel.ports import Tx
+from chatops.notices import ledger
+from commands import dora
 from tests.kernel.test_dora import LEDGER
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 
@@ -133,6 +136,27 @@ async def test_the_four_figures_stand_beside_those_of_the_time_before() -> None:
         assert sent["now"]["deploys"] == 1
         await house.dana.types("/platform dora period=1h")
         await house.dana.sees("general", "Period is from 1d to 365d.")
+
+
+async def test_of_too_many_deploys_the_newest_are_counted_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for module in (ledger, dora):
+        monkeypatch.setattr(module, "MOST_CHANGES", 2)
+    async with acme_house() as house:
+        house.assistant.illustrator.painter = Dotting()
+        await entered(house, (9, "checkout", "production", "1.4.0", "failed"))
+        await house.dana.types("/platform dora shop 10d")
+        said = await house.dana.sees("general", "last 10 days", "100 % (1 of 1)")
+        assert "Only the newest" not in said.text
+        await entered(
+            house, (2, "checkout", "production", "1.4.2", "succeeded"), (5, "cart", "production", "2.8", "failed")
+        )
+        await house.dana.types("/platform dora shop 10d")
+        await house.dana.sees("general", "50 % (1 of 2)", "Only the newest 2 deploys of all teams are counted")
+        assert "only the newest 2 deploys are counted" in caplog.text
+        await house.dana.types("/platform dora shop 10d export=csv")
+        await house.dana.sees("general", "2 deploys and rollbacks.", "Only the newest 2")
 
 
 async def test_the_ledger_of_forty_deploys_that_was_counted_by_hand_is_answered_as_it_was_counted() -> None:
