@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from chatops.incidents import store
 from chatops.incidents.incident import AUTOMATION, Incident, State
 from chatops.incidents.keeper import Keeper
+from chatops.kernel import audit
 from chatops.kernel.accidents import recorded
 from chatops.kernel.background import Background
 from chatops.kernel.errors import Refused, Unavailable
@@ -27,6 +28,8 @@ GIVEN_UP_AFTER = 900.0  # seconds; the next page of the escalation comes anyway
 KEPT = 30 * 86400.0  # seconds for which rows that ended are remembered
 AT_ONCE = 10  # sent at the same time
 MOST_LINES = 20  # incidents on one page
+MOST_ROWS = 20  # of them that get a row of the audit trail each
+MOST_SPANS = 2000  # of numbers in one row, which holds 65,536 bytes
 
 ADD = """
 INSERT INTO page_calls (page_id, path, name, email, made_at, due_at) VALUES (:page, :path, :name, :email, :now, :now)
@@ -90,10 +93,9 @@ class Couriers:
         """What became of a page in Slack, on the timeline (``why`` it failed; empty: Slack has it)."""
         if post.kind == "incident" and not why:
             self.keeper.stands(tx, post.id, int(post.subject))
-        for incident in store.on_page(tx, post.id) if post.kind == "page" else ():
-            name = next((one.name for one in incident.paged if one.id == post.person), post.person)
-            data = {"people": name, "path": "Slack", **({"text": f"{why}; it is not tried again"} if why else {})}
-            self.keeper.note(tx, incident, AUTOMATION, "page_failed" if why else "page_arrived", data)
+        if post.kind == "page":
+            data = {"path": "Slack", **({"text": f"{why}; it is not tried again"} if why else {})}
+            self._note(tx, post.id, store.name_on_page(tx, post.id), "page_failed" if why else "page_arrived", data)
 
     def wake(self) -> None:
         """Looks at once, beside what goes on."""
@@ -167,9 +169,36 @@ class Couriers:
                 f"{call.page}/{call.path}/{what}", Lane.ANSWER, "note", person=person, content=content, asked=True
             )
             self.keeper.outbox.show(tx, post)
-        for incident in store.on_page(tx, call.page):
-            data = {"people": call.name, "path": WORDS[call.path], **({"text": why} if why else {})}
-            self.keeper.note(tx, incident, AUTOMATION, what, data)
+        data = {"path": WORDS[call.path], **({"text": why} if why else {})}
+        self._note(tx, call.page, call.name, what, data)
+
+    def _note(self, tx: Tx, page: str, name: str, what: str, data: Mapping[str, str]) -> None:
+        """On the timeline of everything on the page: a row each, or one that they share on a chain of the page's own.
+
+        A row each for the thousands of a storm would keep all other writes waiting while pages must go out.
+        """
+        numbers = store.numbers_on_page(tx, page)
+        if len(numbers) <= MOST_ROWS:
+            for number in numbers:
+                self.keeper.note(tx, store.load(tx, number), AUTOMATION, what, {"people": name, **data})
+            return
+        shared = {"people": name, **data, "incidents": len(numbers), "numbers": spans(numbers)}
+        audit.append(
+            tx, chain=page, who=AUTOMATION, what=what, data=shared, at=self.clock.now(),
+            configuration=self.keeper.configuration.platform.digest,
+        )  # fmt: skip
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Numbers in their order as ``101-160, 162``; what is beyond a row's room is counted."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    said = ", ".join("-".join(map(str, run)) for run in runs[:MOST_SPANS])
+    return f"{said} and {len(runs) - MOST_SPANS} more spans" if len(runs) > MOST_SPANS else said
 
 
 def _page(call: Call, incidents: Sequence[Incident]) -> Page:

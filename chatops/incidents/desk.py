@@ -107,7 +107,7 @@ class Desk:
 
         def read(tx: Tx) -> tuple[Incident, list[Any]]:
             incident = store.load(tx, number)
-            return incident, list(store.history(tx, incident.name))
+            return incident, store.timeline(tx, incident)
 
         incident, rows = await self.database.read(read)
         lines = [f"{datetime.fromtimestamp(at, UTC):%d %b %H:%M:%S}  {text}" for at, text in sentences(rows)]

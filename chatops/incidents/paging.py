@@ -206,8 +206,10 @@ class Paging:
             return
         if "@" not in person:
             self.keeper.outbox.show(tx, Post(page, Lane.PAGE, "page", page, person=person))
-        known = [one for number in numbers for one in store.load(tx, number).paged if one.id == person]
-        name, email = (known[-1].name, known[-1].email) if known else (person, "")
+        # The newest incident knows; all thousands of a storm are not loaded for it in the write that pages.
+        latest = (one for number in reversed(numbers) for one in reversed(store.load(tx, number).paged))
+        known = next((one for one in latest if one.id == person), None)
+        name, email = (known.name, known.email) if known else (person, "")
         self.couriers.note(tx, page, name, email)
 
 

@@ -240,4 +240,4 @@ def _load(tx: Tx, number: int) -> tuple[Incident, Room]:
 
 def _drafted(tx: Tx, number: int, chart: str, charts: Sequence[Kept]) -> str:
     incident = store.load(tx, number)
-    return draft(incident, store.alerts_of(tx, number), store.history(tx, incident.name, ROWS), chart, charts)
+    return draft(incident, store.alerts_of(tx, number), store.timeline(tx, incident, ROWS), chart, charts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
+from heapq import merge
 from typing import Any
 
 from chatops.incidents.incident import NAMES, Incident, State, Summary
@@ -291,7 +292,9 @@ PAGES_OF = """
 SELECT DISTINCT page_id, person_id FROM paging
 WHERE incident_id = :incident AND page_id NOT IN ('', 'not needed') ORDER BY page_id
 """
-ON_PAGE = "SELECT DISTINCT incident_id FROM paging WHERE page_id = :page ORDER BY incident_id"
+ON_PAGE = "SELECT id, body FROM incidents WHERE id IN (SELECT incident_id FROM paging WHERE page_id = :page)"
+NUMBERS_ON_PAGE = "SELECT DISTINCT incident_id FROM paging WHERE page_id = :page ORDER BY incident_id"
+NAME_ON_PAGE = "SELECT name FROM paging WHERE page_id = :page LIMIT 1"
 
 
 def add_page(tx: Tx, incident: Incident, step: int, person: str, name: str, now: float) -> None:
@@ -325,8 +328,19 @@ def pages_of(tx: Tx, incident: int) -> list[tuple[str, str]]:
 
 def on_page(tx: Tx, page: str) -> list[Incident]:
     """The incidents on one page, the worst first."""
-    found: Iterable[Incident | None] = (find(tx, int(row["incident_id"])) for row in tx.all(ON_PAGE, page=page))
-    return sorted((one for one in found if one is not None), key=lambda one: (one.ended, one.severity, one.id))
+    found = (_read(row) for row in tx.all(ON_PAGE, page=page))
+    return sorted(found, key=lambda one: (one.ended, one.severity, one.id))
+
+
+def numbers_on_page(tx: Tx, page: str) -> list[int]:
+    """The numbers of the incidents on one page; of what may be thousands nothing else is read."""
+    return [int(row["incident_id"]) for row in tx.all(NUMBERS_ON_PAGE, page=page)]
+
+
+def name_on_page(tx: Tx, page: str) -> str:
+    """Whom a page is for; empty for a page that is about nothing, as the test of one is."""
+    row = tx.one(NAME_ON_PAGE, page=page)
+    return str(row["name"]) if row else ""
 
 
 # the timeline ------------------------------------------------------------------------------------------------------
@@ -335,5 +349,12 @@ HISTORY = "SELECT at, who, what, data FROM audit WHERE chain = :chain ORDER BY s
 
 
 def history(tx: Tx, chain: str, limit: int = 200) -> list[Row]:
-    """The newest rows of an incident's audit trail, oldest first."""
+    """The newest rows of a chain of the audit trail, oldest first."""
     return list(reversed(tx.all(HISTORY, chain=chain, limit=limit)))
+
+
+def timeline(tx: Tx, incident: Incident, limit: int = 200) -> list[Row]:
+    """The newest rows about an incident, oldest first: its own chain's, and those of pages that it shares."""
+    chains = [incident.name, *(page for page, _ in pages_of(tx, incident.id))]
+    found = merge(*(history(tx, chain, limit) for chain in chains), key=lambda row: float(row["at"]))
+    return list(found)[-limit:]

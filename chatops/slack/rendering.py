@@ -20,7 +20,7 @@ from chatops.slack.views.approvers import approvers_reply
 from chatops.slack.views.blocks import Message
 from chatops.slack.views.card import card
 from chatops.slack.views.gathered import gathered
-from chatops.slack.views.incident import digest, incident_card, page
+from chatops.slack.views.incident import MOST_ON_A_PAGE, digest, incident_card, page
 from chatops.slack.views.note import note
 from chatops.slack.views.notice import automated, end, notice
 from chatops.slack.views.outside import outside
@@ -56,7 +56,8 @@ def renderers(clock: Clock, permalinks: Permalinks, configuration: Configuration
 
     def of_page(tx: Tx, post: Post) -> Message | None:
         named = incidents.on_page(tx, post.subject)
-        return page(named, clock.now(), post.person, permalinks.of(tx, [one.name for one in named]))
+        links = permalinks.of(tx, [one.name for one in named[:MOST_ON_A_PAGE]])
+        return page(named, clock.now(), post.person, links)
 
     def of_end(tx: Tx, post: Post) -> Message | None:
         request = store.find(tx, int(post.subject))

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from chatops.incidents import store
 from chatops.incidents.auditor import Auditor
+from chatops.incidents.couriers import MOST_SPANS, spans
+from chatops.incidents.incident import Incident, Paged
 from chatops.incidents.paging import Paging
 from chatops.incidents.timeline import sentences
-from chatops.kernel.ports import Database, Tx
+from chatops.kernel import audit
+from chatops.kernel.ports import Database, Lane, Post, Tx
+from chatops.slack.rendering import renderers
+from chatops.slack.views.incident import MOST_ON_A_PAGE
 from tests.scenarios.test_incidents import INCIDENTS, alert, house, olu_is_on_call, tell
+from tests.store.test_flat import heard
 from tests.support.house import House, acme_house
 
 __all__ = ["house"]
@@ -130,6 +138,73 @@ async def test_whoever_has_what_got_worse_is_paged_again_when_that_severity_asks
     for card in (checkout, cart):
         await card.becomes("NOBODY HAS IT")
     await house.olu.sees("@platform", "You are paged.")
+
+
+# a page in a storm --------------------------------------------------------------------------------------------------
+
+
+async def storm(house: House, many: int) -> str:
+    """So many incidents wait for Olu, who is paged for all of them at once; the page's id."""
+    now = house.clock.now()
+
+    def wait(tx: Tx) -> None:
+        for number in range(many):
+            paged = (Paged(id="U0OLU", name="Olu", step=0, at=now),)
+            given: dict[str, Any] = {"opened_at": now, "updated_at": now, "team": "shop", "paged": paged}
+            one = store.insert(tx, Incident(id=0, key=f"production/{number}/{now}", **given))
+            store.add_page(tx, one, 0, "U0OLU", "Olu", now)
+
+    await house.assistant.database.write(wait)
+    await house.assistant.paging.look()
+    [newest] = await house.rows("SELECT page_id FROM paging ORDER BY incident_id DESC LIMIT 1")
+    return str(newest["page_id"])
+
+
+async def test_a_page_about_many_is_one_row_of_the_trail_and_on_the_timeline_of_each(house: House) -> None:
+    page = await storm(house, 30)
+    await house.olu.sees("@platform", "You are paged.", "… and 22 more: INC-109, ")
+    await house.quiet()
+    [row] = await house.rows("SELECT chain, data FROM audit WHERE what = 'page_arrived'")
+    assert row["chain"] == page
+    assert json.loads(row["data"]) == {"people": "Olu", "path": "Slack", "incidents": 30, "numbers": "101-130"}
+    for name in ("INC-101", "INC-130"):
+        await house.olu.types(f"/platform incident timeline {name}")
+        await house.olu.sees("general", name, "Slack has the page of Olu")
+
+
+async def test_a_page_asks_the_database_as_much_about_sixty_incidents_as_about_thirty(house: House) -> None:
+    async def asked(many: int) -> tuple[int, int]:
+        post = Post(page := await storm(house, many), Lane.PAGE, "page", page, person="U0OLU")
+        await house.quiet()
+        database, render = (
+            house.assistant.database,
+            renderers(house.clock, links, house.assistant.configuration)["page"],
+        )
+        with heard() as shown:
+            await database.read(render, post)
+        with heard() as noted:
+            await database.write(house.assistant.couriers.outcome, post, "")
+        return len(shown), len(noted)
+
+    links = house.assistant.permalinks
+    few = await asked(30)
+    house.clock.advance(61)  # nobody is paged twice within a minute
+    assert await asked(60) == few
+    assert few[0] == 1 + MOST_ON_A_PAGE
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [([101], "101"), ([101, 102, 103, 105, 107, 108], "101-103, 105, 107-108"), ([], "")],
+)
+def test_numbers_are_told_in_spans(numbers: list[int], said: str) -> None:
+    assert spans(numbers) == said
+
+
+def test_spans_that_are_too_many_for_a_row_are_counted() -> None:
+    said = spans(range(10**6, 10**6 + 2 * MOST_SPANS + 4, 2))
+    assert said.endswith(f"{10**6 + 2 * MOST_SPANS - 2} and 2 more spans")
+    assert len(said) < audit.MAX_DATA
 
 
 # paging that is late ------------------------------------------------------------------------------------------------
