@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from chatops.kernel.errors import InputError
 from chatops.kernel.rota import Overridden, Rota, Turn, turns
 from chatops.kernel.spans import shown, span, zone_of
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 AHEAD = 15 * 86400.0  # seconds that are looked ahead for who is next
 
 
@@ -50,22 +52,31 @@ def _told(one: Overridden, zone: ZoneInfo) -> str:
     return f"  {one.id}: {one.name} takes over {shown(one.start, one.end, zone)}, by {one.by}{why}"
 
 
-def on_call_line(rota: Rota, now: datetime, zone: ZoneInfo, instead: Sequence[Overridden] = ()) -> str:
-    """Who has the rota now, until when, and who is next; times in ``zone``."""
+def now_and_next(rota: Rota, now: datetime, instead: Sequence[Overridden] = ()) -> tuple[Turn | None, Turn | None]:
+    """Who has the rota now, and who has it after that; None: nobody, as far as is looked ahead."""
     at = now.timestamp()
     found = turns(rota, at, at + AHEAD, instead)
     current = found[0] if found and found[0].start <= at else None
-    following = next((one for one in found if one is not current), None)
+    return current, next((one for one in found if one is not current), None)
+
+
+def on_call_line(
+    rota: Rota, now: datetime, zone: ZoneInfo, instead: Sequence[Overridden] = (), names: Mapping[str, str] = NO_NAMES
+) -> str:
+    """Who has the rota now, until when, and who is next; times in ``zone``.
+
+    ``names``: what people are called; whoever is not in it is shown as the configuration names them.
+    """
+    current, following = now_and_next(rota, now, instead)
+    then = f"; then {_called(following, names)} from {_when(following.start, zone)}" if following else ""
     if current is None:
-        later = f"; {_next(following, zone)}" if following else ""
-        return f"*{rota.name}*: nobody now{later}"
-    until = f" until {_when(current.end, zone)}" if current.end < at + AHEAD else ""
-    then = f"; {_next(following, zone)}" if following and following.start >= current.end else ""
-    return f"*{rota.name}*: {current.person}{until}{then}"
+        return f"*{rota.name}*: nobody now{then}"
+    until = f" until {_when(current.end, zone)}" if current.end < now.timestamp() + AHEAD else ""
+    return f"*{rota.name}*: {_called(current, names)}{until}{then}"
 
 
-def _next(turn: Turn, zone: ZoneInfo) -> str:
-    return f"then {turn.person} from {_when(turn.start, zone)}"
+def _called(turn: Turn, names: Mapping[str, str]) -> str:
+    return names.get(turn.person, turn.person)
 
 
 def _when(at: float, zone: ZoneInfo) -> str:

@@ -227,6 +227,8 @@ class Deployed(Protocol):
     @property
     def outcome(self) -> str: ...
     @property
+    def before(self) -> str: ...  # what ran there until then; empty: nobody knows
+    @property
     def own(self) -> bool: ...  # carried out here, and watched until it was healthy; not told by another pipeline
 
 

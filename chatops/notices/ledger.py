@@ -27,7 +27,7 @@ VALUES (:request_id, :action, :service, :environment, :before, :after, :requeste
 ON CONFLICT (request_id) DO NOTHING
 """
 LAST = """
-SELECT after, requested_by, ended_at, outcome, request_id IS NOT NULL AS own FROM ledger
+SELECT before, after, requested_by, ended_at, outcome, request_id IS NOT NULL AS own FROM ledger
 WHERE service = :service AND environment = :environment AND action IN ('deploy', 'rollback')
 ORDER BY id DESC LIMIT :limit
 """
@@ -50,12 +50,16 @@ class Entry:
     by: str
     at: float
     outcome: str
+    before: str
     own: bool
 
 
 def _last(tx: Tx, service: str, environment: str, limit: int) -> list[Deployed]:
     rows = tx.all(LAST, service=service, environment=environment, limit=limit)
-    return [Entry(row["after"], row["requested_by"], row["ended_at"], row["outcome"], bool(row["own"])) for row in rows]
+    return [
+        Entry(row["after"], row["requested_by"], row["ended_at"], row["outcome"], row["before"], bool(row["own"]))
+        for row in rows
+    ]
 
 
 def _latest(tx: Tx, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Deployed]:

@@ -27,8 +27,13 @@ class Running:
         """Whether all of it is ready."""
         return self.ready >= self.wanted
 
+    @property
+    def shown(self) -> tuple[str, str]:
+        """What people read of it."""
+        return self.version, self.said()
+
     def said(self) -> str:
-        """In a few words."""
+        """How it does, in a few words."""
         if not self.wanted:
             return "💤 no pods"
         return f"{'✅' if self.well else '⚠️'} {self.ready} of {self.wanted} ready"
@@ -53,7 +58,7 @@ class Health:
             if (live := by_name.get(service.workload_name)) is not None
         }
         self._seen[environment.name] = after
-        if news := [name for name, one in after.items() if name not in before or one.said() != before[name].said()]:
+        if news := [name for name, one in after.items() if name not in before or one.shown != before[name].shown]:
             self.changed(news)
 
     def of(self, service: str, environment: str) -> Running | None:

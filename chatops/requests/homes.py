@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from chatops.kernel import freezes
 from chatops.kernel.action import Button
 from chatops.kernel.people import Person
+from chatops.kernel.ports import Deployed
 from chatops.kernel.rota import on_call
 from chatops.kernel.spans import zone_of
 from chatops.requests.health import Running
 from chatops.requests.planning import Planner
-from commands.oncall import AHEAD, on_call_line
+from commands.oncall import AHEAD, now_and_next, on_call_line
 
 MOST = 5  # incidents, rotas and schedules
 SERVICES = 10
@@ -72,8 +74,15 @@ async def on_call_for(planner: Planner, person: Person) -> tuple[str, ...]:
     at, zone, lines = datetime.fromtimestamp(now, UTC), zone_of(person.tz), list[str]()
     for rota in rotas[:MOST]:
         instead = await planner.overrides.of(rota.name, now, now + AHEAD) if planner.overrides is not None else ()
-        lines.append(on_call_line(rota, at, zone, instead))
+        named = [turn.person for turn in now_and_next(rota, at, instead) if turn is not None]
+        lines.append(on_call_line(rota, at, zone, instead, await _names(planner, named)))
     return tuple(lines)
+
+
+async def _names(planner: Planner, people: Iterable[str]) -> dict[str, str]:
+    """What those are called that the configuration names by e-mail or id, as far as Slack knows them."""
+    found = {one: await planner.directory.members(f"user:{one}") for one in people}
+    return {one: members[0].name for one, members in found.items() if members and members[0].name}
 
 
 async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
@@ -110,16 +119,23 @@ async def services_of(planner: Planner, person: Person) -> tuple[str, ...]:
     for name in names:
         there = []
         for where in platform.environments:
-            seen, last = running(name, where), latest.get((name, where))
-            said = f"{where} {seen.version}" if seen is not None and last is None else ""
-            if last is not None:
-                by = f" by {last.by}" if last.by else ""
-                said = f"{where} {MARKS.get(last.outcome, '')}{last.version}{by}, {freezes.shown(last.at, now, zone)}"
-                if seen is not None and seen.version != last.version:
-                    said += f", now {seen.version}"
-            there += [f"{said} {seen.said() if seen is not None else ''}".strip()] if said else []
+            said = _running_there(running(name, where), latest.get((name, where)), now, zone)
+            there += [f"{where} {said}"] if said else []
         lines += [f"*{name}*: {' · '.join(there)}"] if there else []
     return tuple(lines)
+
+
+def _running_there(seen: Running | None, last: Deployed | None, now: float, zone: ZoneInfo) -> str:
+    """What runs, and how; then the last deploy, where that is not what came of it. Empty: nobody knows."""
+    how = f" {seen.said()}" if seen is not None else ""
+    if last is None:
+        return f"{seen.version}{how}" if seen is not None else ""
+    by = f" by {last.by}" if last.by else ""
+    told = f"{MARKS.get(last.outcome, '')}{last.version}{by}, {freezes.shown(last.at, now, zone)}"
+    # Whoever looked before the deploy was over may have seen what was rolled back since
+    runs = last.before if last.outcome == "rolled_back" and last.before else last.version
+    runs = seen.version if seen is not None and seen.at >= last.at else runs
+    return f"{told}{how}" if runs == last.version else f"{runs}{how}; last deploy {told}"
 
 
 async def scheduled_for(planner: Planner, person: Person) -> tuple[str, ...]:

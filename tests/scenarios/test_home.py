@@ -84,9 +84,33 @@ async def test_what_failed_stands_there_and_what_is_over_well_does_not(house: Ho
     home = await house.dana.home("Yours, under way or failed (1)", "1.5.0-broken in staging", "Your requests (2)")
     assert home.text.index("under way or failed") < home.text.index("[Deploy]") < home.text.index("Your services")
     await house.assistant.watcher.look()
-    await house.dana.home("checkout: staging ↩️ 1.5.0-broken by Dana", ", now 1.4.2 ✅ 2 of 2 ready")
+    await house.dana.home("checkout: staging 1.4.2 ✅ 2 of 2 ready; last deploy ↩️ 1.5.0-broken by Dana, 10:00")
     house.clock.advance(3 * 86400)
     await house.dana.home("Your requests (2)", without="under way")
+
+
+async def test_what_was_seen_during_a_deploy_that_was_rolled_back_is_not_said_to_run(house: House) -> None:
+    health, staging = house.assistant.planner.health, house.assistant.configuration.platform.environments["staging"]
+    assert health is not None
+    live = await house.deployment("checkout", "shop-staging")
+    [container] = live["spec"]["template"]["spec"]["containers"]
+    broken = {**container, "image": "registry.acme.test/checkout:1.5.0-broken"}
+    spec = {**live["spec"], "template": {"spec": {"containers": [broken]}}}
+    during = {"metadata": live["metadata"], "spec": spec, "status": {"readyReplicas": 2}}
+    await health.saw(staging, [during])
+    house.clock.advance(5)
+    await house.dana.types("/platform deploy checkout 1.5.0-broken staging because of the new cart")
+    await house.dana.sees(REQUESTS, "ROLLED BACK")
+    await house.dana.home("checkout: staging 1.4.2 ✅ 2 of 2 ready; last deploy ↩️ 1.5.0-broken by Dana, 10:00")
+    heard: list[str] = []
+    health.changed = heard.extend
+    await house.assistant.watcher.look()
+    assert "checkout" in heard, "another version runs, with as many pods"
+
+
+async def test_who_is_on_call_is_called_by_name(house: House) -> None:
+    home = await house.dana.home("On call", "shop-rota: Olu")
+    assert "olu@acme.test" not in home.text
 
 
 async def test_the_services_tell_how_they_run_the_unwell_first(house: House) -> None:

@@ -51,6 +51,7 @@ class Line:
     by: str
     at: float
     outcome: str = "succeeded"
+    before: str = ""
     own: bool = True
 
 
