@@ -32,6 +32,7 @@ LOOK_EVERY = 5  # seconds between looks for what is due
 BEAT_EVERY = 60  # seconds between signs of life
 REMIND_EVERY = 60  # seconds between looks for changes of which nobody has said that they looked at them
 MEASURE_EVERY = 300  # seconds between two counts of the figures on /metrics
+LOST_EVERY = 60  # seconds between looks for work that was committed and that nobody was told of
 FORGET_EVERY = 3600  # seconds between two tidyings-up
 AUDIT_EVERY = 20  # seconds between looks for steps of paging that nobody took
 WATCH_EVERY = 15  # seconds between looks at the clusters themselves
@@ -93,7 +94,7 @@ class Assistant(Parts):
                 count=Gauges(self.database, self.metrics, self.clock).count,
             )
         )  # fmt: skip
-        await self.engine.start()  # after the server: a link to a one-time page names its address
+        await self.engine.look()  # after the server: a link to a one-time page names its address
         if settings.app_token:
             up = partial(readiness.came_up, "slack")
             socket = Socket(self.front.app, self.client, settings.app_token, self.metrics, up=up)
@@ -119,6 +120,7 @@ class Assistant(Parts):
             (self.evidence.look_again, EVIDENCE_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
+            (self.engine.look, LOST_EVERY), (self.messenger.look, LOST_EVERY), (self.front.intake.look, LOST_EVERY),
             (self.aftermaths.look, LOOK_EVERY), (self.teller.look, DIGESTS_EVERY), (self.wishes.look, REMIND_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:

@@ -45,10 +45,11 @@ class Engine:
     again: set[int] = field(default_factory=set)
     closed: bool = False
 
-    async def start(self) -> None:
-        """Takes up everything that was under way when the last process ended."""
+    async def look(self) -> None:
+        """Takes up what nobody is at: left by the last process, or moved when nobody could say that it was."""
         for number in await self.database.read(store.active):
-            self.wake(number)
+            if number not in self.tasks:
+                self.wake(number)
 
     async def close(self) -> None:
         """Stops; whatever is under way goes on at the next start."""

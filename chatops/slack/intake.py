@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from chatops.adapters.metrics import Metrics
@@ -26,7 +27,7 @@ VALUES (:key, :kind, :body, :now, NULL, 1, '') ON CONFLICT (key) DO NOTHING
 """
 DONE = "UPDATE inbox SET done_at = :now, error = :error WHERE key = :key AND done_at IS NULL"
 WAITING = "SELECT key, kind, body, received_at, tries FROM inbox WHERE done_at IS NULL ORDER BY received_at"
-TRIED = "UPDATE inbox SET tries = tries + 1 WHERE key = :key"
+TRIED = "UPDATE inbox SET tries = tries + 1 WHERE key = :key AND done_at IS NULL"
 PRUNE = """
 DELETE FROM inbox WHERE key IN (
     SELECT key FROM inbox WHERE done_at IS NOT NULL AND done_at < :before ORDER BY done_at LIMIT :limit
@@ -64,16 +65,12 @@ def prune(tx: Tx, now: float) -> int:
     return tx.run(PRUNE, before=now - KEPT, limit=AT_ONCE)
 
 
-def _add(tx: Tx, key: str, kind: str, body: str, now: float) -> bool:
-    return tx.run(ADD, key=key, kind=kind, body=body, now=now) == 1
-
-
 def _waiting(tx: Tx) -> list[Row]:
     return tx.all(WAITING)
 
 
-def _tried(tx: Tx, key: str) -> None:
-    tx.run(TRIED, key=key)
+def _tried(tx: Tx, key: str) -> bool:
+    return tx.run(TRIED, key=key) == 1
 
 
 class Intake:
@@ -99,43 +96,60 @@ class Intake:
         self._metrics = metrics
         self._slots = asyncio.Semaphore(most)
         self._background = background
-        self._at_work: set[str] = set()
+        self._at_work: set[str] = set()  # also what ended with a defect of ours: the next start tries it again
+        self._opened = False
 
     async def open(self) -> None:
         """Starts on what an earlier run left over."""
-        for row in await self._database.read(_waiting):
-            if row["key"] in self._at_work:  # came in since we started
+        self._opened = True
+        await self.look()
+
+    async def look(self) -> None:
+        """Starts on what nobody is at: left by an earlier run, or committed when nobody could say that it was."""
+        for row in await self._database.read(_waiting) if self._opened else ():
+            key, tried = str(row["key"]), False
+            if key in self._at_work:  # came in since we started
                 continue
-            item = Item(row["key"], row["kind"], json.loads(row["body"]), row["received_at"], again=True)
-            if row["tries"] >= MOST_TRIES:
-                log.error("given up after %d tries: %s %s", row["tries"], item.kind, item.key)
-                self._background.spawn(
-                    self._give_up(item, RuntimeError(f"{item.kind} {item.key} was tried {row['tries']} times"))
-                )
-                continue
-            await self._database.write(_tried, item.key)
-            self._background.spawn(self._do(item))
+            self._at_work.add(key)
+            try:
+                tried = await self._database.write(_tried, key)
+            finally:
+                if not tried:
+                    self._at_work.discard(key)
+            item = Item(key, row["kind"], json.loads(row["body"]), row["received_at"], again=True)
+            if tried:
+                self._background.spawn(self._do(item) if row["tries"] < MOST_TRIES else self._end(item, row["tries"]))
 
     async def accept(self, key: str, kind: str, body: Mapping[str, Any]) -> bool:
         """Commits a fact and starts on it; False when it was there before. Returns after the commit."""
         now = self._clock.now()
-        fresh = await self._database.write(_add, key, kind, json.dumps(body, ensure_ascii=False), now)
-        if fresh:
-            self._at_work.add(key)
-            self._background.spawn(self._do(Item(key, kind, body, now)))
-        else:
+        fresh = await self._database.write(self._add, Item(key, kind, body, now), json.dumps(body, ensure_ascii=False))
+        if not fresh:
             self._metrics.repeated.labels(kind).inc()
         return fresh
 
+    def _add(self, tx: Tx, item: Item, body: str) -> bool:
+        fresh = tx.run(ADD, key=item.key, kind=item.kind, body=body, now=item.received_at) == 1
+        if fresh:  # by the commit and not by whoever waits for it: that one may have gone, or be told of a failure
+            tx.after_commit(partial(self._begin, item))
+        return fresh
+
+    def _begin(self, item: Item) -> None:
+        if item.key not in self._at_work:  # a look may have been faster
+            self._at_work.add(item.key)
+            self._background.spawn(self._do(item))
+
     async def _do(self, item: Item) -> None:
-        self._at_work.add(item.key)
         pause = FIRST_PAUSE
-        try:
-            while not await self._done_or_away(item):
-                await self._clock.sleep(pause)
-                item, pause = replace(item, again=True), min(2 * pause, LONGEST_PAUSE)
-        finally:
-            self._at_work.discard(item.key)
+        while not await self._done_or_away(item):
+            await self._clock.sleep(pause)
+            item, pause = replace(item, again=True), min(2 * pause, LONGEST_PAUSE)
+        self._at_work.discard(item.key)
+
+    async def _end(self, item: Item, tries: int) -> None:
+        log.error("given up after %d tries: %s %s", tries, item.kind, item.key)
+        await self._give_up(item, RuntimeError(f"{item.kind} {item.key} was tried {tries} times"))
+        self._at_work.discard(item.key)
 
     async def _done_or_away(self, item: Item) -> bool:
         """False when the database took neither the end of the work nor that it failed: nobody would hear of it."""

@@ -120,6 +120,12 @@ class Messenger:
                 worker.cancel()
             await self._stopped.wait()
 
+    async def look(self) -> None:
+        """Wants what is unsent and nobody brings: it may have been committed when nobody could say that it was."""
+        for wanted in await self._database.read(posts.pending) if self._loaded else ():
+            if wanted.id not in self._jobs:
+                self._want(wanted)
+
     async def audit_cards(self) -> int:
         """Wants the messages of all open requests once more and returns how many; those that are right cost nothing."""
         return await self._database.write(self._audit)

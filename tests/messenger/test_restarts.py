@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chatops.kernel.ports import Lane
+from chatops.kernel.ports import Lane, Post
+from chatops.slack import posts
 from tests.messenger.desk import DEPLOYS, REQUESTS, Desk, desk
 
 Point = tuple[str, str, int]
@@ -96,6 +97,19 @@ async def test_what_was_committed_while_nothing_ran_is_sent_by_the_next_start(at
     at.start()
     await at.quiet()
     assert at.texts() == ["waiting", "a note"]
+
+
+async def test_what_was_committed_and_nobody_was_told_of_is_found_by_a_look(at: Desk) -> None:
+    await at.show("R-1", "waiting")
+    await at.quiet()
+    at.says["R-2"] = ("lost", "")
+    await at.database.real.write(posts.show, Post("R-2", Lane.ANSWER, "card", channel=REQUESTS), at.clock.now())
+    await at.quiet()
+    assert at.texts() == ["waiting"]
+    await at.messenger.look()
+    await at.messenger.look()
+    await at.quiet()
+    assert at.texts() == ["waiting", "lost"]
 
 
 async def test_a_private_answer_that_was_under_way_is_not_repeated_after_a_restart(at: Desk) -> None:

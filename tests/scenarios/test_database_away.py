@@ -1,13 +1,16 @@
 """PostgreSQL loses connections, or is away for a while, and people notice as little as can be."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from chatops.adapters import postgres
 from tests.support.databases import name_of
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
+from tests.support.page import SlackSays
 from tests.support.wire import Wire, wire
 
 pytestmark = pytest.mark.xdist_group("postgresql")
@@ -74,6 +77,35 @@ async def test_while_the_server_is_away_nothing_is_acknowledged_and_afterwards_e
     await cut.open()
     assert await ready(house) == 200
     await card.click("Approve")
+    await card.becomes("SUCCEEDED", within=20)
+    await one_of_each(house)
+
+
+async def test_what_was_saved_when_nobody_could_say_so_is_taken_up_without_a_restart(
+    house: House, cut: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "FATE_WITHIN", 0.0)
+    looks = [look for job in house.assistant._schedule().get_jobs() for look in job.func.args]
+    assistant = house.assistant
+    slow_net = [assistant.front.intake.look, assistant.engine.look, assistant.messenger.look]
+    assert all(look in looks for look in slow_net)
+
+    async def unsure(doing: Awaitable[object]) -> None:
+        cut.lose_after_commit, cut.then_away = 1, True
+        with suppress(SlackSays):
+            await doing
+        await house.until(lambda: cut.lost == 1)
+        cut.lost, cut.then_away = 0, False
+        await cut.open()
+        for look in slow_net:
+            await look()
+
+    await unsure(house.dana.types(LINE))
+    card = await house.lee.sees(REQUESTS, "WAITING", within=20)
+    await house.quiet()
+    await unsure(card.click("Approve"))
+    for look in slow_net:
+        await look()
     await card.becomes("SUCCEEDED", within=20)
     await one_of_each(house)
 

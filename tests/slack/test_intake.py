@@ -14,7 +14,7 @@ from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Database, Tx
-from chatops.slack.intake import KEPT, MOST_TRIES, Intake, Item, prune
+from chatops.slack.intake import ADD, KEPT, MOST_TRIES, Intake, Item, prune
 from tests.slack.desk import desk
 from tests.support.clock import MovableClock
 from tests.support.databases import database as database_in
@@ -63,15 +63,18 @@ async def test_a_fact_is_on_disk_before_accept_returns_and_marked_when_it_is_don
 
 
 class Sometimes:
-    """A database that may be away."""
+    """A database that may be away, or not know whether it saved what it did save."""
 
     def __init__(self, real: Database) -> None:
-        self.real, self.away = real, False
+        self.real, self.away, self.unsure = real, False, False
 
     async def write(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         if self.away:
             raise Unavailable("Nothing was saved: the server is away.")
-        return await self.real.write(fn, *args, **kwargs)
+        saved = await self.real.write(fn, *args, **kwargs)
+        if self.unsure:
+            raise Unavailable("It is not known whether it was saved.")
+        return saved
 
     async def read(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await self.real.read(fn, *args, **kwargs)
@@ -97,6 +100,42 @@ async def test_work_whose_end_could_not_be_stored_is_done_again_when_the_databas
         await worker.background.idle()
         assert [item.again for item in worker.done] == [False, True, True]
         assert (await worker.waiting(), worker.failed) == ([], [])
+
+
+async def test_what_was_saved_is_begun_also_when_its_caller_hears_that_nobody_knows(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as real:
+        database = Sometimes(real)
+        worker = Worker(database)
+        database.unsure = True
+        with pytest.raises(Unavailable):
+            await worker.intake.accept("k", "line", {})
+        database.unsure = False
+        assert not await worker.intake.accept("k", "line", {})  # Slack, which was not answered, brings it again
+        await worker.background.idle()
+        assert [item.key for item in worker.done] == ["k"]
+        assert await worker.waiting() == []
+
+
+async def test_what_nobody_is_at_is_found_by_a_look_and_what_somebody_is_at_is_left_to_them(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as database:
+        gate = asyncio.Event()
+
+        async def slow(item: Item) -> None:
+            worker.done.append(item)
+            await gate.wait()
+
+        worker = Worker(database, slow)
+        await database.write(lambda tx: tx.run(ADD, key="lost", kind="line", body="{}", now=1.0))
+        await worker.intake.look()  # not before the start is through: it does not know yet who we are
+        assert len(worker.background) == 0
+        await worker.intake.open()
+        await worker.intake.accept("k", "line", {})
+        await worker.intake.look()
+        gate.set()
+        await worker.background.idle()
+        await worker.intake.look()
+        assert sorted((item.key, item.again) for item in worker.done) == [("k", False), ("lost", True)]
+        assert await worker.waiting() == []
 
 
 async def test_the_same_delivery_three_times_is_worked_off_once(tmp_path: Path) -> None:
@@ -183,6 +222,8 @@ async def test_when_not_even_the_telling_works_the_row_stays_for_the_next_start(
         await worker.background.idle()
         assert await worker.waiting() == ["k"]
         assert "background work failed" in caplog.text
+        await worker.intake.open()
+        assert len(worker.background) == 0  # not every minute
 
 
 async def test_no_more_than_the_bound_run_at_once(tmp_path: Path) -> None:
