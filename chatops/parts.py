@@ -176,7 +176,7 @@ class Parts:
         planner.questions = questions
         self.planner = planner
         self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
-        planner.helpdesk = Questioner(database, self.messenger, self.directory, configuration, clock)
+        planner.helpdesk = Questioner(database, self.messenger, self.directory, configuration)
         planner.wishes, planner.health = self.wishes, Health(configuration, clock, self._services_changed)
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))

@@ -31,7 +31,8 @@ class Question(Inputs):
 
 async def answer(inputs: Question, ctx: Context) -> Answer:
     """Who was asked, and where."""
-    return Answer("", await ctx.helpers.ask(ctx.requester, inputs.reason, inputs.message), private=True)
+    said = await ctx.helpers.ask(ctx.requester, inputs.reason, inputs.message, ctx.asked_at)
+    return Answer("", said, private=True)
 
 
 RECORD = Action(

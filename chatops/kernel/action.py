@@ -96,6 +96,7 @@ class Context:
     timetable: Schedules | None = None
     wishes: Preferring | None = None
     helpdesk: Helpdesk | None = None
+    asked_at: float = 0.0  # by whom an answer goes to (epoch seconds): the same when it is worked off again
 
     @property
     def helpers(self) -> Helpdesk:

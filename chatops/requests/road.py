@@ -7,7 +7,7 @@ verify). Both change a request only through ``register``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -180,14 +180,15 @@ class Road:
         fresh = stored.version == 0 and stored.created_at == request.created_at
         return Asked(stored.id, stored.name, channel, fresh)
 
-    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person) -> Answer:
-        """A read action's answer."""
+    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float = 0.0) -> Answer:
+        """A read action's answer; ``asked_at`` (epoch seconds) is now when it is not given."""
         self.permit(person, action)
         record = self.actions[action]
         inputs = await self.sheets.check(record, values, person, deep=True)
         if record.answer is None:
             raise TypeError(f"{action} is no read action")
-        return await record.answer(inputs, self.planner.context(inputs, person))
+        context = self.planner.context(inputs, person)
+        return await record.answer(inputs, replace(context, asked_at=asked_at or context.now.timestamp()))
 
     async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:
         """What stands under the form: what runs there now and what policy will ask for; nothing while inputs miss."""

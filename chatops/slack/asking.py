@@ -113,7 +113,9 @@ class Asking:
         action, person = self.road.actions[line.action], await self._person(where)
         try:
             if action.answer is not None:
-                answer = await self.road.answer(action.name, line.inputs(action), person=person)
+                answer = await self.road.answer(
+                    action.name, line.inputs(action), person=person, asked_at=item.received_at
+                )
                 await self.answers.tell(item.key, where, await self.attachments.of(answer, where.user))
             else:
                 asked = await self.road.ask(

@@ -1,12 +1,16 @@
 """People tell of what is wrong in their own words, and ask for a team's help."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.scenarios.test_incidents import INCIDENTS, alert, olu_is_on_call, tell
+from tests.scenarios.test_weekly import on
 from tests.support.house import REQUESTS, House, acme_house
+
+BEFORE_NOON = datetime(2026, 3, 30, 11, 59, 58, tzinfo=UTC).timestamp()
 
 
 @pytest.fixture
@@ -143,6 +147,30 @@ async def test_the_same_question_is_asked_once_and_nobody_asks_themselves() -> N
         assert len(await house.rows("SELECT id FROM posts WHERE id LIKE 'question/%'")) == 1
         await house.gus.types("/platform ask because what is this?", channel=REQUESTS)
         await house.gus.sees(REQUESTS, "only people of its home workspace")
+
+
+@pytest.mark.parametrize("seconds", [5, 3600])
+async def test_a_question_that_is_worked_off_again_after_a_crash_is_asked_once(seconds: float) -> None:
+    async with acme_house(clock=on(BEFORE_NOON)) as house:
+        await house.dana.types("/platform ask because who runs this?")
+        await house.dana.sees("general", "I have asked Olu, Sam")
+        await house.quiet()
+        # As when it had died before it could say that it was done
+        await house.assistant.database.write(lambda tx: tx.run("UPDATE inbox SET done_at = NULL"))
+        await house.stop()
+        house.clock.advance(seconds)
+        await house.start()
+        await house.quiet()
+        assert len(await house.rows("SELECT id FROM posts WHERE id LIKE 'question/%'")) == 1
+
+
+async def test_the_same_question_is_asked_again_only_after_ten_minutes_at_whatever_hour() -> None:
+    async with acme_house(clock=on(BEFORE_NOON)) as house:
+        for seconds, asked in ((0, 1), (5, 1), (600, 2)):
+            house.clock.advance(seconds)
+            await house.dana.types("/platform ask because who runs this?")
+            await house.quiet()
+            assert len(await house.rows("SELECT id FROM posts WHERE id LIKE 'question/%'")) == asked
 
 
 async def test_where_nobody_is_on_the_platform_team_that_is_said() -> None:

@@ -151,7 +151,7 @@ class FakeRoad:
         found: Asked = await self._next("ask", action, dict(values), person.name, key, more)
         return found
 
-    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person) -> Answer:
+    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float) -> Answer:
         self.permit(person)
         found: Answer = await self._next("answer", action, dict(values), person.name)
         return found
