@@ -127,6 +127,7 @@ class Decision(Record):
     lifted: bool = False
     reviewers: tuple[str, ...] = ()  # sources of those who look at it afterwards; empty: nobody has to
     locked: bool = False  # what refuses is somebody's lock
+    locked_service: str = ""  # of what the plan touches, that which is locked; empty: no service
     no_freeze: bool = False  # there are rules that deny at certain times, and none of them does now
 
     @property

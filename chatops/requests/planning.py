@@ -19,7 +19,7 @@ from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import ClusterError, Refused, Unavailable
 from chatops.kernel.helpdesk import Helpdesk
-from chatops.kernel.locks import Locks, rule
+from chatops.kernel.locks import Lock, Locks, rule
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
@@ -192,13 +192,15 @@ class Planner:
         facts = await self.facts(action, inputs, requester, plan, at)
         values, platform = inputs.model_dump(), self.configuration.platform
         frozen = self._frozen(action, values, requester, at, plan)
-        held = await self._held(action, values, requester, at, plan)
+        locks = await self._locks_at(action, values, requester, at, plan)
+        held, locked = self._held(locks, requester), next((name for name, some in locks.items() if some), "")
         decision = await policy.decide(
             platform, facts, self.evaluate, broke_glass=broke_glass, standing=(*frozen, *held, *unfit)
         )
         return decision.model_copy(
             update={
                 "locked": decision.outcome == "deny" and bool(held),
+                "locked_service": locked if decision.outcome == "deny" else "",
                 "no_freeze": not frozen and (decision.no_freeze or bool(platform.freezes)),
             }
         )
@@ -216,7 +218,7 @@ class Planner:
         except (Unavailable, ClusterError):
             unfit = ()  # whoever only asks is told the rest; the plan of a request waits until it can be seen
         now = self.clock.now()
-        held = await self._held(action, inputs, requester, now, plan)
+        held = self._held(await self._locks_at(action, inputs, requester, now, plan), requester)
         return (*self._frozen(action, inputs, requester, now, plan), *held, *unfit)
 
     async def _looked(
@@ -225,17 +227,22 @@ class Planner:
         versions = promotion.wanted(self.configuration.platform, action, inputs, plan)
         return await promotion.looked(self.clusters_for(requester), versions)
 
-    async def _held(
+    async def _locks_at(
         self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float, plan: Plan | None
-    ) -> tuple[PolicyRule, ...]:
+    ) -> dict[str, list[Lock]]:
+        """What is held against this person then, by service; under an empty name where nothing of a service changes."""
         if self.locks is None:
-            return ()
+            return {}
         environment, services = self._places(inputs, plan)
-        names = [one.name for one in services] or [""]
-        where = environment.name if environment else ""
-        held = [await self.locks.standing(requester, action.name, action.risk, name, where) for name in names]
+        where, found = environment.name if environment else "", dict[str, list[Lock]]()
+        for name in [one.name for one in services] or [""]:
+            standing = await self.locks.standing(requester, action.name, action.risk, name, where)
+            found[name] = [one for one in standing if one.until > at]
+        return found
+
+    def _held(self, locks: Mapping[str, list[Lock]], requester: Person) -> tuple[PolicyRule, ...]:
         glass, now = self.configuration.platform.locks.break_glass, self.clock.now()
-        these = {one.id: one for some in held for one in some if one.until > at}
+        these = {one.id: one for some in locks.values() for one in some}
         return tuple(rule(one, glass, now, zone_of(requester.tz)) for one in these.values())
 
     def _frozen(

@@ -74,8 +74,9 @@ def _buttons(request: Request, now: float) -> Iterator[Block]:
     glass = state is State.DENIED and request.decision is not None and request.decision.break_glass
     if glass and now - request.ended_at <= GLASS_HOLDS:
         yield button("Break glass", ids.BREAK_GLASS, value, style="danger")
-    if state is State.DENIED and request.service and request.decision is not None and request.decision.locked:
-        line = f"lock watch {request.service} {request.environment}"
+    locked = request.decision.locked_service or request.service if request.decision and request.decision.locked else ""
+    if state is State.DENIED and locked:
+        line = f"lock watch {locked} {request.environment}"
         yield from line_buttons([("Tell me when it is free", line, False, "")])
     if request.plan is not None and (request.plan.changes or request.plan.steps):
         yield button("Full diff", ids.FULL_DIFF, value)
