@@ -193,3 +193,14 @@ async def test_two_that_start_at_once_leave_one_running_and_one_told_why(tmp_pat
     assert "is in use by another chatops" in str(told[0])
     for one in both:
         await one.close()
+
+
+def test_what_somebody_waits_for_during_the_update_still_comes_in_their_quiet_hours() -> None:
+    db = sqlite_utils.Database(memory=True)
+    migrations.migrations.apply(db, stop_before="m043_asked")
+    asked, other = ("answer/1", "R-1001/page/link-1", "test-page/U0/1/mail/page_sent"), "R-1001/end/7"
+    for name, sent in (*((one, 0) for one in asked), (other, 0), ("answer/2", 1)):
+        row = {"id": name, "lane": 2, "kind": "note", "wanted": 1, "sent": sent}
+        db["posts"].insert({**row, "created_at": 1.0, "updated_at": 1.0})
+    migrations.migrations.apply(db)
+    assert {row["id"] for row in db.query("SELECT id FROM posts WHERE asked = 1")} == set(asked)
