@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from chatops.kernel import freezes
 from chatops.kernel.action import Button
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Deployed
-from chatops.kernel.rota import on_call
+from chatops.kernel.rota import Overridden, Rota, on_call
 from chatops.kernel.spans import zone_of
 from chatops.requests.health import Running
 from chatops.requests.planning import Planner
@@ -71,18 +72,20 @@ async def on_call_for(planner: Planner, person: Person) -> tuple[str, ...]:
     platform, now = planner.configuration.platform, planner.clock.now()
     teams = [platform.teams[name] for name in person.teams if name in platform.teams] or list(platform.teams.values())
     rotas = [platform.rotas[name] for name in dict.fromkeys(one.oncall for one in teams) if name in platform.rotas]
-    at, zone, lines = datetime.fromtimestamp(now, UTC), zone_of(person.tz), list[str]()
+    at, zone, found = datetime.fromtimestamp(now, UTC), zone_of(person.tz), list[tuple[Rota, Sequence[Overridden]]]()
     for rota in rotas[:MOST]:
         instead = await planner.overrides.of(rota.name, now, now + AHEAD) if planner.overrides is not None else ()
-        named = [turn.person for turn in now_and_next(rota, at, instead) if turn is not None]
-        lines.append(on_call_line(rota, at, zone, instead, await _names(planner, named)))
-    return tuple(lines)
+        found.append((rota, instead))
+    turns = [turn for rota, instead in found for turn in now_and_next(rota, at, instead) if turn is not None]
+    names = await _names(planner, {turn.person for turn in turns})
+    return tuple(on_call_line(rota, at, zone, instead, names) for rota, instead in found)
 
 
-async def _names(planner: Planner, people: Iterable[str]) -> dict[str, str]:
-    """What those are called that the configuration names by e-mail or id, as far as Slack knows them."""
-    found = {one: await planner.directory.members(f"user:{one}") for one in people}
-    return {one: members[0].name for one, members in found.items() if members and members[0].name}
+async def _names(planner: Planner, people: Collection[str]) -> dict[str, str]:
+    """What those are called that the configuration names by e-mail or id, as far as Slack says it in time."""
+    # All at once: a Slack that does not answer costs the home one wait, not one for each of them
+    found = await asyncio.gather(*(planner.directory.members(f"user:{one}") for one in people))
+    return {one: members[0].name for one, members in zip(people, found, strict=True) if members and members[0].name}
 
 
 async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
