@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from chatops.kernel.people import Person
 from chatops.kernel.record import Record
+from chatops.kernel.rota import moment
 from chatops.kernel.spans import zone_of
 
 _QUIET = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
@@ -39,12 +40,13 @@ class Preferences(Record):
         if found is None:
             return 0.0
         begin, end = (time.fromisoformat(one) for one in found.groups())
-        here = datetime.fromtimestamp(now, UTC).astimezone(zone_of(self.timezone))
+        zone = zone_of(self.timezone)
+        here = datetime.fromtimestamp(now, UTC).astimezone(zone)
         at = here.time()
         if not (begin <= at < end if begin < end else at >= begin or at < end):
             return 0.0
         day = here.date() + timedelta(days=at >= end)
-        return datetime.combine(day, end, here.tzinfo).timestamp()
+        return moment(day, end, zone)
 
 
 def hours(text: str) -> str:

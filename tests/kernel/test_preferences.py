@@ -13,6 +13,7 @@ from chatops.kernel.preferences import Preferences, hours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = Preferences(quiet="22:00-07:00", timezone="Europe/Berlin")
+SHORT = Preferences(quiet="22:00-02:30", timezone="Europe/Berlin")
 NOON = Preferences(quiet="12:00-13:30", timezone="Europe/Berlin")
 
 
@@ -26,6 +27,7 @@ def at(text: str) -> float:
         (NIGHT, "2026-11-30 21:59", ""), (NIGHT, "2026-11-30 22:00", "2026-12-01 07:00"),
         (NIGHT, "2026-12-01 06:59", "2026-12-01 07:00"), (NIGHT, "2026-12-01 07:00", ""),
         (NIGHT, "2026-03-28 23:00", "2026-03-29 07:00"), (NIGHT, "2026-10-24 23:00", "2026-10-25 07:00"),
+        (SHORT, "2027-03-28 01:30", "2027-03-28 03:00"), (SHORT, "2027-03-28 03:00", ""),  # that night has no 02:30
         (NOON, "2026-11-30 12:10", "2026-11-30 13:30"), (NOON, "2026-11-30 13:30", ""),
         (Preferences(), "2026-11-30 03:00", ""),
     ],
