@@ -54,8 +54,10 @@ class Settings:
         if not environ.get("SLACK_APP_TOKEN") and not environ.get("SLACK_SIGNING_SECRET"):
             missing.append("SLACK_APP_TOKEN (for Socket Mode) or SLACK_SIGNING_SECRET (for HTTP) is needed")
         database = environ.get("CHATOPS_DATABASE", "chatops.db")
-        if "://" in database and not is_postgres(database):
-            missing.append("CHATOPS_DATABASE: give the path of a file (SQLite), or postgresql://USER@HOST/NAME")
+        try:
+            is_postgres(database)
+        except PlatformError as error:
+            missing.append(f"CHATOPS_DATABASE: {error.message}")
         if bool(environ.get("CHATOPS_PAGE_HOOK_URL")) != bool(environ.get("CHATOPS_PAGE_HOOK_SECRET")):
             missing.append("CHATOPS_PAGE_HOOK_URL and CHATOPS_PAGE_HOOK_SECRET go together: set both or neither")
         if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, Self
@@ -12,6 +13,7 @@ from chatops.kernel.errors import PlatformError
 from chatops.kernel.ports import Database, Tx
 
 URLS = ("postgresql://", "postgres://")
+_ADDRESS = re.compile(r"://|\b(?:host|hostaddr|user|password|dbname|service)\s*=", re.IGNORECASE)  # a URL, or a DSN
 
 
 class Opening(Database, Protocol):
@@ -23,12 +25,22 @@ class Opening(Database, Protocol):
 
 
 def is_postgres(name: str) -> bool:
-    """Whether it is the URL of a PostgreSQL."""
-    return name.startswith(URLS)
+    """Whether it is the URL of a PostgreSQL, and else the path of a file.
+
+    Raises ``PlatformError`` for an address of another kind, which may hold a password and is shown nowhere.
+    """
+    if name.startswith(URLS):
+        return True
+    if _ADDRESS.search(name):
+        raise PlatformError(
+            "The database is neither the path of a file (SQLite) nor postgresql://USER@HOST/NAME.",
+            hint="CHATOPS_DATABASE names it, or --database or --to. It is not repeated: it may be secret.",
+        )
+    return False
 
 
 def database(name: str, *, on_commit_point: Callable[[str], None] | None = None) -> Opening:
-    """The database of that name, yet to be opened; raises ``PlatformError`` for what is neither."""
+    """The database of that name, yet to be opened; raises ``PlatformError`` as ``is_postgres``."""
     if not is_postgres(name):
         return SQLite(name, on_commit_point=on_commit_point)
     need_driver()

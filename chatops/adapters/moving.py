@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from json import JSONEncoder
@@ -27,9 +27,13 @@ from chatops.adapters.sqlite_file import explained as explained_file
 from chatops.adapters.sqlite_file import open_for_reading, reading
 from chatops.adapters.sqliteutils import Database
 from chatops.kernel.audit import Verdict, verify
-from chatops.kernel.errors import Refused
+from chatops.kernel.errors import Refused, Unavailable
 
 PAGE = 1000  # rows in memory at once
+_BEGIN = """
+SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+BEGIN; LOCK TABLE _chatops_turn IN EXCLUSIVE MODE; SELECT epoch FROM _chatops_turn
+"""
 _said = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -65,7 +69,7 @@ def move(file: Path, url: str) -> Moved:
         with explained_file(file), closing(open_for_reading(file)) as source, explained(address):
             _must_be_ours(source, file)
             source.execute("BEGIN")
-            return _moved(source, address)
+            return _moved(source, address, turn)
     finally:
         turn.give_back()
         lock.release()
@@ -82,10 +86,14 @@ def _must_be_ours(source: sqlite3.Connection, file: Path) -> None:
         )  # fmt: skip
 
 
-def _moved(source: sqlite3.Connection, address: Address) -> Moved:
+def _moved(source: sqlite3.Connection, address: Address, turn: Turn) -> Moved:
     session = Session(address)
     try:
-        session.several("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; BEGIN")
+        # The connection with the lock may be lost meanwhile; who starts then waits for this one, or was first.
+        row = session.several(_BEGIN)
+        if row is None or int(row["epoch"]) != turn.epoch:
+            turn.lose()
+            turn.check()
         tables = list(_tables(source))
         _must_be_empty(session, address, tables)
         for table in tables:
@@ -94,11 +102,24 @@ def _moved(source: sqlite3.Connection, address: Address) -> Moved:
         verdict = verify(Reading(session))
         if verdict.bad is not None:
             raise Refused(f"The audit trail does not verify: {verdict.bad}.", rule="database")
-        session.several("COMMIT")
-        session.several("ANALYZE")
+        _commit(session, address)
+        with suppress(psycopg.Error):  # the server does it by itself later; what was moved is there
+            session.several("ANALYZE")
     finally:
         session.close()
     return Moved(len(tables), rows, verdict)
+
+
+def _commit(session: Session, address: Address) -> None:
+    try:
+        session.several("COMMIT")
+    except psycopg.OperationalError as error:
+        if not session.lost:
+            raise
+        raise Unavailable(
+            f"The connection to {address} was lost at the very end: it is not known whether everything was moved.",
+            hint="Move it again: either it goes through, or you are told that the rows are there already.",
+        ) from error
 
 
 def _tables(source: sqlite3.Connection) -> Iterator[Table]:

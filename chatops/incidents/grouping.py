@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chatops.kernel.alert import Alert
 from chatops.kernel.catalog import Environment, Platform, Service
+from chatops.kernel.keys import bounded
 
 # The labels that people and kube-prometheus use, the most telling first.
 ENVIRONMENT = ("environment", "env")
@@ -41,7 +42,7 @@ def stranger(alert: Alert, at: Place) -> str:
 
 def default_key(alert: Alert, at: Place) -> str:
     """Alerts of the same service in the same environment are one incident; without a service: those of one name."""
-    return f"{at.environment}/{at.service}" if at.service else f"{at.environment}//{alert.name}"
+    return f"{at.environment}/{at.service}" if at.service else bounded(f"{at.environment}//{alert.name}")
 
 
 def _labels(alert: Alert, names: Iterable[str]) -> list[str]:

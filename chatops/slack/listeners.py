@@ -16,6 +16,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from chatops.kernel.background import Background
 from chatops.kernel.errors import InputError, PlatformError
+from chatops.kernel.keys import bounded
 from chatops.kernel.ports import Clock
 from chatops.requests.line import Misread
 from chatops.slack import elements, errors, forms, ids, payloads
@@ -251,6 +252,7 @@ class Listeners:
         people: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         values, hidden = payloads.masked({"text": text, "ask_key": ask_key})
+        values["ask_key"] = bounded(values["ask_key"])  # masked before: a hash of a secret tells of it, too
         told = {"where": where.pack(), "trigger": trigger, "masked": hidden, "people": dict(people or {}), **values}
         await self.intake.accept(key, "line", told)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatops.incidents import digests
+from chatops.incidents.sources import READERS
 from tests.scenarios.test_incidents import INCIDENTS, alert, olu_is_on_call, tell
+from tests.support.databases import ENGINES, name_of
 from tests.support.house import House, acme_house
 
 HOUR = 3600.0
@@ -33,6 +37,24 @@ def posted(key: str, *names: str, status: str = "firing") -> dict[str, Any]:
         for name in names
     ]  # fmt: skip
     return {"version": "4", "groupKey": key, "status": status, "receiver": "chatops", "alerts": alerts}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_name_without_end_keeps_no_other_alert_out(engine: str, tmp_path: Path) -> None:
+    endless = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(2000))  # which no index makes shorter
+    told = posted("k", endless, "ErrorRate")
+    for one in told["alerts"]:
+        one["labels"].pop("service")  # so that an incident goes by the name of its alert
+    async with acme_house(platform=olu_is_on_call, database=name_of(tmp_path, engine)) as house:
+        for status in ("firing", "firing", "resolved"):
+            for one in told["alerts"]:
+                one["status"] = status
+            await house.assistant.alerts.take(READERS["alertmanager"](json.dumps(told).encode()))
+        await house.quiet()
+        found = [tuple(row.values()) for row in await house.rows("SELECT name, status FROM alerts ORDER BY name")]
+        assert found[0] == ("ErrorRate", "resolved")
+        assert (len(found), found[1][0][:99], found[1][1]) == (2, endless[:99], "resolved")
+        assert len(await house.rows("SELECT id FROM incidents")) == 2
 
 
 async def what(house: House, chain: str = "INC-101") -> list[str]:

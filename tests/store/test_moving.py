@@ -6,12 +6,15 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg.pq import TransactionStatus
 
 from chatops.adapters import moving
 from chatops.adapters.databases import reading
 from chatops.adapters.postgres import Postgres
+from chatops.adapters.postgres_server import Session
 from chatops.adapters.sqlite import SQLite
 from chatops.cli import cli
 from chatops.kernel import audit
@@ -133,6 +136,76 @@ async def test_a_row_that_changes_on_its_way_is_found(file: Path, url: str, monk
     assert "requests has 2 rows in the file and 2 that were moved, and they are not the same." in refused.stderr
     with reading(url) as tx:
         assert tx.all("SELECT * FROM requests") == []
+
+
+async def test_a_start_that_comes_in_between_keeps_everything_out(
+    file: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection with the lock was lost, and somebody took the database before a row was copied."""
+    checked = moving._must_be_ours
+
+    def slow(source: sqlite3.Connection, path: Path) -> None:
+        checked(source, path)
+        with psycopg.connect(url) as successor:
+            successor.execute("UPDATE _chatops_turn SET epoch = epoch + 1")
+
+    monkeypatch.setattr(moving, "_must_be_ours", slow)
+    refused = migrate("--to", url, "--database", file)
+    assert refused.exit_code == 1
+    assert "Another chatops has taken over the database." in refused.stderr
+    with reading(url) as tx:
+        assert names(tx) == []
+
+
+async def test_a_start_waits_until_what_is_being_moved_is_there(
+    file: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied, tried = moving._copy, []
+
+    def watched(source: Any, target: Any, table: moving.Table) -> None:
+        copied(source, target, table)
+        if not tried:
+            with psycopg.connect(url, options="-c lock_timeout=100ms") as successor:
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    successor.execute("LOCK TABLE _chatops_turn IN EXCLUSIVE MODE")
+                tried.append(table)
+
+    monkeypatch.setattr(moving, "_copy", watched)
+    assert migrate("--to", url, "--database", file).exit_code == 0
+    assert tried
+
+
+@pytest.mark.parametrize(
+    ("lost", "code", "says"),
+    [("COMMIT", 1, "it is not known whether everything was moved"), ("ANALYZE", 0, "")],
+)
+async def test_a_connection_that_is_lost_at_the_end_is_told_as_what_it_is(
+    file: Path, url: str, monkeypatch: pytest.MonkeyPatch, lost: str, code: int, says: str
+) -> None:
+    asked = Session.several
+
+    def loses(session: Session, sql: str) -> Any:
+        found = asked(session, sql)
+        if sql == lost and session.connection.info.transaction_status == TransactionStatus.IDLE and moved:
+            session.close()
+            raise psycopg.OperationalError("the server closed the connection")
+        return found
+
+    moved: list[moving.Verdict] = []
+    verified = moving.verify
+
+    def remembered(tx: Tx) -> moving.Verdict:
+        moved.append(verified(tx))
+        return moved[-1]
+
+    monkeypatch.setattr(moving, "verify", remembered)
+    monkeypatch.setattr(Session, "several", loses)
+    told = migrate("--to", url, "--database", file)
+    assert told.exit_code == code
+    assert says in told.stderr
+    monkeypatch.undo()
+    again = migrate("--to", url, "--database", file)
+    assert "has rows in" in again.stderr
 
 
 def test_a_file_that_there_is_not_and_a_way_that_there_is_not_are_told(tmp_path: Path, url: str) -> None:

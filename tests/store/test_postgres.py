@@ -15,16 +15,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from chatops.adapters import databases, migrations, postgres, postgres_server, postgres_turn
 from chatops.adapters.postgres import Postgres
 from chatops.adapters.postgres_server import Address
 from chatops.adapters.postgres_sql import marked, table_sql
 from chatops.adapters.postgres_turn import Turn
+from chatops.cli import cli
 from chatops.http.health import Readiness
 from chatops.kernel import audit
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Tx
+from chatops.settings import Settings
 from tests.store.facts import DEADLINE, Gate, names, note, until
 from tests.support.databases import name_of
 from tests.support.postgres import create, own_server
@@ -375,6 +378,31 @@ async def test_a_server_that_is_not_there_is_told_in_words_and_without_the_passw
         Postgres(f"postgresql://chatops:{SECRET}@[127.0.0.1/x?what=ever")
     said = "".join(f"{error.value!r}{error.value.hint}{error.value.__context__}" for error in (told, unread))
     assert SECRET not in said + caplog.text + repr(Address(f"postgresql://chatops:{SECRET}@db.acme.test/chatops"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"postgresql+psycopg://chatops:{SECRET}@db.acme.test/chatops", f"POSTGRESQL://chatops:{SECRET}@db/chatops",
+        f"mysql://chatops:{SECRET}@db/chatops", f"host=db user=chatops password={SECRET}", f"Password = {SECRET}",
+    ],
+)  # fmt: skip
+def test_an_address_of_another_kind_is_refused_and_never_repeated(name: str, tmp_path: Path) -> None:
+    said = []
+    for use in (databases.database, databases.reading, databases.shown):
+        with pytest.raises(PlatformError, match="neither the path of a file") as told:
+            use(name)  # type: ignore[operator]
+        said.append(f"{told.value!r}{told.value.hint}")
+    with pytest.raises(PlatformError, match="CHATOPS_DATABASE: The database is neither the path of a file") as told:
+        Settings.from_environment(tmp_path, {"CHATOPS_DATABASE": name})
+    said.append(repr(told.value))
+    moving = "migrate --to postgresql:///chatops"
+    commands = ("audit verify", "audit export", "audit bundle R-1001", f"backup {tmp_path}/copy", moving)
+    for command in commands:
+        done = CliRunner().invoke(cli, command.split(), env={"CHATOPS_DATABASE": name})
+        assert (done.exit_code, "neither the path of a file" in done.stderr) == (1, True), command
+        said.append(done.output + done.stderr)
+    assert SECRET not in "".join(said)
 
 
 async def test_a_lock_that_somebody_holds_for_long_is_told_and_costs_nothing_afterwards(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatops.kernel.alert import Alert, Unread, Unreadable
+from chatops.kernel.keys import bounded
 from chatops.kernel.received import address, each, first, moment, parsed, status, text, texts
 
 
@@ -49,7 +50,7 @@ def common(source: str, one: dict[str, Any], where: str) -> Alert:
     if not fingerprint:
         raise Unreadable(f"{where}.fingerprint is missing.")
     return Alert(
-        source=source, fingerprint=fingerprint, status=status(one.get("status"), f"{where}.status"),
+        source=source, fingerprint=bounded(fingerprint), status=status(one.get("status"), f"{where}.status"),
         name=labels.get("alertname") or "Alert", severity=first(labels, "severity", "priority"),
         summary=first(annotations, "summary", "message"), description=annotations.get("description", ""),
         numbers=first(annotations, "value", "numbers"), labels=labels, annotations=annotations,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatops.kernel.alert import Alert, Unreadable
+from chatops.kernel.keys import bounded
 from chatops.kernel.received import address, moment, parsed, text
 
 SOURCE = "pagerduty"
@@ -77,7 +78,7 @@ def _alert(data: dict[str, Any], kind: str, service: str) -> Alert:
     urgency = text(data.get("urgency"), "event.data.urgency")
     priority = _reference(data.get("priority"), "event.data.priority")[1]
     return Alert(
-        source=SOURCE, fingerprint=text(data.get("id"), "event.data.id"),
+        source=SOURCE, fingerprint=bounded(text(data.get("id"), "event.data.id")),
         status="resolved" if status == "resolved" else "firing", name=title or "PagerDuty incident",
         severity=priority or URGENCIES.get(urgency, urgency), summary=title,
         labels={"pagerduty_service": service} if service else {},
