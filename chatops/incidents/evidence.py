@@ -122,6 +122,7 @@ class Evidence:
             for _ in range(3):
                 try:
                     await self.database.write(self._tell, number, found)
+                    self._again.pop(number, None)  # the replies say something else now: all of it is news
                     break
                 except TooLate:
                     continue  # somebody changed the incident in between

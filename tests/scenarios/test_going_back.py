@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chatops.incidents.evidence import Evidence
+from chatops.incidents.evidence import Evidence, Found
 from chatops.kernel.alert import Alert, Delivery
 from tests.support.house import REQUESTS, House, acme_house
 
@@ -25,11 +25,18 @@ async def broken(house: House) -> House:
     card = await house.lee.sees(REQUESTS, "Deploy checkout", "WAITING")
     await card.click("Approve")
     await card.becomes("SUCCEEDED", within=15)
-    labels = {"environment": "production", "service": "checkout"}
-    alert = Alert("alertmanager", "e1", "firing", "ErrorRate", severity="critical", labels=labels)
-    await house.assistant.alerts.take(Delivery("alertmanager", (alert,)))
+    await tell(house)
     await house.olu.sees("@platform", "You are paged.")
     return house
+
+
+async def tell(house: House) -> None:
+    """An alert fires, since now."""
+    labels = {"environment": "production", "service": "checkout"}
+    alert = Alert(
+        "alertmanager", "e1", "firing", "ErrorRate", severity="critical", labels=labels, starts_at=house.clock.now()
+    )
+    await house.assistant.alerts.take(Delivery("alertmanager", (alert,)))
 
 
 async def test_who_acknowledged_the_page_goes_back_at_once(broken: House) -> None:
@@ -107,6 +114,30 @@ async def test_evidence_that_could_not_be_written_is_told_by_the_next_look(
             await broken.assistant.evidence.look_again()
     await broken.assistant.evidence.look_again()
     await card.thread("Deployed lately", "1.4.1 by Olu", "after it began: succeeded")
+
+
+async def test_what_was_found_before_an_incident_came_back_is_news_when_it_is_found_again(
+    broken: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Found({"pods": ["3 of 3 ready"]})
+
+    async def finds(*_: object) -> Found:
+        return found
+
+    card = await broken.olu.sees(INCIDENTS, "NOBODY HAS IT", "1.4.2 by Dana")
+    monkeypatch.setattr(Evidence, "_found", finds)
+    await broken.assistant.evidence.look_again()
+    await card.thread("3 of 3 ready")
+    await broken.lee.types("/platform incident resolve INC-101 because it looks fine")
+    await card.becomes("RESOLVED")
+    found = Found({"pods": ["none is ready"]})
+    await tell(broken)
+    await card.becomes("NOBODY HAS IT", "It came back once")
+    reply = await card.thread("none is ready")
+    await broken.until(lambda: not broken.assistant.evidence.tasks)
+    found = Found({"pods": ["3 of 3 ready"]})
+    await broken.assistant.evidence.look_again()
+    await reply.becomes("3 of 3 ready")
 
 
 async def test_before_the_acknowledgement_a_lead_is_asked(broken: House) -> None:
