@@ -30,11 +30,7 @@ class Job:
 
     def answer(self, loop: asyncio.AbstractEventLoop) -> None:
         """On the event loop: makes the calls that wait for the commit, then tells the caller."""
-        for call in self.calls:
-            try:
-                call()
-            except Exception as error:
-                loop.call_exception_handler({"message": "a call after a commit failed", "exception": error})
+        make(self.calls, loop)
         if self.future.cancelled():
             if self.error is not None:
                 log.warning("%s failed after its caller had gone", self.name, exc_info=self.error)
@@ -42,3 +38,12 @@ class Job:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
+
+
+def make(calls: Sequence[Callable[[], object]], loop: asyncio.AbstractEventLoop) -> None:
+    """On the event loop: makes the calls that waited for a commit."""
+    for call in calls:
+        try:
+            call()
+        except Exception as error:
+            loop.call_exception_handler({"message": "a call after a commit failed", "exception": error})

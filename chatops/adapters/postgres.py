@@ -11,7 +11,8 @@ The life of a write: ``write`` makes a job → a thread begins a transaction, wh
 write (``postgres_turn``) and counts in the thread's own row → the function → COMMIT → one call to the event loop hands
 out the result. A connection that is lost before COMMIT left nothing behind: the function runs again on another one. One
 that is lost during COMMIT is the one case in which we don't know; what the thread's row counts then tells. (The number
-of the transaction would not: a server that crashed gives the numbers of what it lost to others.)
+of the transaction would not: a server that crashed gives the numbers of what it lost to others.) Where nobody can be
+asked for long, the caller hears that it is not known, and what waits for the commit is called once it is.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
-from chatops.adapters.jobs import Job
+from chatops.adapters.jobs import Job, make
 from chatops.adapters.postgres_server import (
     ANSWER_WITHIN,
     BEGIN_READING,
@@ -94,6 +96,8 @@ class Postgres:
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer", initializer=number)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="database-reader")
         self._sessions: set[Session] = set()
+        self._doubts: dict[int, _Doubt] = {}  # by the writer, which saves nothing more until it is known
+        self._doubting = threading.Lock()
         self._open = False
         self._watching: asyncio.Task[None] | None = None
 
@@ -160,8 +164,11 @@ class Postgres:
 
     async def _watch(self) -> None:
         """Looks now and then whether the database is ours, and leaves a server that says nothing at all."""
+        learning: Future[None] | None = None
         while True:
             looking = self._loop.run_in_executor(None, self._turn.keep)
+            if self._doubts and self._open and (learning is None or learning.done()):
+                learning = self._readers.submit(self._learn_all)
             for _ in range(int(KEEP_EVERY)):
                 await asyncio.sleep(1)
                 since = time.monotonic() - ANSWER_WITHIN - 5
@@ -201,7 +208,7 @@ class Postgres:
                 self._once(job, alone)
                 return
             except _Uncertain as uncertain:
-                if self._committed(uncertain):
+                if self._committed(job, uncertain):
                     self._after(job)
                     return
                 lost += 1
@@ -221,8 +228,10 @@ class Postgres:
 
     def _once(self, job: Job, alone: bool) -> None:
         session = self._session()
+        self._learn(session, self._local.writer)
+        begin = _BEGIN.format(mode=_ALONE if alone else _BESIDE, epoch=self._turn.epoch, writer=self._local.writer)
         try:
-            row = session.several(self._own(_BEGIN, mode=_ALONE if alone else _BESIDE))
+            row = session.several(begin)
             if row is None:
                 self._turn.lose()
             self._turn.check()
@@ -253,34 +262,33 @@ class Postgres:
         except Exception:  # it is saved: its caller must hear so, whatever the hook says
             log.exception("the hook after a commit failed")
 
-    def _committed(self, uncertain: _Uncertain) -> bool:
+    def _committed(self, job: Job, uncertain: _Uncertain) -> bool:
         """Whether a transaction is there whose COMMIT was not answered; raises when that cannot be found out."""
         end = time.monotonic() + FATE_WITHIN
         while True:
-            row = None
             with suppress(psycopg.Error):
-                session = self._session()
-                try:
-                    row = session.several(self._own(_FATE))
-                finally:
-                    _end(session)
-            if row is not None:
-                return int(row["number"]) == uncertain.number
+                counted = self._counted(self._session(), self._local.writer)
+                if counted is not None:
+                    return counted == uncertain.number
             if time.monotonic() >= end:
+                with self._doubting:
+                    self._doubts[self._local.writer] = _Doubt(uncertain.number, job.calls)
                 raise Unavailable(
                     "The connection to the database was lost while it was saving: it is not known whether it did.",
                     hint="Look before you do it again.",
                 ) from uncertain.__cause__
             time.sleep(0.1)
 
-    def _own(self, sql: str, **words: str) -> str:
-        return sql.format(epoch=self._turn.epoch, writer=self._local.writer, **words)
-
     def _commit_point(self, point: str, job: Job) -> None:
         if self._on_commit_point is not None:
             self._on_commit_point(f"{point} {job.name}")
 
     # On a reading thread
+
+    def _learn_all(self) -> None:
+        with suppress(psycopg.Error):  # it is away still, and is asked again
+            for writer in list(self._doubts):
+                self._learn(self._session(), writer)
 
     def _look(self, fn: Callable[[Tx], T]) -> T:
         self._turn.check()
@@ -303,6 +311,27 @@ class Postgres:
 
     # On either
 
+    def _learn(self, session: Session, writer: int) -> None:
+        """Asks what became of the transaction that the writer is in doubt of; raises ``psycopg.Error``."""
+        doubt = self._doubts.get(writer)
+        if doubt is None:
+            return
+        counted = self._counted(session, writer)
+        with self._doubting:
+            if self._doubts.get(writer) is not doubt:  # the other thread was faster
+                return
+            del self._doubts[writer]
+        if counted == doubt.number:
+            self._loop.call_soon_threadsafe(make, doubt.calls, self._loop)
+
+    def _counted(self, session: Session, writer: int) -> int | None:
+        """How much a writer of ours has saved; None once a successor has taken over. Raises ``psycopg.Error``."""
+        try:
+            row = session.several(_FATE.format(epoch=self._turn.epoch, writer=writer))
+        finally:
+            _end(session)
+        return int(row["number"]) if row else None
+
     def _session(self) -> Session:
         """This thread's connection, a new one where it was lost."""
         session: Session | None = getattr(self._local, "session", None)
@@ -318,6 +347,14 @@ class Postgres:
         """Whether this thread had a connection and it is gone: where there was none, the server is away."""
         session: Session | None = getattr(self._local, "session", None)
         return session is not None and session.lost
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """What is called if a writer's transaction ``number`` turns out to be there."""
+
+    number: int
+    calls: Sequence[Callable[[], object]]
 
 
 class _Uncertain(Exception):

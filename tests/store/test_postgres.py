@@ -300,6 +300,34 @@ async def test_when_nobody_can_say_whether_it_was_saved_the_caller_hears_just_th
         assert await database.read(names) == ["n", "other"]
 
 
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("by", ["the next write", "a look"])
+async def test_what_waits_for_a_commit_of_which_nobody_knew_is_called_once_it_is_known(
+    cut: Wire, monkeypatch: pytest.MonkeyPatch, saved: bool, by: str
+) -> None:
+    monkeypatch.setattr(postgres, "FATE_WITHIN", 0.0)
+    monkeypatch.setattr(postgres, "KEEP_EVERY", 3600.0 if by == "the next write" else 1.0)
+    told: list[str] = []
+
+    def act(tx: Tx) -> str:
+        tx.after_commit(lambda: told.append("told"))
+        return note(tx, "act")
+
+    async with Postgres(cut.url, writers=1) as database:
+        await database.write(note, "before")
+        cut.lose_before_commit, cut.lose_after_commit, cut.then_away = int(not saved), int(saved), True
+        with pytest.raises(Unavailable, match="it is not known whether it did"):
+            await database.write(act)
+        assert (told, len(database._doubts)) == ([], 1)
+        await cut.open()
+        if by == "the next write":
+            await database.write(note, "next")
+        await until(lambda: not database._doubts)
+        await database.write(note, "later")
+        assert told == ["told"] * saved
+        assert ("act" in await database.read(names)) == saved
+
+
 async def test_a_commit_that_a_crash_of_the_server_lost_is_done_again_also_where_another_got_its_number() -> None:
     ours: list[tuple[int, int]] = []
     fates: list[str] = []

@@ -72,6 +72,8 @@ class Wire:
                 if data.endswith(COMMIT) and self.lose_before_commit:
                     self.lose_before_commit -= 1
                     self.lost += 1
+                    if self.then_away:
+                        self._refuse()
                     return
                 if data.endswith(COMMIT) and self.lose_after_commit:
                     self.lose_after_commit -= 1
