@@ -145,16 +145,16 @@ class Evidence:
             return  # what is known stays; that the cluster is away for a moment is no news of the incident
         news = {kind for kind, said in lines.items() if before.get(kind) != said}
         try:
-            await self.database.write(self._tell_again, incident, found, news)
+            if await self.database.write(self._tell_again, incident, found, news):
+                self._again[incident.id] = (looked_at, lines)  # not before: what was not told is news for the next look
         except TooLate:
             log.debug("%s changed meanwhile; the next look comes in a minute", incident.name)
-        else:
-            self._again[incident.id] = (looked_at, lines)  # not before: what was not told is news for the next look
 
-    def _tell_again(self, tx: Tx, seen: Incident, found: Found, news: Set[str]) -> None:
+    def _tell_again(self, tx: Tx, seen: Incident, found: Found, news: Set[str]) -> bool:
+        """Whether it was told: an incident that ended or came back meanwhile is not what was looked into."""
         incident = store.load(tx, seen.id)
         if incident.ended or incident.round != seen.round:
-            return
+            return False
         self._say(tx, incident, found, news)
         facts = found.facts
         if any(getattr(incident, name) != value for name, value in facts.items()):
@@ -162,6 +162,7 @@ class Evidence:
             self.keeper.put(tx, incident, after, Event.LOOKED_INTO, data={"text": found.summary})
         else:
             self.keeper.show(tx, incident)  # it says for how long that has been
+        return True
 
     async def _found(self, incident: Incident) -> Found:
         platform = self.configuration.platform
