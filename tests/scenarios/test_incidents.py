@@ -325,7 +325,7 @@ async def test_a_note_under_a_card_that_slack_has_not_yet_confirmed_waits_for_it
 
 
 async def test_app_home_shows_the_incidents_of_my_teams_and_who_is_on_call(house: House) -> None:
-    await house.dana.home("On call", "shop-rota: olu@acme.test")
+    await house.dana.home("On call", "shop-rota: Olu")
     await tell(house, alert())
     card = await house.olu.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
     await house.dana.home("Incidents", "INC-101 · SEV1 · checkout", "nobody has it")
