@@ -10,6 +10,7 @@ import pytest
 
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Refused, Unavailable
+from chatops.kernel.keys import LONGEST
 from chatops.slack import payloads
 from tests.slack.desk import desk
 
@@ -147,15 +148,17 @@ async def test_a_typo_is_answered_with_buttons_that_run_the_right_line_or_open_t
         assert values == VALUES
 
 
-async def test_a_double_click_on_the_corrected_line_asks_with_one_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", ["fixes the cart", "修" * 400])
+async def test_a_double_click_on_the_corrected_line_asks_with_one_short_key(tmp_path: Path, reason: str) -> None:
     async with desk(tmp_path) as acme:
         acme.road.plan("ask", lambda *_: acme.asked(), lambda *_: acme.asked())
-        await acme.dana.types("/platform deploy chekout 1.4.2 production because fixes the cart")
+        await acme.dana.types(f"/platform deploy chekout 1.4.2 production because {reason}")
         seen = await acme.dana.sees("general", "Did you mean checkout?")
         await asyncio.gather(seen.click("Use checkout"), seen.click("Use checkout"))
         await acme.front.background.idle()
         first, second = acme.road.called("ask")
         assert first[3] == second[3]
+        assert len(first[3].encode()) <= LONGEST
 
 
 async def test_what_is_missing_is_asked_for_in_a_form_and_with_a_button_where_no_form_can_open(tmp_path: Path) -> None:
