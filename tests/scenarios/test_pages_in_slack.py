@@ -211,7 +211,13 @@ def test_spans_that_are_too_many_for_a_row_are_counted() -> None:
 
 
 @pytest.fixture
-async def stuck(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+def seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks after paging but the test."""
+    monkeypatch.setattr("chatops.main.AUDIT_EVERY", 3600)
+
+
+@pytest.fixture
+async def stuck(seldom: None, house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """An alert came more than a minute ago, and nobody is paged for it."""
 
     async def nothing(self: Paging) -> int:
