@@ -79,6 +79,7 @@ async def test_who_acknowledged_the_page_goes_back_at_once(broken: House) -> Non
 async def test_the_card_and_the_evidence_follow_what_was_done_about_it(broken: House) -> None:
     card = await broken.olu.sees(INCIDENTS, "NOBODY HAS IT", "1.4.2 by Dana", "Pods: 3 of 3 ready")
     await (await broken.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await card.becomes("OLU HAS IT")
     await broken.olu.types("/platform rollback checkout production because INC-101")
     await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
     edits = len(await broken.sandbox.traffic("chat.update"))
@@ -107,6 +108,7 @@ async def test_evidence_that_could_not_be_written_is_told_by_the_next_look(
 
     card = await broken.olu.sees(INCIDENTS, "NOBODY HAS IT", "1.4.2 by Dana")
     await (await broken.olu.sees("@platform", "You are paged.")).click("Acknowledge")
+    await broken.olu.sees(INCIDENTS, "OLU HAS IT")
     await broken.olu.types("/platform rollback checkout production because INC-101")
     await broken.olu.sees(REQUESTS, "Roll back checkout", "SUCCEEDED", within=15)
     with monkeypatch.context() as full:
