@@ -55,10 +55,13 @@ def usage(asked: Sequence[Asked]) -> tuple[Usage, ...]:
 
 def _of(name: str, these: Sequence[Asked]) -> Usage:
     waits = [one.waited for one in these if one.waited is not None]
-    p90 = quantiles(waits, n=10, method="inclusive")[8] if len(waits) > 1 else waits[0] if waits else None
+    middle, p90 = (median(waits), waits[0]) if waits else (None, None)
+    if middle is not None and len(waits) > 1:
+        # Of equal waits, what is worked out between two of them can be a rounding less.
+        p90 = max(quantiles(waits, n=10, method="inclusive")[8], middle)
     states = Counter(one.state for one in these)
     return Usage(
         name, len(these), len({one.person for one in these}), sum(states[one] for one in FAILED),
         sum(states[one] for one in TURNED_DOWN), sum(states[one] for one in GIVEN_UP),
-        median(waits) if waits else None, p90,
+        middle, p90,
     )  # fmt: skip

@@ -23,6 +23,12 @@ def test_a_row_for_all_and_one_for_each_action_the_busiest_first() -> None:
     assert usage([]) == ()
 
 
+def test_of_equal_waits_none_is_longer_than_what_nine_in_ten_stayed_below() -> None:
+    wait = 149797.41587366804
+    everything, _ = usage([Asked("deploy", "U0DANA", "succeeded", wait)] * 4)
+    assert everything.median_wait == everything.p90_wait == wait
+
+
 @given(
     st.lists(
         st.builds(
