@@ -14,13 +14,13 @@ _MARK = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):([A-Za-z_]\w*)")
 
 
 @lru_cache(maxsize=2048)
-def marked(sql: str) -> tuple[str, tuple[str, ...]]:
-    """A statement with ``$1``, ``$2`` … for its ``:named`` values, and the names in that order."""
+def marked(sql: str, sign: str = "$") -> tuple[str, tuple[str, ...]]:
+    """A statement with ``$1``, ``$2`` … for its ``:named`` values, and the names in that order; SQLite's sign is ?."""
     names: dict[str, int] = {}
 
     def mark(found: re.Match[str]) -> str:
         name = found.group(1)
-        return found.group() if name is None else f"${names.setdefault(name, len(names) + 1)}"
+        return found.group() if name is None else f"{sign}{names.setdefault(name, len(names) + 1)}"
 
     return _MARK.sub(mark, sql), tuple(names)
 

@@ -30,6 +30,7 @@ from chatops.adapters.sqlite_file import (
     snapshot,
     unavailable,
 )
+from chatops.adapters.sqlite_log import WriteAhead
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Tx
 
@@ -173,11 +174,13 @@ class SQLite:
             return
         self._on_loop(_settle, opened, None)
         problem: BaseException | None = None
+        ahead = WriteAhead(self.path)
         try:
             batch = self._next_batch()
             while batch:
                 self._commit(connection, batch)
                 self._on_loop(self._deliver, batch)
+                ahead.make_room()  # while nobody waits for it
                 batch = self._next_batch()
             connection.close()
         except BaseException as error:

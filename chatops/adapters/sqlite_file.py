@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
 from chatops.adapters.migrations import migrate
+from chatops.adapters.postgres_sql import marked
 from chatops.adapters.sqliteutils import Database
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Row, Tx
@@ -49,6 +52,18 @@ def reading(path: str | Path) -> Iterator[Tx]:
             connection.close()
 
 
+@lru_cache(maxsize=2048)
+def _placed(sql: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """A statement with ``?1``, ``?2`` … for its ``:named`` values, and what puts the values in that order.
+
+    The sqlite3 module looks up each name anew at each execution, which costs a tenth of an INSERT.
+    """
+    placed, names = marked(sql, "?")
+    if len(names) > 1:
+        return placed, itemgetter(*names)
+    return placed, lambda values: tuple(values[name] for name in names)
+
+
 class Reading:
     """A transaction that only looks."""
 
@@ -58,12 +73,14 @@ class Reading:
         self._connection = connection
 
     def all(self, sql: str, /, **values: Any) -> list[Row]:
-        cursor = self._connection.execute(sql, values)
+        placed, in_order = _placed(sql)
+        cursor = self._connection.execute(placed, in_order(values))
         names = _names(cursor)
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def one(self, sql: str, /, **values: Any) -> Row | None:
-        cursor = self._connection.execute(sql, values)
+        placed, in_order = _placed(sql)
+        cursor = self._connection.execute(placed, in_order(values))
         row = cursor.fetchone()
         found = None if row is None else dict(zip(_names(cursor), row, strict=True))
         cursor.close()  # a RETURNING that still has rows to give would make COMMIT fail
@@ -90,7 +107,8 @@ class Writing(Reading):
         self.calls: list[Callable[[], object]] = []
 
     def run(self, sql: str, /, **values: Any) -> int:
-        return self._connection.execute(sql, values).rowcount
+        placed, in_order = _placed(sql)
+        return self._connection.execute(placed, in_order(values)).rowcount
 
     def after_commit(self, call: Callable[[], object]) -> None:
         self.calls.append(call)
