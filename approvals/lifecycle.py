@@ -72,6 +72,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.WAITING, E.CANCELLED): S.CANCELLED,
     (S.APPROVED, E.MOVED): S.APPROVED,
     (S.APPROVED, E.ALLOWED): S.APPROVED,
+    (S.APPROVED, E.VOTED): S.APPROVED,  # one was withdrawn that was not needed
     (S.APPROVED, E.VOIDED): S.WAITING,
     (S.APPROVED, E.WITHDRAWN): S.WAITING,
     (S.APPROVED, E.DENIED): S.DENIED,
@@ -81,6 +82,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.APPROVED, E.STALLED): S.STALLED,
     (S.APPROVED, E.BEGUN): S.RUNNING,
     (S.STALLED, E.START_CHOSEN): S.APPROVED,
+    (S.STALLED, E.VOTED): S.STALLED,
     (S.STALLED, E.WITHDRAWN): S.WAITING,
     (S.STALLED, E.CANCELLED): S.CANCELLED,
     (S.STALLED, E.EXPIRED): S.EXPIRED,
@@ -191,9 +193,14 @@ def approve(request: Request, vote: Vote, now: float) -> Request:
     if any(_same_person(standing, vote) for standing in request.votes):
         raise TooLate(f"You have already approved {request.name}.")
     votes = (*request.votes, vote)
-    if request.decision is not None and not any(missing(request.decision.asks, votes, request.requester_id)):
-        return move(request, E.SATISFIED, now, votes=votes, approved_at=now)
-    return move(request, E.VOTED, now, votes=votes)
+    if _enough(request, votes):
+        return move(request, E.SATISFIED, now, votes=votes, approved_at=now, by="")
+    return move(request, E.VOTED, now, votes=votes, by="")
+
+
+def _enough(request: Request, votes: Sequence[Vote]) -> bool:
+    decision = request.decision
+    return decision is not None and not any(missing(decision.asks, votes, request.requester_id))
 
 
 def _same_person(one: Vote, other: Vote) -> bool:
@@ -208,14 +215,18 @@ def reject(request: Request, vote: Vote, now: float) -> Request:
 
 
 def withdraw(request: Request, person: Person, now: float) -> Request:
-    """The request after an approval was taken back; possible until the run starts."""
+    """The request after an approval was taken back; possible until the run starts.
+
+    Where the other approvals are enough it stays approved: there is nobody who could give what it would wait for.
+    """
     if request.state in (S.RUNNING, S.ROLLING_BACK):
         raise TooLate(f"{request.name} has already started; an approval can be withdrawn only before that.")
     votes = tuple(vote for vote in request.votes if vote.person_id != person.id)
     if len(votes) == len(request.votes):
         raise TooLate(f"You have no approval on {request.name} to withdraw. {stands(request)}")
-    event = E.VOTED if request.state is S.WAITING else E.WITHDRAWN
-    return move(request, event, now, votes=votes, approved_at=0.0)
+    if request.state is S.WAITING or _enough(request, votes):
+        return move(request, E.VOTED, now, votes=votes)
+    return move(request, E.WITHDRAWN, now, votes=votes, approved_at=0.0, by=person.name)
 
 
 def names(people: Sequence[Any], last: str = "or") -> str:
@@ -250,6 +261,8 @@ def stands(request: Request) -> str:
     }[request.state]
     if request.state is S.EXPIRED and request.decision is None:  # it never came to approvals
         sentence = "expired: nobody chose in time whether it waits or replaces"
+    if request.state is S.WAITING and request.by:
+        sentence = f"waits for approval: {request.by} has withdrawn theirs"
     by = _BY.get(request.state, "")
     who = names(request.votes, "and") if by == "votes" else request.by if by == "by" else ""
     if not who and request.votes and request.state in (S.RUNNING, S.SUCCEEDED, S.FAILED, S.ROLLED_BACK, S.ROLLING_BACK):

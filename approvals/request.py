@@ -108,7 +108,7 @@ class Request(Record):
     progress: str = ""  # 2 of 3 pods ready
     step: str = ""  # the run's place: writing, watching, restoring, watching_back
     outcome: str = ""  # one sentence about how it ended, or what it waits for
-    by: str = ""  # who rejected, cancelled, replaced it
+    by: str = ""  # who rejected, cancelled, replaced it, or took back the approval that it waits for again
     behind: int = 0  # the request that holds the service and environment
     ahead: str = ""  # what that one is: Scale cart 3 → 5 pods, asked by Dana
     broke_glass: str = ""  # the reason given for breaking the glass

@@ -160,7 +160,7 @@ class Intake:
         changes: dict[str, Any] = {"summary": summary, **self._judged(incident, news, now)}
         data = _told(news, summary)
         if incident.ended:
-            if summary.firing:
+            if any(one.alert.status == "firing" for one in news):  # not what still fires when another one is resolved
                 after = lifecycle.reopen(incident.model_copy(update=changes), now)
                 self._queue(tx, after, news, now)
                 self.keeper.put(tx, incident, after, Event.REOPENED, who=news[0].alert.source, data=data)

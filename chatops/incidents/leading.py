@@ -109,7 +109,7 @@ def _close(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given,
     if not incident.ended:
         over = lifecycle.resolve(incident, person.name or person.id, now)
         incident = desk.keeper.put(tx, incident, over, Event.RESOLVED, who=_who(person), data={"text": ""})
-    after = lifecycle.move(incident, Event.CLOSED, now, closed_at=now, resolved_at=incident.resolved_at)
+    after = lifecycle.move(incident, Event.CLOSED, now, closed_at=now)
     desk.keeper.put(tx, incident, after, Event.CLOSED, who=_who(person))
     closings = room.find(tx, incident.id).closings + 1
     _draft(desk, tx, after, closings)

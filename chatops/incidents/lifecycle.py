@@ -89,7 +89,7 @@ def move(incident: Incident, event: Event, now: float, **changes: Any) -> Incide
     state = TABLE.get((incident.state, event))
     if state is None:
         raise TooLate(stands(incident))
-    if state is S.RESOLVED:
+    if state is S.RESOLVED and incident.state is not S.RESOLVED:  # what is done with it afterwards does not move that
         changes.setdefault("resolved_at", now)
         changes.setdefault("due_at", 0.0)
     return incident.model_copy(update={**changes, "state": state, "updated_at": now, "version": incident.version + 1})

@@ -163,8 +163,7 @@ class Rooms:
         after = room.put(tx, number, {"channel": channel, "name": name})
         incident = store.load(tx, number)
         if not incident.room:
-            changes: dict[str, Any] = {"resolved_at": incident.resolved_at} if incident.ended else {}
-            opened = lifecycle.move(incident, Event.ROOM_OPENED, self.clock.now(), room=channel, **changes)
+            opened = lifecycle.move(incident, Event.ROOM_OPENED, self.clock.now(), room=channel)
             self.keeper.put(tx, incident, opened, Event.ROOM_OPENED, data={"room": name})
             self.keeper.say(tx, opened, "room/opened", [f"The room of {incident.name} is #{name}."])
         return after

@@ -231,7 +231,7 @@ class Engine:
             if not request.ended and request.progress != away.message:
                 self.register.progress(tx, request, progress=away.message)
 
-        await self.database.write(say)
+        await self._unless_moved(say)
 
     async def _give_up(self, number: int, why: PlatformError) -> None:
         def give_up(tx: Tx) -> None:
@@ -245,7 +245,14 @@ class Engine:
             event, outcome = Event.FAILED if under_way else Event.REFUSED, " ".join(map(ended, filter(None, said)))
             self.register.move(tx, request, event, outcome=outcome)
 
-        await self.database.write(give_up)
+        await self._unless_moved(give_up)
+
+    async def _unless_moved(self, say: Callable[[Tx], None]) -> None:
+        """Stores why the work stops or waits; where somebody was faster, as by cancelling it, that stands."""
+        try:
+            await self.database.write(say)
+        except TooLate as late:
+            log.info("what came of the work on it is not needed: %s", late.message)
 
 
 def _held_up(tx: Tx, request: Request) -> str:

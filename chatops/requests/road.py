@@ -233,7 +233,8 @@ class Road:
             after = lifecycle.withdraw(request, person, self.clock.now())
             store.withdraw_vote(tx, number, request.digest, person.id, self.clock.now())
             self.register.put(tx, request, after, Event.WITHDRAWN, who=person.email or person.id)
-            return f"Your approval of {request.name} is withdrawn."
+            said, others = f"Your approval of {request.name} is withdrawn.", lifecycle.names(after.votes, "and")
+            return said if after.state is State.WAITING else f"{said} It stays approved by {others}."
         if request.ended or request.state is not State.WAITING:
             self._show_again(tx, request)
             return stands(request)
