@@ -9,7 +9,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from approvals import store
 from approvals.request import Approver, Request, State
 from bench.harness import SECRET, Target, answers, free_port, load, running
 from bench.payloads import click, suggestion
-from chatops.adapters.sqlite import SQLite, reading
+from chatops.adapters import databases
 from chatops.kernel.plan import Ask, Change, Decision, Plan, digest
 from chatops.kernel.ports import Tx
 
@@ -61,11 +61,11 @@ class Assistant:
     ready: float  # seconds from the start of the process to /readyz
     clicks: Target
     keys: Target
-    database: Path
+    database: str
 
     def votes(self) -> int:
         """How many votes are on disk."""
-        with reading(self.database) as tx:
+        with databases.reading(self.database) as tx:
             row = tx.one("SELECT COUNT(*) AS n FROM votes")
             return int(row["n"]) if row else 0
 
@@ -93,7 +93,8 @@ def waiting_request(number: int, now: float) -> Request:
     )  # fmt: skip
 
 
-def _store(tx: Tx, numbers: range, now: float) -> list[tuple[int, str]]:
+def store_waiting(tx: Tx, numbers: range, now: float) -> list[tuple[int, str]]:
+    """Stores requests that wait; their numbers, and what their buttons know of their digests."""
     found = []
     for number in numbers:
         request = waiting_request(number, now)
@@ -101,20 +102,25 @@ def _store(tx: Tx, numbers: range, now: float) -> list[tuple[int, str]]:
     return found
 
 
-async def requests(database: Path, count: int) -> list[tuple[int, str]]:
-    """Puts waiting requests into a new database; their numbers and digests."""
+async def requests(database: str, count: int) -> list[tuple[int, str]]:
+    """Puts waiting requests into a new database."""
     now, found = time.time(), []
-    async with SQLite(database) as db:
+    async with databases.database(database) as db:
         for start in range(0, count, 500):
-            found += await db.write(_store, range(start, min(start + 500, count)), now)
+            found += await db.write(store_waiting, range(start, min(start + 500, count)), now)
     return found
 
 
 @asynccontextmanager
-async def assistant(folder: Path, count: int) -> AsyncIterator[Assistant]:
-    """Local Slack, practice cluster and the assistant over HTTP, each a process; ``count`` clicks can be made."""
-    config, database = folder / "config", folder / "chatops.db"
-    config.mkdir()
+async def assistant(
+    folder: Path, count: int, *, database: str = "", program: Sequence[str] = CLI, hook_token: str = ""
+) -> AsyncIterator[Assistant]:
+    """Local Slack, practice cluster and the assistant over HTTP, each a process; ``count`` clicks can be made.
+
+    ``database`` names another than SQLite's; ``program`` is what ``run --config DIR`` is said to.
+    """
+    config, database = folder / "config", database or str(folder / "chatops.db")
+    config.mkdir(parents=True)
     (config / "platform.yml").write_text(configuration(SERVICES))
     waiting = iter(await requests(database, count))
     slack, cluster, port = free_port(), free_port(), free_port()
@@ -129,11 +135,12 @@ async def assistant(folder: Path, count: int) -> AsyncIterator[Assistant]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "CHATOPS_"))}
         environ |= {
             "SLACK_BOT_TOKEN": "xoxb-local-bot", "SLACK_SIGNING_SECRET": SECRET,
-            "SLACK_API_URL": f"http://127.0.0.1:{slack}/api/", "CHATOPS_DATABASE": str(database),
+            "SLACK_API_URL": f"http://127.0.0.1:{slack}/api/", "CHATOPS_DATABASE": database,
             "CHATOPS_LISTEN": f"127.0.0.1:{port}", "KUBECONFIG": str(folder / "kubeconfig"),
+            **({"CHATOPS_HOOK_TOKEN": hook_token} if hook_token else {}),
         }  # fmt: skip
         process = await stack.enter_async_context(
-            running([*CLI, "run", "--config", str(config)], environ=environ, log=folder / "assistant.log")
+            running([*program, "run", "--config", str(config)], environ=environ, log=folder / "assistant.log")
         )
         ready = await answers(port, "/readyz", process=process)
         clicks = Target("assistant", process.pid, port, _clicks(waiting))

@@ -5,14 +5,11 @@ With 5,000 services and fifty declared actions; of one the options come out of a
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
 from bench.assistant import SERVICES, configuration
-from bench.harness import show
 from bench.loading import declare
 from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
@@ -20,8 +17,10 @@ from chatops.settings import Settings
 from tests.support.people import Person, acme_slack
 
 WARM, ROUNDS = 2, 20
-HEADS = ("", "median", "slowest", "share of the three seconds")
-LINES = {"a declared action of fifty": "database7 create", "one with options out of 5,000 services": "report run"}
+LINES = {
+    "form of a declared action open, of fifty": "database7 create",
+    "form with options out of 5,000 services open": "report run",
+}
 REPORT = """
 name: report.run
 title: Run a report
@@ -41,14 +40,13 @@ steps:
 """
 
 
-async def rows(folder: Path) -> list[tuple[str, ...]]:
-    """A row for each line: the median and the slowest of some openings, in milliseconds."""
+async def medians(folder: Path) -> dict[str, float]:
+    """The median of some openings of each form, in seconds."""
     config = folder / "config"
     config.mkdir()
     (config / "platform.yml").write_text(configuration(SERVICES))
     declare(config)
     (config / "actions" / "report.run.yml").write_text(REPORT)
-    found: list[tuple[str, ...]] = []
     async with acme_slack(rate_limits=False) as acme, PracticeCluster() as cluster:
         app = acme.slack.state.workspace.app
         settings = Settings(
@@ -57,11 +55,10 @@ async def rows(folder: Path) -> list[tuple[str, ...]]:
         )  # fmt: skip
         async with Assistant(settings):
             await acme.slack.connected()
-            for name, line in LINES.items():
-                taken = [await _opening(acme.dana, line) for _ in range(WARM + ROUNDS)][WARM:]
-                middle, most = statistics.median(taken) * 1000, max(taken) * 1000
-                found.append((name, f"{middle:.0f} ms", f"{most:.0f} ms", f"{most / 30:.0f} %"))
-    return found
+            return {
+                name: statistics.median([await _opening(acme.dana, line) for _ in range(WARM + ROUNDS)][WARM:])
+                for name, line in LINES.items()
+            }
 
 
 async def _opening(person: Person, line: str) -> float:
@@ -73,13 +70,3 @@ async def _opening(person: Person, line: str) -> float:
     await form.close()
     await person.wait(lambda: None if form.is_open else True, 5, lambda: "the form to close")
     return taken
-
-
-async def main() -> None:
-    """This table alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        show("A form, from its line until it is open", HEADS, await rows(Path(folder)))
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

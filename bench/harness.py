@@ -67,7 +67,7 @@ async def running(
             out.close()  # type: ignore[union-attr]
 
 
-async def answers(port: int, path: str = "", *, process: asyncio.subprocess.Process, within: float = 30.0) -> float:
+async def answers(port: int, path: str = "", *, process: asyncio.subprocess.Process, within: float = 60.0) -> float:
     """Seconds until the port accepts connections or, given a path, answers it with 200; fails when it never does."""
     begun = time.perf_counter()
     while time.perf_counter() - begun < within:

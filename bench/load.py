@@ -13,21 +13,30 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 
 def signed(body: str, secret: str, port: int) -> bytes:
     """One HTTP request as Slack sends it; https://docs.slack.dev/authentication/verifying-requests-from-slack"""
-    at, raw = str(int(time.time())), body.encode()
-    signature = hmac.new(secret.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
-    head = (
-        f"POST /slack/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(raw)}\r\n"
-        f"X-Slack-Request-Timestamp: {at}\r\nX-Slack-Signature: v0={signature}\r\n\r\n"
-    )
-    return head.encode() + raw
+    fields = {"Content-Type": "application/x-www-form-urlencoded", **signature(body, secret)}
+    return posted("/slack/events", body, fields, port)
+
+
+def signature(body: str, secret: str) -> dict[str, str]:
+    """The fields that Slack signs a body with."""
+    at = str(int(time.time()))
+    made = hmac.new(secret.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
+    return {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": f"v0={made}"}
+
+
+def posted(path: str, body: str, fields: Mapping[str, str], port: int) -> bytes:
+    """One HTTP request."""
+    raw = body.encode()
+    every = {"Host": f"127.0.0.1:{port}", **fields, "Content-Length": str(len(raw))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in every.items())
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + raw
 
 
 class Connection(asyncio.Protocol):

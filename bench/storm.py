@@ -1,6 +1,6 @@
 """A storm of alerts taken in by the assistant, and by the Slack receiver of Alertmanager itself: the same burst.
 
-10,000 alerts in 200 groups within a moment; Slack takes one message a second and channel, and answers 429 to more. Each
+10,000 alerts in 80 groups within a moment; Slack takes one message a second and channel, and answers 429 to more. Each
 has a local Slack of its own, so that neither waits for the other's messages.
 """
 
@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,16 +23,17 @@ from aiohttp import ClientSession, ClientTimeout
 
 from bench.assistant import ACME, CLI, configuration
 from bench.harness import SECRET, answers, free_port, running
+from bench.table import Line, over
 from chatops.sandbox.slack.seed import load_workspace
 from chatops.sandbox.slack.server import LocalSlack
 
-GROUPS, EACH = 200, 50
-PATIENCE = 300.0  # seconds; whoever is not done by then is told how far it came
+GROUPS, EACH = 80, 125
+PATIENCE = 100.0  # seconds; whoever is not done by then is told how far it came
 CHANNEL, TOKEN = "incidents", "bench-hook-token"
 PROGRAM = "prometheus-alertmanager"
-Row = tuple[str, ...]
 Start = Callable[[Path, LocalSlack], AbstractAsyncContextManager["Receiver"]]
-HEADS = ("", "alerts taken in", "every group readable", "messages", "answers 429")
+_ALL = f"{GROUPS * EACH:,} alerts in {GROUPS} groups"
+ROWS = (f"{_ALL}, taken in", "every group of them readable", "messages until then", "answers 429 until then")
 
 
 def groups() -> list[list[dict[str, Any]]]:
@@ -75,17 +77,31 @@ def readable(slack: LocalSlack) -> set[str]:
     return found
 
 
-async def measured(name: str, slack: LocalSlack, send: Callable[[], Awaitable[None]]) -> Row:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a burst: seconds until it was taken in and until it was readable, as far as that came."""
+
+    taken: float
+    readable: float
+    shown: int
+    posted: int
+    limited: int
+
+    def cells(self) -> tuple[str, ...]:
+        """A cell for each of ``ROWS``."""
+        whole = f"{self.readable:.0f} s" if self.shown == GROUPS else f"{self.shown} after {self.readable:.0f} s"
+        return (f"{GROUPS * EACH / self.taken:,.0f}/s", whole, f"{self.posted:,}", f"{self.limited:,}")
+
+
+async def measured(slack: LocalSlack, send: Callable[[], Awaitable[None]]) -> Taken:
     """Sends the burst, and waits until every group is readable or the patience is over."""
     begun = time.perf_counter()
     await send()
     taken = time.perf_counter() - begun
     while len(shown := readable(slack)) < GROUPS and time.perf_counter() - begun < PATIENCE:
         await asyncio.sleep(0.1)
-    seen = time.perf_counter() - begun
-    whole = f"after {seen:.0f} s" if len(shown) == GROUPS else f"{len(shown)} of {GROUPS} after {seen:.0f} s"
     posted = sum(len(one.messages) for one in slack.state.conversations.values())
-    return (name, f"{GROUPS * EACH / taken:,.0f}/s", whole, f"{posted:,}", f"{slack.traffic.limited:,}")
+    return Taken(taken, time.perf_counter() - begun, len(shown), posted, slack.traffic.limited)
 
 
 def local_slack() -> LocalSlack:
@@ -103,7 +119,7 @@ class Receiver:
 
 @asynccontextmanager
 async def assistant(folder: Path, slack: LocalSlack) -> AsyncIterator[Receiver]:
-    """The assistant, told by 200 webhooks at once; an answer means that they are on disk. Goes on in a used folder."""
+    """The assistant, told by a webhook for each group; an answer means that it is on disk. Goes on in a used folder."""
     config, port = folder / "config", free_port()
     config.mkdir(parents=True, exist_ok=True)
     (config / "platform.yml").write_text(configuration(["checkout"]) + "watcher: {enabled: false}\n")
@@ -168,7 +184,9 @@ receivers:
             yield Receiver(process, send)
 
 
-RECEIVERS: tuple[tuple[str, Start], ...] = (("assistant", assistant), ("Alertmanager's Slack receiver", alertmanager))
+ALERTMANAGER = "Alertmanager's Slack receiver"
+RECEIVERS: dict[str, Start] = {"assistant": assistant, ALERTMANAGER: alertmanager}
+LACKING = f"needs Debian's {PROGRAM}"
 
 
 def is_missing(name: str) -> bool:
@@ -176,13 +194,17 @@ def is_missing(name: str) -> bool:
     return name != "assistant" and shutil.which(PROGRAM) is None
 
 
-async def rows(folder: Path) -> list[Row]:
-    """Both, one after the other."""
-    found: list[Row] = []
-    for number, (name, start) in enumerate(RECEIVERS):
-        if is_missing(name):
-            found.append((name, f"needs Debian's {PROGRAM}", "", "", ""))
-            continue
-        async with local_slack() as slack, start(folder / str(number), slack) as receiver:
-            found.append(await measured(name, slack, receiver.send))
-    return found
+async def lines() -> list[Line]:
+    """All rows of this part: both, one after the other."""
+    found: dict[str, Taken] = {}
+    with tempfile.TemporaryDirectory() as place:
+        for number, (name, start) in enumerate(RECEIVERS.items()):
+            if not is_missing(name):
+                async with local_slack() as slack, start(Path(place) / str(number), slack) as receiver:
+                    found[name] = await measured(slack, receiver.send)
+    ours, theirs = found["assistant"], found.get(ALERTMANAGER)
+    cells = zip(ROWS, ours.cells(), theirs.cells() if theirs else [LACKING] * len(ROWS), strict=True)
+    ratios = [over(theirs.taken, ours.taken), over(ours.readable, theirs.readable), "", ""] if theirs else [""] * 4
+    return [
+        Line(what, ALERTMANAGER, there, here, ratio) for (what, here, there), ratio in zip(cells, ratios, strict=True)
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.home import PEOPLE, fill
+from bench.filling import PEOPLE, fill
 from chatops.adapters import sqlite_file
 from chatops.kernel.ports import Row
 from tests.support.house import House, acme_house
@@ -52,6 +52,17 @@ async def opened(house: House) -> Asked:
     return [one for one in asked if one[0].lstrip()[:6].upper() == "SELECT"]
 
 
+async def undisturbed(house: House) -> Asked:
+    """The same, once it was as much twice: a look for what is due may come in between and ask, too."""
+    found = await opened(house)
+    for _ in range(5):
+        again = await opened(house)
+        if len(again) == len(found):
+            return again
+        found = min(found, again, key=len)
+    raise AssertionError("the database was never asked as much twice")
+
+
 def plans(database: str, asked: Asked) -> dict[str, list[str]]:
     """How SQLite goes about each of them."""
     with closing(sqlite3.connect(database)) as db:
@@ -79,9 +90,9 @@ async def test_app_home_and_requests_ask_as_much_of_ten_thousand_requests_as_of_
     async with acme_house() as house:
         now, database = house.clock.now(), house.assistant.database
         await fill(database, 1_000, now)
-        few = await opened(house)
+        few = await undisturbed(house)
         await fill(database, 10_000, now, begin=1_001)
-        many = await opened(house)
+        many = await undisturbed(house)
         assert len(many) == len(few)
         assert len(many) <= 2 * (HOME + 3 * LIST)
         found = plans(house.settings.database, many)

@@ -344,7 +344,8 @@ async def test_a_commit_that_a_crash_of_the_server_lost_is_done_again_also_where
             os.kill(pid, signal.SIGKILL)  # a backend's: the server ends all others, and starts again from its log
             fates.append(_fate_once_given_again(url, xid))
 
-    with tempfile.TemporaryDirectory(prefix="crash-") as folder, own_server(Path(folder) / "data") as url:
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder, own_server(Path(folder) / "data") as server:
+        url = str(server.get_uri("postgres"))
         async with Postgres(url, on_commit_point=crash) as database:
             await database.write(note, "before")
             assert await database.write(act) == 1

