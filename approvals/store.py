@@ -54,7 +54,7 @@ SELECT id FROM requests WHERE ended_at = 0 AND state IN ('planning', 'approved',
 UNDER_WAY = """
 SELECT service, environment FROM requests WHERE ended_at = 0 AND state IN ('running', 'rolling_back')
 """
-OPEN = "SELECT id FROM requests WHERE ended_at = 0 ORDER BY id"
+OPEN = "SELECT id FROM requests WHERE ended_at = 0 ORDER BY state, id"  # as the index of what is open has them
 # Only what can expire: an approved request keeps the deadline that it had, for an approval may be withdrawn.
 DUE = """
 SELECT id FROM requests WHERE ended_at = 0 AND state IN ('contested', 'waiting', 'stalled')
@@ -230,8 +230,8 @@ def under_way(tx: Tx) -> frozenset[tuple[str, str]]:
 
 
 def open_requests(tx: Tx) -> list[int]:
-    """Requests that have not ended."""
-    return _ids(tx.all(OPEN))
+    """Requests that have not ended, by number."""
+    return sorted(_ids(tx.all(OPEN)))
 
 
 def due(tx: Tx, now: float) -> list[int]:

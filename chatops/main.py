@@ -21,6 +21,7 @@ from chatops.http.health import Readiness
 from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.incidents import digests
+from chatops.kernel.errors import Unavailable
 from chatops.parts import Parts
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.errors import trouble
@@ -84,7 +85,6 @@ class Assistant(Parts):
         self._stack.push_async_callback(self.commits.close)
         self._stack.push_async_callback(self.pagerduty_changes.close)
         self._stack.push_async_callback(self.couriers.close)
-        await self.messenger.audit_cards()
         readiness = Readiness(self.database)
         readiness.came_up("database")
         self.http = await self._stack.enter_async_context(
@@ -105,6 +105,7 @@ class Assistant(Parts):
         readiness.came_up("scheduler")
         self._stack.callback(scheduler.shutdown, wait=False)
         self._background(self._meet_slack(readiness), "meet Slack")
+        self._background(self._look_over_cards(), "cards")
         self._background(self.measuring.look(), "figures")
         self._background(self._look_at_credentials(), "cluster credentials")
 
@@ -141,6 +142,16 @@ class Assistant(Parts):
         """Says at once what would otherwise be found out by the first who asks."""
         for said in await self.clusters.unreachable(self.configuration.platform.environments.values()):
             log.error("%s", said)
+
+    async def _look_over_cards(self) -> None:
+        """Repairs what an earlier run left wrong in Slack; beside all else, for there may be thousands."""
+        while True:
+            try:
+                await self.messenger.audit_cards()
+                return
+            except Unavailable as away:
+                log.warning("the cards of open requests are looked over later: %s", away.message)
+                await self.clock.sleep(LOOK_EVERY)
 
     async def _meet_slack(self, readiness: Readiness) -> None:
         """Learns who we are, however long Slack is away; then works off what an earlier run left."""

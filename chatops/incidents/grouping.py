@@ -27,7 +27,7 @@ class Place:
 def place(alert: Alert, platform: Platform) -> Place:
     """Read from the labels: names of the catalog, else the namespace, the workload and the pod."""
     environment = _environment(alert, platform.environments)
-    service = _service(alert, platform.services.values())
+    service = _service(alert, platform)
     team = service.team if service else next((one for one in _labels(alert, TEAM) if one in platform.teams), "")
     return Place(environment, service.name if service else "", team)
 
@@ -60,15 +60,16 @@ def _environment(alert: Alert, environments: dict[str, Environment]) -> str:
     return found[0].name if len(found) == 1 else ""
 
 
-def _service(alert: Alert, services: Iterable[Service]) -> Service | None:
-    known = {one.name: one for one in services}
-    by_workload = {one.workload_name: one for one in known.values()}
+def _service(alert: Alert, platform: Platform) -> Service | None:
+    with_workload = platform.indexed.with_workload
     for value in _labels(alert, SERVICE):
-        if found := known.get(value) or by_workload.get(value):
-            return found
+        if value in platform.services:
+            return platform.services[value]
+        if found := with_workload(value):
+            return found[-1]
     pod = str(alert.labels.get("pod") or "")
     parts = pod.split("-")  # checkout-7d9f8b6c5-x2x4z: the workload's name comes before the last parts
     for length in range(len(parts) - 1, 0, -1):
-        if found := by_workload.get("-".join(parts[:length])):
-            return found
+        if found := with_workload("-".join(parts[:length])):
+            return found[-1]
     return None

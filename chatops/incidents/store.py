@@ -170,7 +170,7 @@ GROUP BY digest ORDER BY max(id) DESC LIMIT 1
 """
 IN_DIGEST = "SELECT id, body FROM incidents WHERE digest <> '' AND digest = :digest ORDER BY id"
 SIZE_OF_DIGEST = "SELECT count(*) AS n FROM incidents WHERE digest <> '' AND digest = :digest"
-DIGESTS = "SELECT DISTINCT digest, channel FROM incidents WHERE digest <> '' AND opened_at > :since"
+DIGESTS = "SELECT DISTINCT digest, channel FROM incidents WHERE digest > '' AND opened_at > :since"
 
 
 def opened_lately(tx: Tx, channel: str, since: float) -> int:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from approvals import store as requests
 from chatops.incidents import store, symptoms
 from chatops.kernel.alert import Alert, Delivery
-from chatops.kernel.catalog import Environment, Service
+from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import ClusterError, Unavailable
 from chatops.kernel.ports import Clock, Clusters, Configuration, Database
 
@@ -61,7 +61,7 @@ class Watcher:
         for alert in found:
             seen = self._seen.setdefault(alert.fingerprint, _Seen(alert, now, now))
             seen.alert, seen.last = alert, now
-            if not seen.told and _place(alert, self.configuration.platform.services.values()) in busy:
+            if not seen.told and _place(alert, self.configuration.platform) in busy:
                 seen.first = now  # its run's card tells of it
         present = {one.fingerprint for one in found}
         gone = [one for key, one in self._seen.items() if key not in present and _where(one.alert) in looked_at]
@@ -120,8 +120,8 @@ def _where(alert: Alert) -> str:
     return f"nodes of {alert.labels['cluster']}" if "node" in alert.labels else alert.labels["environment"]
 
 
-def _place(alert: Alert, services: Iterable[Service]) -> tuple[str, str]:
+def _place(alert: Alert, platform: Platform) -> tuple[str, str]:
     """The service, by its workload, and the environment."""
     workload = alert.labels.get("workload", "")
-    named = next((one.name for one in services if one.workload_name == workload), workload)
-    return named, alert.labels.get("environment", "")
+    found = platform.indexed.with_workload(workload)
+    return found[0].name if found else workload, alert.labels.get("environment", "")

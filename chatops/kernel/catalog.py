@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from chatops.kernel.alerting import AlertRule, Automation, Maintenance
 from chatops.kernel.escalation import SEVERITIES, Escalation, Severity
+from chatops.kernel.indexed import Indexed
 from chatops.kernel.people import Identity, Person, Standing
 from chatops.kernel.record import Record as Record
 from chatops.kernel.rota import Rota
@@ -329,6 +330,14 @@ class Platform(Record):
     audit: Anchoring = Anchoring()
     retention: Retention = Retention()
     digest: str = ""
+    _indexed: Indexed[Service] | None = PrivateAttr(default=None)
+
+    @property
+    def indexed(self) -> Indexed[Service]:
+        """The services by workload and by team; a copy with other services gets an index of its own."""
+        if self._indexed is None or self._indexed.catalog is not self.services:
+            self._indexed = Indexed(self.services)
+        return self._indexed
 
     def channel(
         self, purpose: Literal["requests", "deploys", "incidents"], env: str = "", service: str = "", owner: str = ""

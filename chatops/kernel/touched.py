@@ -17,7 +17,7 @@ def services(platform: Platform, environment: Environment | None, plan: Plan) ->
     touched = {ref.name for ref in _refs(plan) if environment and _may_be_workload(ref, environment)}
     if not touched:
         return ()
-    found = [one for one in platform.services.values() if one.workload_name in touched]
+    found = [one for name in touched for one in platform.indexed.with_workload(name)]
     return tuple(sorted(found, key=lambda one: one.name))
 
 

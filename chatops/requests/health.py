@@ -66,6 +66,12 @@ class Health:
         found = self._seen.get(environment, {}).get(service)
         return found if found is not None and self.clock.now() - found.at <= FRESH else None
 
+    def unwell(self) -> set[str]:
+        """The services that stood less than well anywhere a moment ago."""
+        since, environments = self.clock.now() - FRESH, self.configuration.platform.environments
+        seen = (found for where, found in self._seen.items() if where in environments)
+        return {name for found in seen for name, one in found.items() if not one.well and one.at >= since}
+
 
 def _running(live: Mapping[str, Any], container: str, now: float) -> Running:
     spec, status = live["spec"], live.get("status") or {}

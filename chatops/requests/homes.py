@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -112,11 +114,10 @@ async def services_of(planner: Planner, person: Person) -> tuple[str, ...]:
     def running(name: str, where: str) -> Running | None:
         return health.of(name, where) if health is not None else None
 
-    def unwell(name: str) -> bool:
-        return any((one := running(name, where)) is not None and not one.well for where in platform.environments)
-
-    own = [one.name for one in platform.services.values() if one.team in person.teams]
-    names = sorted(own, key=lambda name: (not unwell(name), name))[:SERVICES]
+    ill = health.unwell() if health is not None else set()
+    own = [name for name in ill if name in platform.services and platform.services[name].team in person.teams]
+    well = merge(*(platform.indexed.of_team(team) for team in set(person.teams)))
+    names = [*sorted(own), *islice((name for name in well if name not in ill), SERVICES)][:SERVICES]
     latest = await planner.ledger.latest([(name, where) for name in names for where in platform.environments])
     lines = []
     for name in names:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from random import SystemRandom
 
@@ -32,6 +33,8 @@ __all__ = ["Messenger", "Renderer"]
 log = logging.getLogger(__name__)
 
 _CHANCE = SystemRandom().random
+TOGETHER = 50  # open requests whose messages are looked over at once
+NO_LONGER = 5.0  # seconds until the next ones: a channel that takes nothing holds up no other
 TRIES = 5  # of what fails by a defect of ours; Slack's and the database's absences are waited out
 
 
@@ -74,6 +77,7 @@ class Messenger:
         self._group: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._finished = asyncio.Event()  # a job has
         self._loaded = False
         self._workers: set[asyncio.Task[None]] = set()
         self._last_order = 0.0
@@ -127,8 +131,19 @@ class Messenger:
                 self._want(wanted)
 
     async def audit_cards(self) -> int:
-        """Wants the messages of all open requests once more and returns how many; those that are right cost nothing."""
-        return await self._database.write(self._audit)
+        """Wants the messages of all open requests once more and returns how many; those that are right cost nothing.
+
+        A few at a time: they are older than a card that is new now, which waits behind them.
+        """
+        numbers, found = await self._database.read(store.open_requests), 0
+        for first in range(0, len(numbers), TOGETHER):
+            cards = await self._database.read(_cards, numbers[first : first + TOGETHER])
+            wanted = await self._database.write(self._audit, cards)
+            found += len(wanted)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NO_LONGER):
+                    await self._delivered(wanted)
+        return found
 
     @property
     def settled(self) -> bool:
@@ -140,15 +155,16 @@ class Messenger:
         """How many posts are not yet in Slack as they are wanted."""
         return len(self._jobs)
 
-    def _audit(self, tx: Tx) -> int:
-        cards: list[str] = []
-        for number in store.open_requests(tx):
-            request = store.load(tx, number)
-            cards += [request.name, f"{request.name}/approvers/{request.digest[:8]}"]
+    def _audit(self, tx: Tx, cards: Sequence[str]) -> list[str]:
         found = posts.again(tx, cards)
         for wanted in found:
             tx.after_commit(partial(self._want, wanted))
-        return len(found)
+        return [one.id for one in found]
+
+    async def _delivered(self, ids: Sequence[str]) -> None:
+        while not self._stopping.is_set() and any(one in self._jobs for one in ids):
+            self._finished.clear()
+            await self._finished.wait()
 
     # Jobs and queues -----------------------------------------------------------------------------------------------
 
@@ -235,6 +251,7 @@ class Messenger:
     def _finish(self, queue: Queue, job: Job) -> None:
         queue.done(job)
         del self._jobs[job.id]
+        self._finished.set()
         for child in self._behind.pop(job.id, ()):
             self._queue(child).sooner(child, self._clock.now())
         newer = self._wanted.pop(job.id, None)
@@ -280,3 +297,9 @@ class Messenger:
             log.error("%s could not be given up: %s", job.id, worse)
             return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
         return None
+
+
+def _cards(tx: Tx, numbers: Sequence[int]) -> list[str]:
+    """The posts with the buttons of these requests, as far as they are open still."""
+    found = [one for one in (store.find(tx, number) for number in numbers) if one is not None]
+    return [card for one in found for card in (one.name, f"{one.name}/approvers/{one.digest[:8]}")]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from chatops.kernel.catalog import Platform
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Configuration
 from chatops.slack import ids
-from chatops.slack.typeahead import Typeahead
+from chatops.slack.typeahead import MOST, Typeahead
 
 
 @dataclass(slots=True)
@@ -33,7 +34,8 @@ class Picking:
         if platform is not self._of:
             self._services, self._environments = Typeahead(platform.services), Typeahead(platform.environments)
             self._of = platform
+            _ = platform.indexed  # made here, too: who asks first does not wait for it
 
     def _own(self, person: Person | None) -> list[str]:
-        teams = set(person.teams) if person is not None else set()
-        return [service.name for service in self.configuration.platform.services.values() if service.team in teams]
+        of_team, teams = self.configuration.platform.indexed.of_team, person.teams if person is not None else ()
+        return [name for team in teams for name in islice(of_team(team), MOST)]

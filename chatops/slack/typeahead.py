@@ -6,11 +6,13 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 MOST = 100  # options that Slack takes: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 _WORDS = re.compile(r"[^a-z0-9]+")
 _NEAR = 0.45  # of the pairs of letters in common (Dice); chekout and checkout share 0.77
 _ENOUGH = 5  # matches
+_LOOKED_AT, _LIKELY = 20_000, 200  # entries of the index, and names that are compared then, where a catalog has more
 _LONGEST = 100  # characters of a query that are looked at
 
 
@@ -35,7 +37,9 @@ class Typeahead:
         """At most ``most`` names for what was typed so far, best first; for nothing typed, ``first`` and then all."""
         query = typed.strip().casefold()[:_LONGEST]
         if not query:
-            return list(dict.fromkeys([*first, *self._names]))[:most]
+            begun = dict.fromkeys(first)
+            others = (name for name in self._names if name not in begun)
+            return list(islice(chain(begun, others), most))
         found: dict[int, None] = {}
         for kind in (self._prefix, self._word, self._inside):
             for at in kind(query):
@@ -68,14 +72,25 @@ class Typeahead:
         if len(query) < 3:
             return
         wanted = _pairs(query)
-        common: Counter[int] = Counter()
-        for pair in wanted:
-            common.update(self._pairs.get(pair, ()))
-        least = _NEAR * len(wanted) / 2  # of any name, however short: most fall out before they are scored
-        close = [(at, count) for at, count in common.items() if count > least]
+        close = self._close(wanted)
         scored = [(2 * count / (len(wanted) + self._sizes[at]), at) for at, count in close]
         near = sorted((-score, at) for score, at in scored if score >= _NEAR)
         yield from (at for _, at in near[:20])
+
+    def _close(self, wanted: set[str]) -> list[tuple[int, int]]:
+        """Names that may be near, with how many of the wanted pairs they have."""
+        least = _NEAR * len(wanted) / 2  # of any name, however short: most fall out before they are scored
+        common: Counter[int] = Counter()
+        left = _LOOKED_AT
+        for pair in sorted(wanted, key=lambda pair: len(self._pairs.get(pair, ()))):  # the most telling first
+            holders = self._pairs.get(pair, ())
+            common.update(islice(holders, left))
+            left -= len(holders)
+            if left < 0:
+                likely = (at for at, _ in common.most_common(_LIKELY))
+                counted = [(at, len(wanted & _pairs(self._folded[at]))) for at in likely]
+                return [(at, count) for at, count in counted if count > least]
+        return [(at, count) for at, count in common.items() if count > least]
 
 
 def _pairs(text: str) -> set[str]:

@@ -89,7 +89,7 @@ async def move(assistant: Assistant, clock: ShiftedClock, given: dict[str, Any])
 
 async def recover(assistant: Assistant, recovered: Path) -> None:
     """Makes the file once this start has met Slack, looked at what is due, and has nothing left to do or to say."""
-    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "meet Slack"))
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() in ("meet Slack", "cards")))
     await assistant.deadlines.look()
     await assistant.paging.look()
     await assistant.automations.look()

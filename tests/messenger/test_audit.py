@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
 from approvals import store
 from approvals.request import State
-from chatops.kernel.ports import Lane
+from chatops.kernel.ports import Lane, Tx
+from chatops.slack import messenger, posts
 from tests.messenger.desk import Desk
 from tests.views.requests import DIGEST, request
 
@@ -48,3 +53,38 @@ async def test_a_card_that_was_deleted_meanwhile_is_posted_anew(at: Desk) -> Non
     await at.messenger.audit_cards()
     await at.quiet()
     assert "approved" in at.texts()
+
+
+async def test_what_has_thousands_of_open_requests_wants_a_few_at_a_time(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messenger, "TOGETHER", 2)
+    for number in range(5):
+        made = request(State.WAITING, id=0, service=f"service-{number}")
+        await at.database.real.write(store.insert, made, f"key-{number}")
+        await at.show(f"R-{1001 + number}", "waiting", "waiting")
+    await at.quiet()
+    waiting: list[int] = []
+    again = posts.again
+
+    def counted(tx: Tx, cards: Sequence[str]) -> list[posts.Wanted]:
+        waiting.append(at.messenger.waiting)
+        return again(tx, cards)
+
+    monkeypatch.setattr(posts, "again", counted)
+    assert await at.messenger.audit_cards() == 5
+    assert waiting == [0, 0, 0]  # the ones before were delivered
+
+
+async def test_a_channel_that_takes_nothing_does_not_keep_the_others_from_being_looked_over(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(at)
+    monkeypatch.setattr(messenger, "TOGETHER", 1)
+    monkeypatch.setattr(messenger, "NO_LONGER", 0.01)
+    made = request(State.WAITING, id=0, service="service-3")
+    await at.database.real.write(store.insert, made, "key-3")
+    await at.show("R-1003", "waiting", "waiting")
+    await at.quiet()
+    monkeypatch.setattr(at.messenger, "_finish", lambda queue, job: None)  # nothing comes to its end
+    assert await at.messenger.audit_cards() == 3

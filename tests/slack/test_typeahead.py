@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatops.kernel.catalog import Service
 from chatops.kernel.people import Person, Standing
-from chatops.slack import ids
+from chatops.slack import ids, typeahead
 from chatops.slack.picking import Picking
 from chatops.slack.typeahead import MOST, Typeahead
 from tests.slack.desk import Configured, platform
@@ -64,3 +65,10 @@ def test_services_of_ones_own_teams_come_first_and_a_new_catalog_counts_at_once(
     assert picking.names(ids.ENVIRONMENT_SELECT, "prod", None) == ["production"]
     configured.platform = platform(services={"zebra": Service(name="zebra", team="shop")})
     assert picking.names(ids.SERVICE_SELECT, "zeb", dana) == ["zebra"]
+
+
+def test_a_typo_in_a_large_catalog_is_found_by_its_rarest_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typeahead, "_LOOKED_AT", 50)
+    names = [*(f"service-{number}" for number in range(500)), "checkout-service"]
+    assert Typeahead(names).search("chekout-servise")[0] == "checkout-service"
+    assert len(Typeahead(names).search("servise-7")) == 20  # many are as near: some of them

@@ -19,6 +19,7 @@ from chatops.adapters.migrations import (
     commits,
     deploys,
     figures,
+    flat,
     freezes,
     incidents,
     looks,
@@ -37,7 +38,7 @@ from chatops.kernel.errors import Refused
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
-    looks, asked, places,
+    looks, asked, places, flat,
 )  # fmt: skip
 STEPS = tuple(step for module in MODULES for step in module.STEPS)
 migrations = Migrations("chatops")
