@@ -124,7 +124,8 @@ async def acme_cluster(*names: str, pace: float = 0.02) -> AsyncIterator[Practic
     Only the first of its kind in a process waits for its pods; the others start as copies of it, as it stood then.
     """
     if names not in _first:
-        async with PracticeCluster(_manifests(names), pace=pace) as first:
+        # All that Acme runs comes up. A copy of one that is half up, on a busy machine, would bring it up once more.
+        async with PracticeCluster(_manifests(names), pace=pace, patience=60) as first:
             _first[names] = first
     async with PracticeCluster(pace=pace, like=_first[names]) as cluster:
         yield cluster

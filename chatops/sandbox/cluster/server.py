@@ -47,7 +47,8 @@ class PracticeCluster:
     cluster to start as a copy of, in a tenth of the time: the same objects, versions, pods and logs. `pace` is how long
     the clockwork takes: 1 natural (a pod in 2.5 s), 0.05 twenty times as fast. `tokens` maps bearer
     tokens to users; RBAC objects say what these may, the group system:masters may everything. `history` bounds the
-    events that watches can start from. Without `controllers` it is an API server alone: no pod ever runs.
+    events that watches can start from. Without `controllers` it is an API server alone: no pod ever runs. `patience` is
+    how many real seconds the start waits for workloads that do not come up.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class PracticeCluster:
         nodes: int = 3,
         like: PracticeCluster | None = None,
         controllers: bool = True,
+        patience: float = 1.0,
     ) -> None:
         self._objects = list(objects)
         self._like = like
+        self._patience = patience
         self._host, self._port, self._node_count = host, port, nodes
         self.pace = Pace(pace)
         self.registry = Registry()
@@ -141,9 +144,9 @@ class PracticeCluster:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _settle(self, limit: float = 1.0) -> None:
-        """Let the loaded workloads come up without waiting; at most `limit` real seconds for those that never do."""
-        end = asyncio.get_running_loop().time() + limit
+    async def _settle(self) -> None:
+        """Let the loaded workloads come up without waiting, but not for ever for those that never do."""
+        end = asyncio.get_running_loop().time() + self._patience
         while asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.002)
             if all(controller.idle for controller in self._controllers) and all(
