@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from chatops.kernel.catalog import closest
@@ -27,7 +28,7 @@ from chatops.kernel.cel.syntax import (
     Unary,
     parse,
 )
-from chatops.kernel.cel.types import Type, Vocabulary
+from chatops.kernel.cel.types import ToldApart, Type, Vocabulary
 
 _TOLD_BY = frozenset({"action", "inputs"})  # the variables that tell one action from another
 
@@ -70,6 +71,23 @@ def given(expression: str, vocabulary: Vocabulary) -> Type:
 def possible(expression: str, known: Mapping[str, Any]) -> bool | None:
     """Whether an expression holds when some paths (``service.team``) are known; None: it depends on the others."""
     return truth(parse(expression), known)
+
+
+# A configuration that is read again says most of what it said before.
+@lru_cache(maxsize=4096)
+def _said_of(condition: Node, told_apart: ToldApart) -> Mapping[str, bool | None]:
+    """By action, whether a condition holds when it is the one asked for; None: it depends on other things."""
+    return {name: truth(condition, known) for name, known in _known_of(told_apart).items()}
+
+
+@lru_cache(maxsize=16)
+def _known_of(told_apart: ToldApart) -> Mapping[str, Mapping[str, str | bool]]:
+    """By action, the values of the paths that tell it from others."""
+    every = frozenset[str]().union(*(inputs for _, _, inputs in told_apart))
+    return {
+        name: {"action.name": name, "action.risk": risk, **{f"has(inputs.{one})": one in inputs for one in every}}
+        for name, risk, inputs in told_apart
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +140,8 @@ class _Checker:
     def _narrowed(self, scope: _Scope, condition: Node, holds: bool) -> _Scope:
         actions = scope.actions
         if any(steps[0] in _TOLD_BY for steps in paths(condition)):
-            apart = self._vocabulary.told_apart
-            actions = frozenset(name for name in actions if truth(condition, apart[name]) is not (not holds))
+            said = _said_of(condition, self._vocabulary.told_apart)
+            actions = frozenset(name for name in actions if said[name] is not (not holds))
         elif truth(condition, {}) is (not holds):  # whatever is asked for
             actions = frozenset()
         return replace(scope, actions=actions, present=scope.present | present(condition, holds))

@@ -111,6 +111,9 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
 }
 
 
+ToldApart = tuple[tuple[str, str, frozenset[str]], ...]  # an action's name, its risk, and which inputs it has
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """What an expression may speak of: variables, and the inputs of each action (name → risk, inputs)."""
@@ -119,13 +122,9 @@ class Vocabulary:
     actions: Mapping[str, tuple[str, Mapping[str, Type]]] = field(default_factory=dict)
 
     @cached_property
-    def told_apart(self) -> Mapping[str, Mapping[str, str | bool]]:
-        """By action, the values of the paths that tell it from others: its name, its risk, and which inputs it has."""
-        every = {one for _, inputs in self.actions.values() for one in inputs}
-        return {
-            name: {"action.name": name, "action.risk": risk, **{f"has(inputs.{one})": one in inputs for one in every}}
-            for name, (risk, inputs) in self.actions.items()
-        }
+    def told_apart(self) -> ToldApart:
+        """What tells one action from another: its name, its risk, and which inputs it has."""
+        return tuple((name, risk, frozenset(inputs)) for name, (risk, inputs) in self.actions.items())
 
     def with_variables(self, **more: Type) -> Vocabulary:
         """The same and more, for rules about alerts, incidents, steps."""
