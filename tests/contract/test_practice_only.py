@@ -62,7 +62,7 @@ subjects: [{kind: Group, name: leads}]
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[PracticeCluster]:
-    async with PracticeCluster([web("1.4.1", 2)], pace=0.02, tokens=TOKENS) as running:
+    async with PracticeCluster([web("1.4.1", 2)], pace=0.02, tokens=TOKENS, patience=60) as running:
         yield running
 
 

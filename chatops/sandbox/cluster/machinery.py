@@ -140,6 +140,11 @@ class Controller:
     def idle(self) -> bool:
         return not self._queue
 
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to look at, now or later, unless something changes."""
+        return not self._queue and not self._timers
+
     async def run(self) -> None:
         while True:
             await self._wake.wait()
@@ -147,6 +152,8 @@ class Controller:
             while self._queue:
                 name = next(iter(self._queue))
                 del self._queue[name]
+                if timer := self._timers.pop(name, None):
+                    timer.cancel()  # whether there is still something to wait for is found out now
                 self._attempt(name)
                 await asyncio.sleep(0)
 

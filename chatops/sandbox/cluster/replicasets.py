@@ -48,6 +48,10 @@ class PodKeeper(Controller):
         super().__init__(work)
         self._since: dict[str, float] = {}
 
+    @property
+    def settled(self) -> bool:
+        return super().settled and not self._since  # since when pods are ready is known to this controller alone
+
     def make_pod(self, owner: Obj, name: str = "", template: Obj | None = None) -> Obj:
         """Create a pod; a refusal (quota) becomes a FailedCreate event and is raised again."""
         body = pod_from(template or owner["spec"]["template"], owner, name)

@@ -162,9 +162,11 @@ class PracticeCluster:
         self.store.copy_from(other.store)
         self.book.copy_from(other.book)
         self._kubelet.copy_from(other._kubelet)
+        settled = {type(one) for one in other._controllers if one.settled} - {Definitions}  # whose kinds are not copied
+        waking = [controller for controller in self._controllers if type(controller) not in settled]
         for key in self.store.kinds():  # as controllers do that were started again: they look at everything
             for obj in self.store.objects(key):
-                for controller in self._controllers:
+                for controller in waking:
                     controller.on_change(Change(self.store.version, "ADDED", key, obj, None))
 
     def _seed(self) -> None:
