@@ -16,8 +16,9 @@ from pathlib import Path
 
 from approvals import store
 from approvals.request import Approver, Request, State
-from bench.harness import SECRET, Target, answers, free_port, load, running
+from bench.harness import SECRET, Target, answers, free_port, load, over_http, running
 from bench.payloads import click, suggestion
+from bench.slack_side import over_socket, slack_side
 from chatops.adapters import databases
 from chatops.kernel.plan import Ask, Change, Decision, Plan, digest
 from chatops.kernel.ports import Tx
@@ -62,6 +63,7 @@ class Assistant:
     clicks: Target
     keys: Target
     database: str
+    slack: int = 0  # in Socket Mode: the port of ``bench.slack_side``
 
     def votes(self) -> int:
         """How many votes are on disk."""
@@ -113,11 +115,13 @@ async def requests(database: str, count: int) -> list[tuple[int, str]]:
 
 @asynccontextmanager
 async def assistant(
-    folder: Path, count: int, *, database: str = "", program: Sequence[str] = CLI, hook_token: str = ""
-) -> AsyncIterator[Assistant]:
-    """Local Slack, practice cluster and the assistant over HTTP, each a process; ``count`` clicks can be made.
+    folder: Path, count: int, *, database: str = "", program: Sequence[str] = CLI, hook_token: str = "",
+    socket_mode: bool = False,
+) -> AsyncIterator[Assistant]:  # fmt: skip
+    """Local Slack, practice cluster and the assistant, each a process; ``count`` clicks can be made.
 
-    ``database`` names another than SQLite's; ``program`` is what ``run --config DIR`` is said to.
+    It hears from Slack over HTTP, or in ``socket_mode``. ``database`` names another than SQLite's; ``program`` is what
+    ``run --config DIR`` is said to.
     """
     config, database = folder / "config", database or str(folder / "chatops.db")
     config.mkdir(parents=True)
@@ -133,8 +137,12 @@ async def assistant(
             whole = [sys.executable, "-m", f"chatops.sandbox.{name}", *command]
             await answers(at, process=await stack.enter_async_context(running(whole, log=folder / f"{name}.log")))
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "CHATOPS_"))}
+        send, heard, link = over_http(port), {"SLACK_SIGNING_SECRET": SECRET}, 0
+        if socket_mode:
+            slack = link = await stack.enter_async_context(slack_side(f"http://127.0.0.1:{slack}/api/"))
+            send, heard = over_socket(link, "assistant"), {"SLACK_APP_TOKEN": "xapp-assistant"}
         environ |= {
-            "SLACK_BOT_TOKEN": "xoxb-local-bot", "SLACK_SIGNING_SECRET": SECRET,
+            "SLACK_BOT_TOKEN": "xoxb-local-bot", **heard,
             "SLACK_API_URL": f"http://127.0.0.1:{slack}/api/", "CHATOPS_DATABASE": database,
             "CHATOPS_LISTEN": f"127.0.0.1:{port}", "KUBECONFIG": str(folder / "kubeconfig"),
             **({"CHATOPS_HOOK_TOKEN": hook_token} if hook_token else {}),
@@ -143,8 +151,8 @@ async def assistant(
             running([*program, "run", "--config", str(config)], environ=environ, log=folder / "assistant.log")
         )
         ready = await answers(port, "/readyz", process=process)
-        clicks = Target("assistant", process.pid, port, _clicks(waiting))
-        yield Assistant(process.pid, ready, clicks, Target("assistant", process.pid, port, keys()), database)
+        clicks, typed = (Target("assistant", process.pid, send, bodies) for bodies in (_clicks(waiting), keys()))
+        yield Assistant(process.pid, ready, clicks, typed, database, link)
 
 
 def _clicks(waiting: Iterator[tuple[int, str]]) -> Callable[[int], list[str]]:

@@ -28,7 +28,7 @@ async def lines() -> list[Line]:
         there = await stack.enter_async_context(assistant(folder / "sqlite", COUNT))
         for one in (here, there):
             await warm(one)
-        found = await in_turns(WHAT, there.clicks, here.clicks, LOADS, THAN, ROUNDS)
+        found = await in_turns(WHAT, {THAN: there.clicks}, here.clicks, LOADS, ROUNDS)
         if (kept := (here.votes(), there.votes())) != (COUNT, COUNT):
             raise RuntimeError(f"{COUNT} clicks were acknowledged by each, {kept} votes are kept")
     return found

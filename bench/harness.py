@@ -10,13 +10,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 SECRET = "bench-signing-secret"
 Rows = list[tuple[str, ...]]
+Send = Callable[[list[str], int], Awaitable[dict[str, Any]]]  # so many at once; what ``bench.load`` prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server process that takes signed payloads at ``port``; ``bodies(n)`` gives n fresh ones, none used twice."""
+    """A server process; ``send`` brings it form-encoded payloads, ``bodies(n)`` gives n fresh ones, none used twice."""
 
     name: str
     pid: int
-    port: int
+    send: Send
     bodies: Callable[[int], list[str]]
 
 
@@ -87,22 +89,31 @@ async def answers(port: int, path: str = "", *, process: asyncio.subprocess.Proc
     raise RuntimeError(f"nothing answered on port {port} within {within:.0f} s")
 
 
+def over_http(port: int) -> Send:
+    """Posts payloads, signed, from a process of its own."""
+
+    async def send(bodies: list[str], at_once: int) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            order = Path(folder) / "order.json"
+            order.write_text(json.dumps({"port": port, "secret": SECRET, "at_once": at_once, "bodies": bodies}))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bench.load", str(order), stdout=asyncio.subprocess.PIPE
+            )
+            told, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"the load on port {port} failed")
+        found: dict[str, Any] = json.loads(told)
+        return found
+
+    return send
+
+
 async def load(target: Target, count: int, at_once: int) -> Result:
-    """Sends ``count`` payloads from a process of its own; every answer must be a 200."""
-    with tempfile.TemporaryDirectory() as folder:
-        order = Path(folder) / "order.json"
-        order.write_text(
-            json.dumps({"port": target.port, "secret": SECRET, "at_once": at_once, "bodies": target.bodies(count)})
-        )
-        before = cpu_seconds(target.pid)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.load", str(order), stdout=asyncio.subprocess.PIPE
-        )
-        told, _ = await process.communicate()
-        used = cpu_seconds(target.pid) - before
-    if process.returncode:
-        raise RuntimeError(f"the load on {target.name} failed")
-    answer = json.loads(told)
+    """Sends ``count`` payloads; every answer must be a 200."""
+    bodies = target.bodies(count)
+    before = cpu_seconds(target.pid)
+    answer = await target.send(bodies, at_once)
+    used = cpu_seconds(target.pid) - before
     if answer["statuses"] != {"200": count}:
         raise RuntimeError(f"{target.name} answered {answer['statuses']} to {count} payloads")
     slowest = sorted(answer["latencies"])
@@ -114,19 +125,16 @@ async def load(target: Target, count: int, at_once: int) -> Result:
     )
 
 
-async def compare(targets: tuple[Target, Target], count: int, at_once: int, rounds: int) -> list[tuple[Result, Result]]:
-    """The same load on both targets in turns, the order turned about each round; both results of each round.
+async def compare(targets: Sequence[Target], count: int, at_once: int, rounds: int) -> list[list[Result]]:
+    """The same load on all targets in turns, another one first each round; the results of each round, by target.
 
-    Short turns and many, because another load on the machine then disturbs both alike.
+    Short turns and many, because another load on the machine then disturbs all alike.
     """
-    one, other = targets
     found = []
     for number in range(rounds):
-        if number % 2 == 0:
-            first, second = await load(one, count, at_once), await load(other, count, at_once)
-        else:
-            second, first = await load(other, count, at_once), await load(one, count, at_once)
-        found.append((first, second))
+        turn = number % len(targets)
+        results = [await load(target, count, at_once) for target in (*targets[turn:], *targets[:turn])]
+        found.append([*results[len(targets) - turn :], *results[: len(targets) - turn]])
     return found
 
 

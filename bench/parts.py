@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench import clicks, engines, growth, killed, starts, store, storm
+from bench import clicks, engines, growth, killed, sockets, starts, store, storm
 from bench.table import Line
 
 
@@ -20,6 +20,7 @@ class Part:
 
 PARTS: dict[str, Part] = {
     "clicks": Part("presses in Slack, beside bare Bolt", clicks.ROWS, clicks.lines),
+    "sockets": Part("presses over Socket Mode, beside Bolt's own", sockets.ROWS, sockets.lines),
     "engines": Part("presses on PostgreSQL, beside SQLite", engines.ROWS, engines.lines),
     "writes": Part("the store alone", store.ROWS, store.lines),
     "rows": Part("by how much is behind it", growth.ROWS[: len(growth.OPERATIONS)], growth.by_rows),
