@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field
 
 from chatops.kernel.catalog import Record
 from chatops.kernel.durations import short
 from chatops.kernel.plan import Plan, Step
-
-EARLIER = {"steps": "place", "expires": "value_until"}  # names in rows that were stored before there was a ``form``
 
 
 class Place(Record):
@@ -37,25 +35,20 @@ class Run(Record):
     """How far carrying out a request has come, stored with it. Times: epoch seconds, 0: not yet.
 
     ``form`` counts the ways in which it was ever stored; raises ``ValueError`` for one that a later version stored.
+    Rows from before there was a ``form`` have two fields under other names.
     """
 
     form: Literal[1] = 1
     generations: dict[str, int] = Field(default_factory=dict)  # of each object as it was written, by its name
     watch_from: float = 0.0  # when a pod last became ready, from which the time to watch counts
     most_ready: dict[str, int] = Field(default_factory=dict)  # pods of each object that were ready at best
-    place: Place = Place()  # where the steps stand
+    place: Place = Field(default=Place(), validation_alias=AliasChoices("place", "steps"))  # where the steps stand
     outputs: dict[str, str] = Field(default_factory=dict)  # what came out of all steps
-    value_until: float = 0.0  # when the one-time page closes
+    value_until: float = Field(  # when the one-time page closes
+        default=0.0, validation_alias=AliasChoices("value_until", "expires")
+    )
     given: bool = False  # a value was sent, and may have been stored
     held_until: float = 0.0  # until when one sending of a value holds the page
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_earlier(cls, stored: Any) -> Any:
-        """A run that was begun by an earlier version goes on."""
-        if not isinstance(stored, Mapping) or not EARLIER.keys() & stored.keys():
-            return stored
-        return {EARLIER.get(name, name): value for name, value in stored.items()}
 
     def to(self, **changes: Any) -> Run:
         """The run with these changes."""
