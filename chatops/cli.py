@@ -59,12 +59,13 @@ def run(config: Path) -> None:
     _log_to_stderr(logging.INFO)
 
     async def serve() -> None:
-        stop = _stop_signal()
-        async with Assistant(Settings.from_environment(config, os.environ)):
-            gc.collect()
-            gc.freeze()  # what stands now stays: no click waits while the garbage collector walks through it
-            gc.set_threshold(GARBAGE)
-            await stop.wait()
+        stop, settings = _stop_signal(), Settings.from_environment(config, os.environ)
+        while not stop.is_set():
+            async with Assistant(settings) as assistant:
+                gc.collect()
+                gc.freeze()  # what stands now stays: no click waits while the garbage collector walks through it
+                gc.set_threshold(GARBAGE)
+                await _first(stop, assistant.replicas.lost)  # lost: other replicas have taken over, and it begins anew
 
     _run(lambda: asyncio.run(serve()))
 
@@ -146,6 +147,14 @@ def _stop_signal() -> asyncio.Event:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     return stop
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Returns once one of them is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _log_to_stderr(level: int) -> None:

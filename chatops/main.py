@@ -1,10 +1,13 @@
-"""The assistant as one ``async with``: its parts started in their order, looked after, and ended in reverse."""
+"""The assistant as one ``async with``: its parts started in their order, looked after, and ended in reverse.
+
+Of several replicas on one database one leads: what is begun in ``_lead`` goes on there alone, the rest in all of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC
 from functools import partial
@@ -40,13 +43,16 @@ WATCH_EVERY = 15  # seconds between looks at the clusters themselves
 EVIDENCE_EVERY = 60  # seconds between two looks at what is wrong with what is open
 DIGESTS_EVERY = 10  # seconds between two looks at which cards a digest can link by now
 
+Look = tuple[Callable[[], Awaitable[object]], float]  # and how many seconds lie between two of them
+
 
 class Assistant(Parts):
     """The whole program: everything built and handed to each other on entering, ended in reverse on leaving.
 
     ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
     the process. ``burst`` posts may go to a channel at once before Slack's one a second holds; ``patience`` is how long
-    a cluster is waited for. ``evaluator`` is closed with the assistant; without one it has a process of its own.
+    a cluster is waited for; ``lease`` (seconds) how long a replica counts as alive that shows no sign of life.
+    ``evaluator`` is closed with the assistant; without one it has a process of its own.
     """
 
     async def __aenter__(self) -> Self:
@@ -68,23 +74,15 @@ class Assistant(Parts):
         told = self.reconfigured
         watching = self.configuration.watch(self._changed, told.refused, told.repaired)
         self._background(watching, "configuration")
-        await told.started()
         await self.discovery.start()
-        self._background(self.discovery.look(), "catalog")
-        self._background(self.messenger.run(), "messenger")
-        self._stack.push_async_callback(self.messenger.close)
         self._stack.push_async_callback(self.engine.close)
         self._stack.push_async_callback(self.front.close)
         self._stack.push_async_callback(self.homes.close)
-        self._background(self.paging.run(), "paging")
-        self._background(self.paging.reconsider(), "quiet incidents")
-        self._background(self.rooms.run(), "rooms")
-        self._background(self.automations.run(), "automations")
-        self._stack.push_async_callback(self.evidence.close)
-        self._stack.push_async_callback(self.charts.close)
-        self._stack.push_async_callback(self.commits.close)
-        self._stack.push_async_callback(self.pagerduty_changes.close)
-        self._stack.push_async_callback(self.couriers.close)
+        self.scheduler = AsyncIOScheduler(timezone=UTC)
+        self._met = asyncio.Event()
+        leads = self.replicas.leads
+        if leads.is_set():
+            await self._lead()
         readiness = Readiness(self.database)
         readiness.came_up("database")
         self.http = await self._stack.enter_async_context(
@@ -100,28 +98,70 @@ class Assistant(Parts):
             socket = Socket(self.front.app, self.client, settings.app_token, self.metrics, up=up)
             await socket.open()
             self._stack.push_async_callback(socket.close)
-        scheduler = self._schedule()
-        scheduler.start()
+        for look, seconds in self._looks_of_all():
+            self._every(look, seconds)
+        self.scheduler.start()
         readiness.came_up("scheduler")
-        self._stack.callback(scheduler.shutdown, wait=False)
+        self._stack.callback(self.scheduler.shutdown, wait=False)
         self._background(self._meet_slack(readiness), "meet Slack")
-        self._background(self._look_over_cards(), "cards")
-        self._background(self.measuring.look(), "figures")
         self._background(self._look_at_credentials(), "cluster credentials")
+        if not leads.is_set():
+            self._background(self._stand_by(), "standing by")
 
-    def _schedule(self) -> AsyncIOScheduler:
-        """What is looked at every so often, in case a wake-up was lost or none comes."""
-        settings, scheduler = self.settings, AsyncIOScheduler(timezone=UTC)
-        looks: list[tuple[Callable[[], Awaitable[object]], float]] = [
+    async def _stand_by(self) -> None:
+        """Others lead; once they are gone, this one does."""
+        log.info("another replica leads; this one stands by and takes its share of requests")
+        await self.replicas.leads.wait()
+        log.info("this replica leads from now on")
+        await self._lead()
+
+    async def _lead(self) -> None:
+        """Begins what only one replica does: to send, to page, to look at the clusters and at what is due."""
+        await self.reconfigured.started(valid=not self.configuration.refused)
+        self._background(self.discovery.look(), "catalog")
+        self._background(self.messenger.run(), "messenger")
+        self._stack.push_async_callback(self.messenger.close)
+        self._background(self.paging.run(), "paging")
+        self._background(self.paging.reconsider(), "quiet incidents")
+        self._background(self.rooms.run(), "rooms")
+        self._background(self.automations.run(), "automations")
+        self._stack.push_async_callback(self.evidence.close)
+        self._stack.push_async_callback(self.charts.close)
+        self._stack.push_async_callback(self.commits.close)
+        self._stack.push_async_callback(self.pagerduty_changes.close)
+        self._stack.push_async_callback(self.couriers.close)
+        self._background(self._look_over_cards(), "cards")
+        for look, seconds in self._looks_of_the_leader():
+            self._every(look, seconds)
+        self._background(self.measuring.look(), "figures")
+        self._background(self._lead_in_slack(), "lead in Slack")
+
+    async def _lead_in_slack(self) -> None:
+        """Works off what an earlier run or another replica left, once Slack has said who we are."""
+        await self._met.wait()
+        await self.evidence.start()
+        await self.charts.start()
+        await self.rooms.start()
+        await attend(self.client, channels_of(self.configuration.platform))
+
+    def _looks_of_all(self) -> Sequence[Look]:
+        """What every replica looks at every so often, in case a wake-up was lost or none comes."""
+        return (
+            (self.discovery.look, WATCH_EVERY), (self.engine.look, LOST_EVERY), (self.front.intake.look, LOST_EVERY),
+        )  # fmt: skip
+
+    def _looks_of_the_leader(self) -> Sequence[Look]:
+        """What one replica looks at for all."""
+        settings = self.settings
+        looks: list[Look] = [
             (self.deadlines.look, LOOK_EVERY), (self.paging.look, LOOK_EVERY), (self.rooms.look, LOOK_EVERY),
             (self.automations.look, LOOK_EVERY), (self.expiry.look, LOOK_EVERY), (self.auditor.look, AUDIT_EVERY),
             (self.locks.look, LOOK_EVERY), (self.reviews.look, REMIND_EVERY), (self.watcher.look, WATCH_EVERY),
-            (self.discovery.look, WATCH_EVERY),
             (partial(digests.refresh, self.database, self.messenger, self.clock), DIGESTS_EVERY),
             (self.evidence.look_again, EVIDENCE_EVERY),
             (self.commits.look, LOOK_EVERY), (self.timetable.look, LOOK_EVERY), (self.forget, FORGET_EVERY),
             (self.weekly.look, REMIND_EVERY), (self.measuring.look, MEASURE_EVERY), (self.anchors.look, REMIND_EVERY),
-            (self.engine.look, LOST_EVERY), (self.messenger.look, LOST_EVERY), (self.front.intake.look, LOST_EVERY),
+            (self.messenger.look, LOST_EVERY),
             (self.aftermaths.look, LOOK_EVERY), (self.teller.look, DIGESTS_EVERY), (self.wishes.look, REMIND_EVERY),
         ]  # fmt: skip
         if settings.heartbeat_url and self.client.session is not None:
@@ -131,12 +171,13 @@ class Assistant(Parts):
             looks.append((self.couriers.look, LOOK_EVERY))
         if settings.pagerduty_token:
             looks.append((self.pagerduty_changes.look, LOOK_EVERY))
-        for look, seconds in looks:
-            name = getattr(look, "func", look).__qualname__  # as its log calls it
-            scheduler.add_job(
-                partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True, name=name
-            )
-        return scheduler
+        return looks
+
+    def _every(self, look: Callable[[], Awaitable[object]], seconds: float) -> None:
+        name = getattr(look, "func", look).__qualname__  # as its log calls it
+        self.scheduler.add_job(
+            partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True, name=name
+        )
 
     async def _look_at_credentials(self) -> None:
         """Says at once what would otherwise be found out by the first who asks."""
@@ -169,12 +210,9 @@ class Assistant(Parts):
         if not self.settings.app_token:  # with Socket Mode the connection says so
             readiness.came_up("slack")
         await self.front.open()
-        await self.evidence.start()
-        await self.charts.start()
-        await self.rooms.start()
+        self._met.set()
         # Ready now: the first request finds policy's process standing, and the start did not wait for it.
         self._background(self.evaluator.start(), "CEL evaluator")
-        await attend(self.client, channels_of(self.configuration.platform))
 
     def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Runs beside until the end; a failure of its own ends up in the log."""

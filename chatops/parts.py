@@ -22,6 +22,7 @@ from chatops.adapters.metrics import Metrics
 from chatops.adapters.pagerduty import PagerDutyApi
 from chatops.adapters.painter import ChartPainter
 from chatops.adapters.prometheus import Prometheus
+from chatops.bells import Bells
 from chatops.http.deploys import DeployHooks
 from chatops.http.hooks import Hooks
 from chatops.http.pagerduty import PagerDutyHook
@@ -48,6 +49,7 @@ from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
 from chatops.incidents.withdrawing import Withdrawals
 from chatops.kernel import touched
+from chatops.kernel.background import Background
 from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.pages import PagePath
@@ -113,7 +115,7 @@ class Parts:
 
     def __init__(
         self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1,
-        patience: Patience | None = None, evaluator: CelEvaluator | None = None,
+        patience: Patience | None = None, evaluator: CelEvaluator | None = None, lease: float | None = None,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
@@ -122,6 +124,7 @@ class Parts:
         self.evaluator = evaluator or CelEvaluator()
         self._burst = burst
         self._patience = patience
+        self._lease = lease
         self._stack = AsyncExitStack()
 
     async def build(self) -> None:
@@ -129,8 +132,11 @@ class Parts:
         enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
         self.configuration = LiveConfiguration(settings.config, registry.load(refused=_left_out), self.clock, action_of)
         self.actions = self.configuration.actions
-        self.database = await enter(databases.database(settings.database, on_commit_point=hook and commit_points(hook)))
-        on_call, on_answer = hook and cluster_points(hook), self.metrics.cluster_answered
+        points = hook and commit_points(hook)
+        self.database = await enter(databases.database(settings.database, on_commit_point=points, lease=self._lease))
+        self.replicas = replicas = self.database.replicas
+        self.bells = Bells(replicas)
+        on_call, on_answer = cluster_points(hook, replicas.check), self.metrics.cluster_answered
         self.clusters = await enter(
             KubernetesClusters(settings.kubeconfig, on_call=on_call, on_answer=on_answer, patience=self._patience)
         )
@@ -141,22 +147,32 @@ class Parts:
         self.permalinks = Permalinks(self.directory.home)
         self.messenger = Messenger(
             self.database, self.client, self.clock, renderers(self.clock, self.permalinks, self.configuration),
-            burst=self._burst, on_call=hook and slack_points(hook),
+            burst=self._burst, on_call=slack_points(hook, replicas.check),
             outcome=lambda tx, post, error: self.couriers.outcome(tx, post, error),
+            elsewhere=self.bells.led("post", lambda post: self.front.background.spawn(self.messenger.heard(post))),
         )  # fmt: skip
         self._build_road()
         self._build_incidents()
         self.homes = Homes(self.client, self.road, self.directory, self.clock)
+        self._home = self.bells.led("home", lambda user: self.front.background.spawn(self.homes.show(user)))
+        self._homes_changed = self.bells.led("homes", lambda users: self.homes.changed(users.split()))
         self.front = front.Front(
             road=self.road, directory=self.directory, configuration=self.configuration, database=self.database,
             outbox=self.messenger, client=self.client, clock=self.clock, metrics=self.metrics,
-            show_home=self.homes.show, home_changed=self.homes.changed,
-            illustrator=self.illustrator,
+            show_home=self._show_home, home_changed=lambda users: self._homes_changed(" ".join(users)),
+            illustrator=self.illustrator, replicas=replicas,
         )  # fmt: skip
-        self.reconfigured = Reconfigured(self.database, self.messenger, self.directory, self.configuration, self.clock)
-        self.discovery = Discovery(
-            self.database, self.configuration, self.clusters, self.clock, self._changed, self.reconfigured.left_out
+        self.reconfigured = Reconfigured(
+            self.database, self.messenger, self.directory, self.configuration, self.clock, self.bells.leads
         )
+        self.discovery = Discovery(
+            self.database, self.configuration, self.clusters, self.clock, self._changed, self.reconfigured.left_out,
+            replicas,
+        )  # fmt: skip
+        self._discover = self.bells.led("discover", lambda _: self._look_for_entries())
+        replicas.on("catalog", lambda _: self._look_for_entries())
+        replicas.on("request", self.engine.heard)
+        replicas.on("look", lambda _: self._look_for_work())
 
     def _build_road(self) -> None:
         database, configuration, clock = self.database, self.configuration, self.clock
@@ -180,12 +196,18 @@ class Parts:
         planner.wishes, planner.health = self.wishes, Health(configuration, clock, self._services_changed)
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
-        self.engine = Engine(database, register, planner, runner, steps, clock)
+        self.engine = Engine(database, register, planner, runner, steps, clock, self.replicas)
         register.wake = self.engine.wake
         self.register = register
         github = GitHubApi(lambda: configuration.platform.github.api, lambda: self.client.session, now=clock.now)
-        authors = Authors(database, self.messenger, configuration, self.directory, clock)
-        self.commits = Commits(database, self.messenger, configuration, github, authors, clock)
+        authors = Authors(
+            database, self.messenger, configuration, self.directory, clock,
+            Background(self.bells.here("authors", lambda: authors.wake())),
+        )  # fmt: skip
+        self.commits = Commits(
+            database, self.messenger, configuration, github, authors, clock,
+            Background(self.bells.here("commits", lambda: self.commits.wake())),
+        )  # fmt: skip
         self.deadlines = Deadlines(database, register, clock)
         add = AnchorFile(self.settings.anchors).add if self.settings.anchors else None
         self.anchors = Anchors(database, self.messenger, configuration, clock, self.settings.signer, add)
@@ -205,7 +227,10 @@ class Parts:
         self.register.moved, self.road.holds = self._moved, self.automations.holds
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)
-        self.couriers = Couriers(database, keeper, self._page_paths(), clock, self.metrics.paged)
+        self.couriers = Couriers(
+            database, keeper, self._page_paths(), clock, self.metrics.paged,
+            Background(self.bells.here("couriers", lambda: self.couriers.wake())),
+        )  # fmt: skip
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
         self.planner.overrides = overrides
         self.locks = LockDesk(database, self.messenger, configuration, clock)
@@ -226,10 +251,11 @@ class Parts:
             database, self.messenger, configuration, prometheus, painter, pictures, messages, clock
         )
         self.ledger.over = self.aftermaths.over
-        on_call = self._on_point and slack_points(self._on_point)
+        on_call = slack_points(self._on_point, self.replicas.check)
         channels = SlackRooms(self.client, database, self.directory.home, on_call)
         self.rooms = Rooms(database, keeper, configuration, directory, channels, clock, self.charts.looked_back)
-        keeper.wake = self._incident_changed
+        incident_changed = self.bells.led("incident", lambda number: self._incident_changed(int(number)))
+        keeper.wake = lambda number: incident_changed(str(number))
         self.auditor = Auditor(database, keeper, clock)
         changed = ChangedOutside(database, self.messenger, configuration, clock)
         self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock, self._saw(changed.saw))
@@ -240,13 +266,16 @@ class Parts:
         )  # fmt: skip
 
     def _page_paths(self) -> dict[str, PagePath]:
-        paths, hook = self.settings.page_paths(lambda: self.client.session, self.clock), self._on_point
-        return {name: PointedPath(name, path, hook) for name, path in paths.items()} if hook else paths
+        paths = self.settings.page_paths(lambda: self.client.session, self.clock)
+        return {name: PointedPath(name, path, self._on_point, self.replicas.check) for name, path in paths.items()}
 
     def _build_pagerduty(self, keeper: Keeper) -> None:
         configuration, token = self.configuration, self.settings.pagerduty_token
         api = PagerDutyApi(lambda: configuration.platform.pagerduty.url, token, lambda: self.client.session)
-        self.pagerduty_changes = Changes(self.database, keeper, configuration, api, self.clock)
+        self.pagerduty_changes = Changes(
+            self.database, keeper, configuration, api, self.clock,
+            Background(self.bells.here("pagerduty", lambda: self.pagerduty_changes.wake())),
+        )  # fmt: skip
         self.pagerduty = Mirror(
             self.database, keeper, self.alerts, self.alerts.judge, self.directory, configuration, api, self.clock,
             bool(token), self.pagerduty_changes.wake,
@@ -256,6 +285,8 @@ class Parts:
     async def _changed(self, platform: Platform) -> None:
         log.info("the configuration changed, its digest is %s", platform.digest[:12])
         self.front.picking.index()
+        if not self.bells.leads():
+            return
         self.front.background.spawn(attend(self.client, channels_of(platform)))
         self.front.background.spawn(self.paging.reconsider())
 
@@ -263,9 +294,24 @@ class Parts:
         self.automations.moved(tx, request)
         self.commits.moved(tx, request)
         if request.state in ENDED and touched.writes_in(request.plan, self.configuration.platform.catalog_namespace):
-            tx.after_commit(lambda: self.front.background.spawn(self.discovery.look()))
-        concerned = [request.requester_id, *(one.id for one in request.approvers)]
-        tx.after_commit(lambda: self.homes.changed(concerned))
+            tx.after_commit(lambda: self._discover(""))
+        concerned = " ".join([request.requester_id, *(one.id for one in request.approvers)])
+        tx.after_commit(lambda: self._homes_changed(concerned))
+
+    async def _show_home(self, user: str) -> None:
+        """Who leads shows it, and keeps it up to date: it has seen how everything does."""
+        if self.bells.leads():
+            await self.homes.show(user)
+        else:
+            self._home(user)
+
+    def _look_for_entries(self) -> None:
+        self.front.background.spawn(self.discovery.look(), key="entries of the catalog")
+
+    def _look_for_work(self) -> None:
+        """Another replica has gone, and what it was at is free; or it was not heard what others had to tell."""
+        for look in (self.engine.look, self.front.intake.look, self.messenger.look):
+            self.front.background.spawn(look(), key=look.__qualname__)
 
     def _saw(self, changed: Saw) -> Saw:
         async def saw(environment: Environment, deployments: list[dict[str, Any]]) -> None:

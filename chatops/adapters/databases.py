@@ -11,6 +11,7 @@ from chatops.adapters import sqlite_file
 from chatops.adapters.sqlite import SQLite
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.ports import Database, Tx
+from chatops.kernel.replicas import Replicas
 
 URLS = ("postgresql://", "postgres://")
 _ADDRESS = re.compile(r"://|\b(?:host|hostaddr|user|password|dbname|service)\s*=", re.IGNORECASE)  # a URL, or a DSN
@@ -18,6 +19,11 @@ _ADDRESS = re.compile(r"://|\b(?:host|hostaddr|user|password|dbname|service)\s*=
 
 class Opening(Database, Protocol):
     """A database that is opened by ``async with``."""
+
+    @property
+    def replicas(self) -> Replicas:
+        """Those that share it."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 
@@ -39,14 +45,18 @@ def is_postgres(name: str) -> bool:
     return False
 
 
-def database(name: str, *, on_commit_point: Callable[[str], None] | None = None) -> Opening:
-    """The database of that name, yet to be opened; raises ``PlatformError`` as ``is_postgres``."""
+def database(name: str, *, on_commit_point: Callable[[str], None] | None = None, lease: float | None = None) -> Opening:
+    """The database of that name, yet to be opened; raises ``PlatformError`` as ``is_postgres``.
+
+    ``lease``: seconds without a sign of life after which other replicas take over; a file has only one.
+    """
     if not is_postgres(name):
         return SQLite(name, on_commit_point=on_commit_point)
     need_driver()
     from chatops.adapters.postgres import Postgres
+    from chatops.adapters.postgres_membership import LEASE
 
-    return Postgres(name, on_commit_point=on_commit_point)
+    return Postgres(name, on_commit_point=on_commit_point, lease=lease or LEASE)
 
 
 def reading(name: str) -> AbstractContextManager[Tx]:

@@ -21,8 +21,8 @@ from psycopg import sql
 
 from chatops.adapters import migrations
 from chatops.adapters.filelock import FileLock
+from chatops.adapters.postgres_membership import Membership
 from chatops.adapters.postgres_server import Address, Reading, Session, explained, storable
-from chatops.adapters.postgres_turn import Turn
 from chatops.adapters.sqlite_file import explained as explained_file
 from chatops.adapters.sqlite_file import open_for_reading, reading
 from chatops.adapters.sqliteutils import Database
@@ -60,18 +60,18 @@ class Moved:
 def move(file: Path, url: str) -> Moved:
     """Moves everything; raises ``Unavailable`` or ``Refused`` with why not, and then nothing was moved."""
     address = Address(url)
-    lock, turn = FileLock(file.with_name(file.name + ".lock")), Turn(address)
+    lock, turn = FileLock(file.with_name(file.name + ".lock")), Membership(address, alone=True)
     with reading(file):  # says in words what is wrong with it
         pass
     lock.acquire()
     try:
-        turn.take()
+        turn.join()
         with explained_file(file), closing(open_for_reading(file)) as source, explained(address):
             _must_be_ours(source, file)
             source.execute("BEGIN")
             return _moved(source, address, turn)
     finally:
-        turn.give_back()
+        turn.leave()
         lock.release()
 
 
@@ -86,7 +86,7 @@ def _must_be_ours(source: sqlite3.Connection, file: Path) -> None:
         )  # fmt: skip
 
 
-def _moved(source: sqlite3.Connection, address: Address, turn: Turn) -> Moved:
+def _moved(source: sqlite3.Connection, address: Address, turn: Membership) -> Moved:
     session = Session(address)
     try:
         # The connection with the lock may be lost meanwhile; who starts then waits for this one, or was first.

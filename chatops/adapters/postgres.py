@@ -8,11 +8,11 @@ insert" need no locks of their own. What was refused ``TRIES`` times runs alone 
 snapshots beside the writers.
 
 The life of a write: ``write`` makes a job → a thread begins a transaction, which tells whether this process may still
-write (``postgres_turn``) and counts in the thread's own row → the function → COMMIT → one call to the event loop hands
-out the result. A connection that is lost before COMMIT left nothing behind: the function runs again on another one. One
-that is lost during COMMIT is the one case in which we don't know; what the thread's row counts then tells. (The number
-of the transaction would not: a server that crashed gives the numbers of what it lost to others.) Where nobody can be
-asked for long, the caller hears that it is not known, and what waits for the commit is called once it is.
+write (``postgres_membership``) and counts in the thread's own row → the function → COMMIT → one call to the event loop
+hands out the result. A connection that is lost before COMMIT left nothing behind: the function runs again on another
+one. One that is lost during COMMIT is the one case in which we don't know; what the thread's row counts then tells.
+(The number of the transaction would not: a server that crashed gives the numbers of what it lost to others.) Where
+nobody can be asked for long, the caller hears that it is not known, and what waits for the commit is called once it is.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 import psycopg
 
 from chatops.adapters.jobs import Job, make
+from chatops.adapters.postgres_membership import LEASE
+from chatops.adapters.postgres_replicas import PostgresReplicas
 from chatops.adapters.postgres_server import (
     ANSWER_WITHIN,
     BEGIN_READING,
@@ -44,7 +46,6 @@ from chatops.adapters.postgres_server import (
     trouble,
     unavailable,
 )
-from chatops.adapters.postgres_turn import Turn
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Tx
 
@@ -58,39 +59,43 @@ LOST = 2  # connections that may be lost under one function
 KEEP_EVERY = 5.0  # seconds between looks whether the database is still ours
 FATE_WITHIN = 5.0  # seconds in which a COMMIT whose answer was lost is over
 # LOCK comes before the snapshot is taken: who runs alone waits here for the others, and they for it. There is no row
-# of ours any more once a successor has taken over.
+# of ours any more once another replica has taken over.
 _BEGIN = """
 BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE _chatops_turn IN {mode} MODE;
 UPDATE _chatops_writers SET number = number + 1 WHERE epoch = {epoch} AND writer = {writer} RETURNING number
 """
 _BESIDE, _ALONE = "ROW SHARE", "EXCLUSIVE"
-# FOR UPDATE waits for a transaction that the server is still committing; LOCK keeps a successor from removing the row.
+# FOR UPDATE waits for a transaction that the server is still committing.
 _FATE = """
 BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE _chatops_turn IN ROW SHARE MODE;
 SELECT number FROM _chatops_writers WHERE epoch = {epoch} AND writer = {writer} FOR UPDATE
 """
 _REFUSED = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _SAID_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+# "cached plan must not change result type": a newer version has added a column meanwhile.
+_OUTDATED = psycopg.errors.FeatureNotSupported
 
 
 class Postgres:
-    """``kernel.ports.Database`` on one database of a server; two processes take turns (``postgres_turn``).
+    """``kernel.ports.Database`` on one database of a server, which other processes may share (``replicas``).
 
     ``queue`` bounds the writes that wait (further callers wait before they are queued), ``writers`` and ``readers`` the
-    threads and connections; one more holds the lock. ``on_commit_point`` is called on the writing thread with
-    "before_commit NAME" and "after_commit NAME": where tests kill the process. Give it to one event loop.
+    threads and connections; two more hold its ``lease`` (seconds) and hear of the others. ``on_commit_point`` is called
+    on the writing thread with "before_commit NAME" and "after_commit NAME": where tests kill the process. Give it to
+    one event loop.
     """
 
     def __init__(
         self, url: str, *, queue: int = 1024, writers: int = 4, readers: int = 3,
-        on_commit_point: Callable[[str], None] | None = None,
+        lease: float = LEASE, on_commit_point: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
         self.address = Address(url)
         self.queued = 0  # writes handed over and not answered yet, for /metrics
         self.again = 0  # functions that were run again, for what ran beside them or a connection that was lost
         self._on_commit_point = on_commit_point
         self._room = asyncio.Semaphore(queue)
-        self._turn = Turn(self.address, writers=writers)
+        self.replicas = PostgresReplicas(self.address, writers=writers, lease=lease)
+        self._membership = self.replicas.membership
         self._local = threading.local()
         number = partial(self._number, itertools.count())
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer", initializer=number)
@@ -109,14 +114,9 @@ class Postgres:
         await self.close()
 
     async def open(self) -> None:
-        """Reaches the database, takes it for this process and brings it up to date; raises as ``Turn.take``."""
+        """Reaches the database, joins who shares it and brings it up to date; raises as ``Membership.join``."""
         self._loop = asyncio.get_running_loop()
-        taking = self._loop.run_in_executor(None, self._turn.take)
-        try:
-            await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            taking.add_done_callback(lambda _: self._turn.give_back())
-            raise
+        await self.replicas.open()
         self._watching = asyncio.create_task(self._watch(), name="database")
         self._open = True
 
@@ -132,7 +132,7 @@ class Postgres:
         await asyncio.gather(self._watching, return_exceptions=True)
         for session in self._sessions:
             session.close()
-        await asyncio.to_thread(self._turn.give_back)
+        await self.replicas.close()
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``fn(tx, …)`` in a transaction of its own and returns its result after COMMIT.
@@ -163,10 +163,9 @@ class Postgres:
     # On the event loop
 
     async def _watch(self) -> None:
-        """Looks now and then whether the database is ours, and leaves a server that says nothing at all."""
+        """Leaves a server that says nothing at all, and asks now and then what is not known."""
         learning: Future[None] | None = None
         while True:
-            looking = self._loop.run_in_executor(None, self._turn.keep)
             if self._doubts and self._open and (learning is None or learning.done()):
                 learning = self._readers.submit(self._learn_all)
             for _ in range(int(KEEP_EVERY)):
@@ -175,8 +174,6 @@ class Postgres:
                 for session in list(self._sessions):
                     if 0 < session.asked_at < since:
                         session.cut()
-                self._turn.cut(since)
-            await looking
 
     def _deliver(self, job: Job) -> None:
         self._room.release()
@@ -220,6 +217,11 @@ class Postgres:
                 alone = refused >= TRIES or isinstance(error, psycopg.IntegrityError)
                 if not alone:
                     time.sleep(random.uniform(0, 0.002 * 2**refused))  # noqa: S311 (not a secret)
+            except _OUTDATED as error:
+                self._renew(error)
+                lost += 1
+                if lost > LOST:
+                    raise
             except _SAID_LOST:
                 lost += 1
                 if not self._session_lost() or lost > LOST:
@@ -229,12 +231,14 @@ class Postgres:
     def _once(self, job: Job, alone: bool) -> None:
         session = self._session()
         self._learn(session, self._local.writer)
-        begin = _BEGIN.format(mode=_ALONE if alone else _BESIDE, epoch=self._turn.epoch, writer=self._local.writer)
+        begin = _BEGIN.format(
+            mode=_ALONE if alone else _BESIDE, epoch=self._membership.epoch, writer=self._local.writer
+        )
         try:
             row = session.several(begin)
             if row is None:
-                self._turn.lose()
-            self._turn.check()
+                self._membership.lose()
+            self._membership.check()
             number = int(row["number"]) if row else 0
             tx = Writing(session)
             job.result = job.fn(tx, *job.args, **job.kwargs)
@@ -291,7 +295,7 @@ class Postgres:
                 self._learn(self._session(), writer)
 
     def _look(self, fn: Callable[[Tx], T]) -> T:
-        self._turn.check()
+        self._membership.check()
         for again in range(LOST, -1, -1):
             try:
                 with explained(self.address):
@@ -306,6 +310,10 @@ class Postgres:
                     return found
             except Unavailable:
                 if not again or not self._session_lost():
+                    raise
+            except _OUTDATED as error:
+                self._renew(error)
+                if not again:
                     raise
         raise AssertionError("unreachable")
 
@@ -327,7 +335,7 @@ class Postgres:
     def _counted(self, session: Session, writer: int) -> int | None:
         """How much a writer of ours has saved; None once a successor has taken over. Raises ``psycopg.Error``."""
         try:
-            row = session.several(_FATE.format(epoch=self._turn.epoch, writer=writer))
+            row = session.several(_FATE.format(epoch=self._membership.epoch, writer=writer))
         finally:
             _end(session)
         return int(row["number"]) if row else None
@@ -342,6 +350,11 @@ class Postgres:
             session = self._local.session = Session(self.address)
             self._sessions.add(session)
         return session
+
+    def _renew(self, error: psycopg.Error) -> None:
+        """Leaves a connection whose prepared statements are older than the tables."""
+        log.info("connecting anew: %s", error)
+        self._session().close()
 
     def _session_lost(self) -> bool:
         """Whether this thread had a connection and it is gone: where there was none, the server is away."""

@@ -1,4 +1,4 @@
-"""The tables on PostgreSQL, made by the same steps as on SQLite, and whose turn it is to write."""
+"""The tables on PostgreSQL, made by the same steps as on SQLite, and those by which replicas know of each other."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from chatops.adapters.postgres_sql import table_sql
 from chatops.kernel.errors import Refused
 
 OLDEST = 130000  # PostgreSQL 13: nobody maintains an older one
-# Our own tables begin with an underscore. In ``_chatops_turn`` there is one row: ``epoch`` grows with every start, and
-# a transaction of an earlier epoch changes nothing any more. ``_chatops_writers`` has a row for each writing thread,
-# which counts what it saved; its pages are kept nearly empty, so that a count needs no new entry of the index, whose
-# pages the threads share (one that writes where another has looked may be refused).
+# Our own tables begin with an underscore. ``_chatops_turn`` has one row, whose ``epoch`` grows with every start;
+# ``_chatops_replicas`` has those that live and ``_chatops_claims`` what they are at (``postgres_membership``).
+# ``_chatops_writers`` has a row for each writing thread, which counts what it saved; its pages are kept nearly empty,
+# so that a count needs no new entry of the index, whose pages the threads share (one that writes where another has
+# looked may be refused).
 _OURS = """
 CREATE TABLE IF NOT EXISTS _chatops_steps (name TEXT PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL);
 CREATE TABLE IF NOT EXISTS _chatops_writers (
     epoch BIGINT, writer BIGINT, number BIGINT NOT NULL, PRIMARY KEY (epoch, writer)
 ) WITH (fillfactor = 10);
+CREATE TABLE IF NOT EXISTS _chatops_replicas (
+    epoch BIGINT PRIMARY KEY, name TEXT NOT NULL, beat TIMESTAMPTZ NOT NULL
+) WITH (fillfactor = 10);
+CREATE TABLE IF NOT EXISTS _chatops_claims (work TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS _chatops_turn (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BIGINT NOT NULL);
 INSERT INTO _chatops_turn (one, epoch) VALUES (1, 0) ON CONFLICT DO NOTHING
 """
@@ -56,7 +61,7 @@ def prepare(session: Session, address: Address) -> set[str]:
 
 
 def migrate(session: Session, applied: Container[str]) -> None:
-    """Brings a database up to the newest step; the caller has the turn, so that nobody else writes meanwhile."""
+    """Brings a database up to the newest step; the caller sees to it that nobody else does so meanwhile."""
     for step in STEPS:
         if step.__name__ in applied:
             continue

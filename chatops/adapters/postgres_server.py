@@ -79,6 +79,8 @@ _ADAPTERS.register_loader("numeric", _AsNumber)
 class Address:
     """Where a database is. It is shown without its user and password; libpq's own variables (PGPASSWORD, …) hold, too.
 
+    ``of`` is added to the name by which the server knows our connections.
+
     Raises ``PlatformError`` for a URL that is none.
     """
 
@@ -92,6 +94,7 @@ class Address:
                 hint="It is postgresql://USER:PASSWORD@HOST:5432/NAME; write @ in a password as %40, / as %2F.",
             )
         self._given = given
+        self.of = ""
         host, port = str(self._given.get("host") or ""), self._given.get("port")
         shown = "" if host.startswith("/") else f"{host}:{port}" if port else host
         self._shown = f"postgresql://{shown}/{self._given.get('dbname') or ''}"
@@ -101,12 +104,18 @@ class Address:
 
     __repr__ = __str__
 
+    @property
+    def name(self) -> str:
+        """How the server's lists name our connections: which machine and process it is."""
+        given = str(self._given.get("application_name") or f"chatops {socket.gethostname()} {os.getpid()}")
+        return f"{given} {self.of}".strip().replace("'", "")
+
     def connect(self) -> psycopg.Connection[Any]:
         """A connection that commits by itself what is not between BEGIN and COMMIT; raises ``psycopg.Error``."""
         options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
         given: dict[str, Any] = {
-            "connect_timeout": CONNECT_WITHIN, "application_name": f"chatops {socket.gethostname()} {os.getpid()}",
-            **_KEEPALIVE, **self._given, "options": f"{options} {self._given.get('options') or ''}".strip(),
+            "connect_timeout": CONNECT_WITHIN, **_KEEPALIVE, **self._given, "application_name": self.name,
+            "options": f"{options} {self._given.get('options') or ''}".strip(),
         }  # fmt: skip
         return psycopg.connect(autocommit=True, context=_ADAPTERS, **given)
 

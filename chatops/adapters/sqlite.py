@@ -33,6 +33,7 @@ from chatops.adapters.sqlite_file import (
 from chatops.adapters.sqlite_log import WriteAhead
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Tx
+from chatops.kernel.replicas import Alone
 
 __all__ = ["SQLite", "reading"]
 
@@ -63,6 +64,7 @@ class SQLite:
         on_commit_point: Callable[[str], None] | None = None,
     ) -> None:
         self.path = Path(path)
+        self.replicas = Alone()
         self._batch = batch
         self._reader_count = readers
         self._on_commit_point = on_commit_point

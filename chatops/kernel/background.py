@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 
 class Background:
-    """Tasks that somebody holds on to, and whose failures are seen; once it is closed nothing begins any more."""
+    """Tasks that somebody holds on to, and whose failures are seen; once it is closed nothing begins any more.
 
-    def __init__(self) -> None:
+    Nothing begins either while ``here`` says that it is not to be done in this process.
+    """
+
+    def __init__(self, here: Callable[[], bool] = lambda: True) -> None:
+        self._here = here
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
         self._closed = False
 
@@ -22,7 +26,7 @@ class Background:
 
     def spawn(self, work: Coroutine[Any, Any, None], key: Hashable | None = None, name: str | None = None) -> None:
         """Runs something until it ends or we close; not when something with the same key runs."""
-        if self._closed or (key is not None and key in self._tasks):
+        if self._closed or (key is not None and key in self._tasks) or not self._here():
             work.close()
             return
         task = asyncio.get_running_loop().create_task(work, name=name or "background work")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,25 +19,32 @@ ORDER BY seq DESC LIMIT 1
 
 @dataclass(slots=True)
 class Reconfigured:
-    """One message for each refused content; the newest is brought up to date when a valid one follows."""
+    """One message for each refused content; the newest is brought up to date when a valid one follows.
+
+    Every replica reads the configuration; the one that ``leads`` tells of it.
+    """
 
     database: Database
     outbox: Outbox
     directory: Directory
     configuration: Configuration
     clock: Clock
+    leads: Callable[[], bool] = lambda: True
     _standing: tuple[str, Sequence[str]] = field(default=("", ()), init=False)  # the newest message, and what it shows
 
-    async def started(self) -> None:
-        """It started with a valid configuration: what was told before its last end is no longer so."""
+    async def started(self, *, valid: bool = True) -> None:
+        """From now on it is told here; of a configuration that is valid, what was told before is no longer so."""
         last = await self.database.read(lambda tx: tx.one(LAST))
         told = json.loads(last["data"]) if last is not None and last["what"] == "configuration_refused" else {}
         if told.get("post"):  # rows of earlier versions don't say
             self._standing = (str(told["post"]), list(told["problems"]))
-            await self.repaired()
+            if valid:
+                await self.repaired()
 
     async def refused(self, problems: Sequence[object]) -> None:
         """The last good configuration stays; the platform team is told."""
+        if not self.leads():
+            return
         operators = await self._operators()
         shown = [str(problem) for problem in problems[:SHOWN]]
         key = f"configuration/{int(self.clock.now() * 1000)}"
@@ -47,12 +54,14 @@ class Reconfigured:
     async def repaired(self) -> None:
         """The message no longer says that something is wrong; nobody is rung for that."""
         key, shown = self._standing
-        if key:
+        if key and self.leads():
             await self.database.write(self._tell_repaired, key, shown)
             self._standing = ("", ())
 
     async def left_out(self, problems: Sequence[object]) -> None:
         """Entries of the catalog in the clusters that cannot be used: the others count, the platform team is told."""
+        if not self.leads():
+            return
         shown = [str(problem) for problem in problems[:SHOWN]]
         await self.database.write(self._tell_left_out, shown, await self._operators())
 

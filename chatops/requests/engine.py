@@ -1,7 +1,7 @@
 """What the assistant does by itself: one task for each request that is not waiting for people.
 
 The database is the truth: a task only ever looks at the stored state and does the next thing, so a process that died
-anywhere is followed by one that goes on from there.
+anywhere is followed by one that goes on from there. Of several replicas one is at a request: whoever claims it first.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from chatops.kernel.accidents import recorded
 from chatops.kernel.course import Run, nothing_to_do
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
+from chatops.kernel.replicas import ALONE, Replicas
 from chatops.requests.pause import Later, paused_by
 from chatops.requests.planning import Made, Overtaken, Planner, differs, ended
 from chatops.requests.register import Register
@@ -41,6 +42,7 @@ class Engine:
     runner: Runner
     steps: Steps
     clock: Clock
+    replicas: Replicas = ALONE
     tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     again: set[int] = field(default_factory=set)
     closed: bool = False
@@ -59,14 +61,18 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def wake(self, number: int) -> None:
-        """Makes sure that somebody looks at this request now."""
+    def heard(self, what: str) -> None:
+        """Another replica moved a request that it is not at itself."""
+        self.wake(int(what), heard=True)
+
+    def wake(self, number: int, *, heard: bool = False) -> None:
+        """Makes sure that somebody looks at this request now; of what was ``heard``, all others know already."""
         if self.closed:
             return
         if number in self.tasks:
             self.again.add(number)
             return
-        task = asyncio.get_running_loop().create_task(self._drive(number), name=f"R-{number}")
+        task = asyncio.get_running_loop().create_task(self._drive(number, heard), name=f"R-{number}")
         self.tasks[number] = task
         task.add_done_callback(lambda _: self._finished(number))
 
@@ -82,11 +88,17 @@ class Engine:
             await asyncio.gather(*self.tasks.values(), return_exceptions=True)
             await asyncio.sleep(0)
 
-    async def _drive(self, number: int) -> None:
-        pause = RETRY_FIRST
+    async def _drive(self, number: int, heard: bool) -> None:
+        pause, work = RETRY_FIRST, f"request {number}"
         while not self.closed:
             try:
-                await self._moved(number)
+                if await self.replicas.take(work):
+                    try:
+                        await self._moved(number)
+                    finally:
+                        self.replicas.drop(work)
+                elif not heard:
+                    self.replicas.ring("request", str(number))
                 return
             except Unavailable as away:  # the database: that the work waits could not even be said on the card
                 log.warning("the work on R-%d waits: %s", number, away.message)

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
 from chatops.kernel.ports import Clock, Configuration, Database, Outbox
+from chatops.kernel.replicas import ALONE, Replicas
 from chatops.notices.illustrating import Illustrator
 from chatops.requests import opened
 from chatops.slack.answers import Answers
@@ -62,6 +63,7 @@ class Front:
         show_home: ShowHome,
         home_changed: Callable[[list[str]], object],
         illustrator: Illustrator,
+        replicas: Replicas = ALONE,
         patience: float = 8.0,
     ) -> None:
         self.background = Background()
@@ -81,7 +83,7 @@ class Front:
             "form": _sent(_noticed(asking.form, home_changed), database, clock),
             "decision": deciding.later,
         }
-        self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background)
+        self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background, replicas=replicas)
         submitting = Submitting(road, directory, showing, filling, database, self.intake, client, clock)
         self.listeners = Listeners(
             intake=self.intake, asking=asking, deciding=deciding, submitting=submitting,

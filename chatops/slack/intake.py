@@ -18,16 +18,19 @@ from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Clock, Database, Row, Tx
+from chatops.kernel.replicas import ALONE, Replicas
 
 log = logging.getLogger(__name__)
 
 ADD = """
-INSERT INTO inbox (key, kind, body, received_at, done_at, tries, error)
-VALUES (:key, :kind, :body, :now, NULL, 1, '') ON CONFLICT (key) DO NOTHING
+INSERT INTO inbox (key, kind, body, received_at, done_at, tries, error, replica)
+VALUES (:key, :kind, :body, :now, NULL, 1, '', :replica) ON CONFLICT (key) DO NOTHING
 """
 DONE = "UPDATE inbox SET done_at = :now, error = :error WHERE key = :key AND done_at IS NULL"
-WAITING = "SELECT key, kind, body, received_at, tries FROM inbox WHERE done_at IS NULL ORDER BY received_at"
-TRIED = "UPDATE inbox SET tries = tries + 1 WHERE key = :key AND done_at IS NULL"
+WAITING = "SELECT key, kind, body, received_at, tries, replica FROM inbox WHERE done_at IS NULL ORDER BY received_at"
+TRIED = """
+UPDATE inbox SET tries = tries + 1, replica = :replica WHERE key = :key AND done_at IS NULL AND replica = :before
+"""
 PRUNE = """
 DELETE FROM inbox WHERE key IN (
     SELECT key FROM inbox WHERE done_at IS NOT NULL AND done_at < :before ORDER BY done_at LIMIT :limit
@@ -69,8 +72,8 @@ def _waiting(tx: Tx) -> list[Row]:
     return tx.all(WAITING)
 
 
-def _tried(tx: Tx, key: str) -> bool:
-    return tx.run(TRIED, key=key) == 1
+def _tried(tx: Tx, key: str, replica: int, before: int) -> bool:
+    return tx.run(TRIED, key=key, replica=replica, before=before) == 1
 
 
 class Intake:
@@ -88,8 +91,10 @@ class Intake:
         metrics: Metrics,
         background: Background,
         most: int = 32,
+        replicas: Replicas = ALONE,
     ) -> None:
         self._database = database
+        self._replicas = replicas
         self._clock = clock
         self._work = work
         self._gave_up = gave_up
@@ -107,12 +112,14 @@ class Intake:
     async def look(self) -> None:
         """Starts on what nobody is at: left by an earlier run, or committed when nobody could say that it was."""
         for row in await self._database.read(_waiting) if self._opened else ():
-            key, tried = str(row["key"]), False
+            key, tried, whose = str(row["key"]), False, int(row["replica"])
             if key in self._at_work:  # came in since we started
+                continue
+            if whose != self._replicas.me and not self._replicas.gone(whose):
                 continue
             self._at_work.add(key)
             try:
-                tried = await self._database.write(_tried, key)
+                tried = await self._database.write(_tried, key, self._replicas.me, whose)
             finally:
                 if not tried:
                     self._at_work.discard(key)
@@ -129,7 +136,8 @@ class Intake:
         return fresh
 
     def _add(self, tx: Tx, item: Item, body: str) -> bool:
-        fresh = tx.run(ADD, key=item.key, kind=item.kind, body=body, now=item.received_at) == 1
+        me = self._replicas.me
+        fresh = tx.run(ADD, key=item.key, kind=item.kind, body=body, now=item.received_at, replica=me) == 1
         if fresh:  # by the commit and not by whoever waits for it: that one may have gone, or be told of a failure
             tx.after_commit(partial(self._begin, item))
         return fresh

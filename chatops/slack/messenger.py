@@ -44,7 +44,8 @@ class Messenger:
     ``renderers`` by kind of post. Seconds: ``timeout`` of a call, ``settle`` before a post that is not found counts as
     not arrived, ``calm`` between two updates of one message that only show progress. ``burst`` posts may go to a
     channel at once before one a second holds. ``on_call`` hears of every call (see ``chatops.slack.calls``);
-    ``outcome`` what became of each post the first time, in the transaction that notes it.
+    ``outcome`` what became of each post the first time, in the transaction that notes it. Of several replicas one runs
+    its messenger, so that they share Slack's limits; in the others ``elsewhere`` hears which post is wanted.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class Messenger:
         on_call: Hook | None = None,
         outcome: Outcome = lambda tx, post, error: None,
         chance: Callable[[], float] = _CHANCE,
+        elsewhere: Callable[[str], object] = lambda post: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._chance = chance
+        self._elsewhere = elsewhere
         caller = Caller(client, timeout=timeout, on_call=on_call)
         self._budgets = Budgets(clock, burst=burst)
         self._delivery = Delivery(
@@ -130,6 +133,11 @@ class Messenger:
             if wanted.id not in self._jobs:
                 self._want(wanted)
 
+    async def heard(self, post_id: str) -> None:
+        """Another replica wants this post."""
+        if self._group is not None and (wanted := await self._database.read(posts.wanted, post_id)):
+            self._want(wanted)
+
     async def audit_cards(self) -> int:
         """Wants the messages of all open requests once more and returns how many; those that are right cost nothing.
 
@@ -170,7 +178,8 @@ class Messenger:
 
     def _want(self, wanted: Wanted) -> None:
         if self._group is None or self._stopping.is_set():
-            return  # the row is enough: the next start finds it
+            self._elsewhere(wanted.id)  # and the row is enough: the next start finds it
+            return
         job = self._jobs.get(wanted.id)
         if job is None:
             job = Job(wanted.id, wanted.lane, wanted.target, wanted.thread, wanted.order, wanted.new, wanted.parent)

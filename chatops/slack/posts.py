@@ -29,6 +29,7 @@ ON CONFLICT (id) DO UPDATE SET
 RETURNING id, lane, channel, channel_id, person, thread_of, thread_ts, ts, created_at
 """
 PENDING = "SELECT * FROM posts WHERE wanted > sent ORDER BY lane, created_at, id"
+WANTED = "SELECT * FROM posts WHERE id = :id AND wanted > sent"
 LOAD = """
 SELECT posts.*, parent.ts AS parent_ts, parent.channel_id AS parent_channel, parent.id AS parent_id,
        parent.error AS parent_error, parent.wanted - parent.sent AS parent_lag
@@ -192,6 +193,12 @@ def show(tx: Tx, post: Post, now: float) -> Wanted:
 def pending(tx: Tx) -> list[Wanted]:
     """Everything Slack does not yet have as it is wanted, the most urgent first."""
     return [_wanted(row) for row in tx.all(PENDING)]
+
+
+def wanted(tx: Tx, post_id: str) -> Wanted | None:
+    """One post, if Slack does not yet have it as it is wanted."""
+    row = tx.one(WANTED, id=post_id)
+    return _wanted(row) if row else None
 
 
 def load(tx: Tx, post_id: str) -> Stored | None:

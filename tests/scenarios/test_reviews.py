@@ -69,7 +69,7 @@ async def test_a_reminder_outlives_the_process_and_days_without_one_are_one_remi
 
 async def test_the_scheduler_looks_for_what_is_to_be_reminded_of() -> None:
     async with acme_house(platform=at_once) as house:
-        jobs = house.assistant._schedule().get_jobs()
+        jobs = house.assistant.scheduler.get_jobs()
         assert house.assistant.reviews.look in [look for job in jobs for look in job.func.args]
 
 

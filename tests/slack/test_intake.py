@@ -125,7 +125,7 @@ async def test_what_nobody_is_at_is_found_by_a_look_and_what_somebody_is_at_is_l
             await gate.wait()
 
         worker = Worker(database, slow)
-        await database.write(lambda tx: tx.run(ADD, key="lost", kind="line", body="{}", now=1.0))
+        await database.write(lambda tx: tx.run(ADD, key="lost", kind="line", body="{}", now=1.0, replica=0))
         await worker.intake.look()  # not before the start is through: it does not know yet who we are
         assert len(worker.background) == 0
         await worker.intake.open()

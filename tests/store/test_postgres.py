@@ -17,11 +17,11 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from chatops.adapters import databases, migrations, postgres, postgres_server, postgres_turn
+from chatops.adapters import databases, migrations, postgres, postgres_server
 from chatops.adapters.postgres import Postgres
+from chatops.adapters.postgres_membership import Membership
 from chatops.adapters.postgres_server import Address
 from chatops.adapters.postgres_sql import marked, table_sql
-from chatops.adapters.postgres_turn import Turn
 from chatops.cli import cli
 from chatops.http.health import Readiness
 from chatops.kernel import audit
@@ -163,60 +163,27 @@ async def test_a_function_that_swallows_a_failed_statement_is_not_taken_for_save
         await database.write(careless)
 
 
-# one process at a time ---------------------------------------------------------------------------------------------
+# several processes, and one alone -----------------------------------------------------------------------------------
 
 
-async def test_a_second_chatops_is_refused_with_a_sentence(
-    url: str, database: Postgres, monkeypatch: pytest.MonkeyPatch
+async def test_while_somebody_has_it_alone_no_replica_joins_and_the_sentence_says_who(
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_turn.Turn.__init__, "__kwdefaults__", {"patience": 0.0})
-    with pytest.raises(Unavailable, match=r"is in use by another chatops \(\S+ \d+: its machine and process\)") as told:
+    monkeypatch.setitem(Membership.__init__.__kwdefaults__, "patience", 0.0)
+    alone = Membership(Address(url), alone=True)
+    await asyncio.to_thread(alone.join)
+    with pytest.raises(Unavailable, match=r"is in use by another chatops \(\S+ \d+: its machine") as told:
         await Postgres(url).open()
     assert "let CHATOPS_DATABASE name another database" in told.value.hint
-    assert await database.write(note, "goes on") == "goes on"
+    monkeypatch.undo()
+    await asyncio.to_thread(alone.leave)
+    async with Postgres(url) as database:  # a connection may be ending still: there is some patience
+        assert await database.write(note, "goes on") == "goes on"
+        with pytest.raises(Unavailable, match="in use by another chatops"):
+            await asyncio.to_thread(Membership(Address(url), alone=True, patience=0.0).join)
 
 
-async def test_one_that_was_overtaken_while_it_was_away_changes_nothing_more(
-    url: str, cut: Wire, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = Postgres(cut.url)
-    await before.open()
-    await before.write(note, "mine")
-    cut.cut()  # its lock ends with its connection
-    async with Postgres(url) as after:
-        await after.write(note, "theirs")
-        with pytest.raises(Unavailable, match="Another chatops has taken over the database"):
-            await before.write(note, "late")
-        with pytest.raises(Unavailable, match="Another chatops has taken over the database"):
-            await before.read(names)
-        assert await Readiness(before, ()).missing() == ("database",)
-        assert await after.read(names) == ["mine", "theirs"]
-    assert "was taken over by another chatops" in caplog.text
-    await before.close()
-
-
-async def test_a_transaction_that_began_before_the_takeover_ends_before_it(url: str, cut: Wire) -> None:
-    before = Postgres(url)
-    await before.open()
-    gate = Gate()
-    held = asyncio.create_task(before.write(gate.hold))
-    await gate.reached()
-    await asyncio.to_thread(before._turn.give_back)  # as when the connection with the lock is lost alone
-    successor = Postgres(url)
-    opening = asyncio.create_task(successor.open())
-    done, _ = await asyncio.wait([opening], timeout=0.3)
-    assert not done
-    gate.open()
-    assert await held == "gate"
-    await opening
-    assert await successor.read(names) == ["gate"]
-    with pytest.raises(Unavailable, match="taken over"):
-        await before.write(note, "late")
-    await successor.close()
-    await before.close()
-
-
-async def test_a_successor_changes_the_tables_only_once_its_predecessor_can_write_no_more(
+async def test_a_step_of_the_migrations_waits_for_writes_of_somebody_who_left_no_row(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = create("older")
@@ -226,7 +193,6 @@ async def test_a_successor_changes_the_tables_only_once_its_predecessor_can_writ
     monkeypatch.undo()
     held = asyncio.create_task(before.write(gate.hold))
     await gate.reached()
-    await asyncio.to_thread(before._turn.give_back)
     successor = Postgres(url)
     opening = asyncio.create_task(successor.open())
     async with asyncio.timeout(DEADLINE):
@@ -238,19 +204,6 @@ async def test_a_successor_changes_the_tables_only_once_its_predecessor_can_writ
     assert len(await rows(url, "SELECT name FROM _chatops_steps")) == len(migrations.STEPS)
     await successor.close()
     await before.close()
-
-
-async def test_a_lock_whose_connection_was_lost_is_taken_again(
-    url: str, cut: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with Postgres(cut.url) as database:
-        cut.cut()
-        await asyncio.to_thread(database._turn.keep)  # notices
-        await asyncio.to_thread(database._turn.keep)  # and comes back
-        assert await database.write(note, "still mine") == "still mine"
-        monkeypatch.setattr(Turn.__init__, "__kwdefaults__", {"patience": 0.0})
-        with pytest.raises(Unavailable, match="is in use by another chatops"):
-            await Postgres(url).open()
 
 
 # a server that goes away -------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from typing import Any
 
 import psycopg
 
+from chatops.adapters.postgres_membership import Membership
 from chatops.adapters.postgres_server import Address
-from chatops.adapters.postgres_turn import Turn
 
 TEMPLATE = "chatops_template"
 CONFIGURATION = """
@@ -53,9 +53,9 @@ def server() -> Any:
         with psycopg.connect(found.get_uri("postgres"), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone() is None:
                 connection.execute(f"CREATE DATABASE {TEMPLATE}")
-                turn = Turn(Address(found.get_uri(TEMPLATE)))
-                turn.take()
-                turn.give_back()
+                membership = Membership(Address(found.get_uri(TEMPLATE)))
+                membership.join()
+                membership.leave()
     return found
 
 

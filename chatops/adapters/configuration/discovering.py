@@ -15,6 +15,7 @@ from chatops.kernel import audit
 from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import ClusterError, Unavailable
 from chatops.kernel.ports import Clock, Clusters, Database, Tx
+from chatops.kernel.replicas import ALONE, Replicas
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,10 @@ Seen = dict[str, list[Entry]]  # by cluster
 
 @dataclass(slots=True)
 class Discovery:
-    """Adds the services that clusters name to the configuration; asked as the assistant itself."""
+    """Adds the services that clusters name to the configuration; asked as the assistant itself.
+
+    Of several replicas the one that leads asks, and keeps what it saw for the others.
+    """
 
     database: Database
     configuration: LiveConfiguration
@@ -37,6 +41,7 @@ class Discovery:
     clock: Clock
     on_change: Callable[[Platform], Awaitable[None]]
     on_problems: Callable[[Sequence[Problem]], Awaitable[None]]
+    replicas: Replicas = ALONE
     _seen: Seen = field(default_factory=dict)
     _told: Sequence[Problem] = ()
     _away: dict[str, str] = field(default_factory=dict)  # by cluster: why it could not be asked
@@ -51,11 +56,14 @@ class Discovery:
     async def look(self) -> None:
         """One look at every cluster; one that cannot be asked keeps what it had."""
         async with self._one:
-            seen = await self._look_everywhere()
+            leads = self.replicas.leads.is_set()
+            seen = await (self._look_everywhere() if leads else self.database.read(_kept))
             if seen != self._seen:
                 before = set(self.configuration.platform.services)
                 await self._take_over(seen)
-                await self.database.write(self._keep, seen, before)
+                if leads:
+                    await self.database.write(self._keep, seen, before)
+                    self.replicas.ring("catalog")
                 self._seen = seen  # only now: what could not be kept is looked at as news again
                 await self.on_change(self.configuration.platform)
             problems = self.configuration.left_out

@@ -62,6 +62,11 @@ class LiveConfiguration:
             platform, left_out = await asyncio.to_thread(_joined, loaded.platform, entries)
             self._platform, self.left_out = platform, left_out
 
+    @property
+    def refused(self) -> bool:
+        """Whether the folder holds something invalid, so that what was valid last goes on."""
+        return self._refused is not None
+
     async def watch(
         self,
         on_change: Callable[[Platform], Awaitable[None]],

@@ -26,6 +26,7 @@ from chatops.adapters.migrations import (
     notices,
     people,
     places,
+    replicas,
     requests,
     responses,
     retention,
@@ -38,7 +39,7 @@ from chatops.kernel.errors import Refused
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
-    looks, asked, places, flat,
+    looks, asked, places, flat, replicas,
 )  # fmt: skip
 STEPS = tuple(step for module in MODULES for step in module.STEPS)
 migrations = Migrations("chatops")
