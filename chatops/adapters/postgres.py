@@ -91,6 +91,7 @@ class Postgres:
     ) -> None:  # fmt: skip
         self.address = Address(url)
         self.queued = 0  # writes handed over and not answered yet, for /metrics
+        self.failing = False  # the server took nothing of what was to be saved last
         self.again = 0  # functions that were run again, for what ran beside them or a connection that was lost
         self._on_commit_point = on_commit_point
         self._room = asyncio.Semaphore(queue)
@@ -189,8 +190,10 @@ class Postgres:
         if not job.future.cancelled():
             try:
                 self._persist(job)
+                self.failing = False
             except BaseException as error:
                 job.result, job.calls, job.error = None, (), _presentable(error)
+                self.failing = self.failing or _unsaved(job.error)
         try:
             self._loop.call_soon_threadsafe(self._deliver, job)
         except RuntimeError:
@@ -387,6 +390,12 @@ def _end(session: Session) -> None:
     """Of a read: COMMIT, for at a ROLLBACK psycopg forgets every statement that it has prepared."""
     with suppress(psycopg.Error):
         session.several("COMMIT")
+
+
+def _unsaved(error: BaseException) -> bool:
+    """Whether the server, and not the function or what ran beside it, kept something from being saved."""
+    cause = error.__cause__
+    return isinstance(error, Unavailable) and isinstance(cause, psycopg.Error) and not isinstance(cause, _REFUSED)
 
 
 def _presentable(error: BaseException) -> BaseException:

@@ -69,6 +69,7 @@ class SQLite:
         self._reader_count = readers
         self._on_commit_point = on_commit_point
         self.queued = 0  # writes handed to the writer and not answered yet, for /metrics
+        self.failing = False  # the disk took nothing of what was to be saved last
         self._room = asyncio.Semaphore(queue)
         self._collected: list[_Job] = []  # what came in lately, for the writer
         self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
@@ -216,6 +217,7 @@ class SQLite:
         return found
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
+        before = connection.total_changes
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in batch:
@@ -223,6 +225,7 @@ class SQLite:
             self._commit_point("before_commit", batch)
             connection.execute("COMMIT")
         except BaseException as error:
+            self.failing = True
             log.error("a commit of %d writes failed", len(batch), exc_info=error)
             for job in batch:
                 job.lost(error)
@@ -230,6 +233,10 @@ class SQLite:
             with suppress(sqlite3.Error):
                 connection.rollback()
             return
+        if any(job.unsaved for job in batch):
+            self.failing = True
+        elif connection.total_changes > before:
+            self.failing = False
         try:
             self._commit_point("after_commit", batch)
         except Exception:  # it is saved: its callers must hear so, whatever the hook says
@@ -268,6 +275,11 @@ class _Job(Job):
     """One function that waits for the writer."""
 
     __slots__ = ()
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the machine, and not the function itself, kept it from being saved."""
+        return self.error is not None and isinstance(self.error.__cause__, sqlite3.Error)
 
     def run(self, connection: sqlite3.Connection) -> None:
         """In a savepoint; raises only when the whole transaction is gone."""

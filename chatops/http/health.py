@@ -1,4 +1,4 @@
-"""Whether the assistant is ready: everything has come up once, and the database answers now.
+"""Whether the assistant is ready: everything has come up once, and the database answers now, and saves.
 
 A later outage of Slack does not take readiness away: a restart would not bring Slack back, and the webhooks go on.
 """
@@ -14,6 +14,10 @@ log = logging.getLogger(__name__)
 
 PARTS = ("database", "slack", "scheduler")
 ANSWERS_WITHIN = 2.0  # seconds
+TOUCH = """
+INSERT INTO settings (name, value, updated_at) VALUES ('touched', '', 0)
+ON CONFLICT (name) DO UPDATE SET updated_at = settings.updated_at + 1
+"""
 
 
 class Readiness:
@@ -36,6 +40,8 @@ class Readiness:
     async def _database_answers(self) -> bool:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
+                if self._database.failing:  # a full disk can be read; whether it has room again is tried out
+                    await self._database.write(_touch)
                 return await self._database.read(_one) == 1
         except Exception as error:  # whatever it is, the database does not answer
             log.error("the database does not answer: %s: %s", type(error).__name__, error)
@@ -45,3 +51,7 @@ class Readiness:
 def _one(tx: Tx) -> int:
     row = tx.one("SELECT 1 AS one")
     return int(row["one"]) if row is not None else 0
+
+
+def _touch(tx: Tx) -> None:
+    tx.run(TOUCH)

@@ -46,6 +46,8 @@ class Tx(Protocol):
 class Database(Protocol):
     """Runs plain functions of a transaction; no async twins."""
 
+    failing: bool  # nothing of what was to be saved last could be; false again once something was
+
     async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``fn(tx, …)`` in a savepoint of its own and returns its result after COMMIT.
 

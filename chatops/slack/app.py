@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import aiohttp
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -24,7 +23,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.adapters.metrics import Metrics
-from chatops.slack import errors, forms, ids
+from chatops.slack import errors, forms, ids, straight
 from chatops.slack.directory import Home
 from chatops.slack.listeners import Listeners
 from chatops.slack.mrkdwn import said
@@ -148,9 +147,6 @@ def _bind(app: App, on: Listeners, guard: Guard) -> None:
     app.command(ANYTHING)(guard(on.command, "command"))
 
 
-SAID_WITHIN = aiohttp.ClientTimeout(total=10.0)
-
-
 class Guard:
     """Stands between a listener and Bolt.
 
@@ -195,20 +191,8 @@ class Guard:
             await ack(response_action="update", view=forms.said_view(errors.title(error), lines))
         else:
             await ack()
-            self._on.background.spawn(self._say(body, lines))
-
-    async def _say(self, body: Body, lines: list[str]) -> None:
-        """Straight through the response_url, past the outbox."""
-        where = of_interaction(body)
-        session = self._on.asking.client.session
-        if where.response_url and session is not None:
-            text = {"response_type": "ephemeral", "replace_original": False, "text": said("\n".join(lines))}
-            try:
-                async with session.post(where.response_url, json=text, timeout=SAID_WITHIN) as answer:
-                    if answer.status != 200:
-                        log.warning("a person was not told what went wrong: Slack answered %s", answer.status)
-            except (TimeoutError, aiohttp.ClientError, OSError) as away:  # once: nothing of it is kept
-                log.warning("a person was not told what went wrong: Slack does not answer (%s)", type(away).__name__)
+            session = self._on.asking.client.session
+            self._on.background.spawn(straight.say(session, of_interaction(body), lines))
 
 
 @contextmanager

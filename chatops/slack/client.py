@@ -36,6 +36,12 @@ _REPEATABLE = frozenset(
         "views.update",
     }
 )
+
+
+class NotSlack(aiohttp.ClientError):
+    """What answered is something before Slack, a proxy or a gateway: no JSON. Whether the call was done is unknown."""
+
+
 _CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
@@ -58,6 +64,18 @@ class SlackClient(AsyncWebClient):
             raise
         finally:
             self._metrics.calls.labels("slack", api_method, result).observe(time.perf_counter() - started)
+
+    async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
+        """One exchange; an answer that says nothing of what Slack did is raised, for every caller knows ``AWAY``."""
+        try:
+            got: dict[str, Any] = await super()._request(http_verb=http_verb, api_url=api_url, req_args=req_args)
+        except SlackApiError as error:  # its body claims to be JSON, and is not
+            raise NotSlack("an answer that is no JSON") from error
+        if isinstance(got["data"], dict) and "ok" in got["data"]:
+            return got
+        if got["status_code"] != 429:
+            raise NotSlack(f"an answer that is no JSON (HTTP {got['status_code']})")
+        return {**got, "data": {"ok": False, "error": "ratelimited"}}
 
     async def _called(self, api_method: str, arguments: dict[str, Any]) -> AsyncSlackResponse:
         try:

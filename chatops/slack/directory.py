@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from chatops.kernel.catalog import Platform
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Row, Tx
+from chatops.slack.errors import AWAY
 from chatops.slack.memberships import Memberships
 from chatops.slack.usergroups import Usergroups
 
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 FRESH = 300.0  # seconds a standing counts for a decision
 SHOWN = 3600.0  # seconds a name counts for a card and a mention
 ASK_WITHIN = 2.0  # seconds; a click must be acknowledged within three
-_FAILURES = (SlackApiError, TimeoutError, OSError, asyncio.TimeoutError)
 
 SAVE = """
 INSERT INTO people (id, body, fetched_at) VALUES (:id, :body, :at)
@@ -220,10 +220,10 @@ class SlackDirectory:
                 self._quiet_until = self.clock.now() + wait
             log.warning("%s: %s", method, said)
             return None
-        except _FAILURES as error:
+        except AWAY as error:
             log.warning("%s: %s", method, type(error).__name__)
             return None
-        except Exception:  # aiohttp's own errors and answers that are no JSON: Slack cannot say now
+        except Exception:  # whatever it is: Slack cannot say now
             log.warning("%s failed", method, exc_info=True)
             return None
         return told.data if isinstance(told.data, dict) else None

@@ -14,12 +14,13 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from chatops.kernel.action import Answer
 from chatops.kernel.background import Background
-from chatops.kernel.errors import InputError, PlatformError
+from chatops.kernel.errors import InputError, PlatformError, Unavailable
 from chatops.kernel.keys import bounded
 from chatops.kernel.ports import Clock
 from chatops.requests.line import Misread
-from chatops.slack import elements, errors, forms, ids, payloads
+from chatops.slack import elements, errors, forms, ids, payloads, straight
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
 from chatops.slack.deciding import Deciding, Decision
@@ -224,7 +225,7 @@ class Listeners:
         where, said = payloads.of_interaction(body), InputError("That button is from an older version of me.")
         said.hint = "Type `/platform` to see what there is."
         trigger = str(body.get("trigger_id") or "")
-        self.background.spawn(self.answers.tell(f"unknown:{trigger}", where, errors.answer(said)))
+        self.background.spawn(self._tell(f"unknown:{trigger}", where, errors.answer(said)))
 
     async def reply(self, item: Item) -> None:
         """A note under what may be an incident's card: people can see it before Slack has told us where it stands."""
@@ -291,7 +292,7 @@ class Listeners:
                 await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
                 return
             await ack()
-            self.background.spawn(self.answers.tell(f"decision:{trigger}", where, errors.answer(no)))
+            self.background.spawn(self._tell(f"decision:{trigger}", where, errors.answer(no)))
             return
         await ack()
         if not said.startswith("You approved "):
@@ -327,7 +328,14 @@ class Listeners:
         try:
             await work
         except Exception as error:
-            await self.answers.tell(f"failed:{trigger}", where, errors.answer(error, doing="a click"))
+            await self._tell(f"failed:{trigger}", where, errors.answer(error, doing="a click"))
+
+    async def _tell(self, key: str, where: Where, answer: Answer) -> None:
+        """Keeps the answer like every message; when the database takes none, it is said at once or never."""
+        try:
+            await self.answers.tell(key, where, answer)
+        except Unavailable:
+            await straight.say(self.asking.client.session, where, answer.lines)
 
     async def _open(self, trigger: str, view: Mapping[str, Any], where: Where) -> None:
         await self._told(self._opened(trigger, view), where, trigger)

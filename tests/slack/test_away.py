@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from slack_sdk.errors import SlackApiError
 
 from chatops.adapters.clock import SystemClock
+from chatops.adapters.metrics import Metrics
 from chatops.requests.questions import HomePage
-from chatops.slack import client
+from chatops.slack import client, errors
 from chatops.slack.channels import PAUSES, attend
+from chatops.slack.client import SlackClient
 from chatops.slack.homes import Homes
 from tests.slack.desk import Desk, desk
 from tests.support.house import acme_house
@@ -50,16 +54,38 @@ async def test_every_call_to_slack_has_an_end() -> None:
 
 
 async def test_an_answer_that_is_no_json_is_slack_being_away_and_no_defect(acme: Desk) -> None:
-    await acme.sandbox.fault("error", method="chat.postMessage", status=503, times=1)
-    with pytest.raises(SlackApiError):
+    for status in (500, 503):
+        await acme.sandbox.fault("error", status=status, times=1)
+        with pytest.raises(errors.AWAY, match=f"no JSON.*{status}"):
+            await acme.client.chat_postMessage(channel="C0REQUESTS", text="hello")
+    await acme.sandbox.fault("error", status=429, times=1)  # of a gateway before it
+    with pytest.raises(SlackApiError, match="ratelimited"):
         await acme.client.chat_postMessage(channel="C0REQUESTS", text="hello")
+
+
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [("Bad Gateway", "text/plain"), ("<h1>Sign in</h1>", "text/html"), ("{", "application/json"), ("", "text/plain"),
+     ("[]", "application/json")],
+)  # fmt: skip
+async def test_whatever_answers_in_slacks_place_it_is_away(acme: Desk, body: str, kind: str, status: int) -> None:
+    async def gateway(_: web.Request) -> web.Response:
+        return web.Response(text=body, content_type=kind, status=status)
+
+    app = web.Application()
+    app.router.add_route("*", "/api/{method}", gateway)
+    async with TestServer(app) as server:
+        away = SlackClient("xoxb-1", f"{server.make_url('/api/')}", acme.client.session, Metrics())
+        with pytest.raises(errors.AWAY):
+            await away.users_info(user="U0LEE")
 
 
 # A closed connection is asked anew once by the client itself where that does no harm.
 @pytest.mark.parametrize(
     ("kind", "method", "times"),
     [("timeout", "conversations.list", 1), ("drop", "conversations.list", 4), ("timeout", "conversations.join", 1),
-     ("drop", "conversations.join", 1)],
+     ("drop", "conversations.join", 1), ("error", "conversations.list", 2), ("error", "conversations.join", 2)],
 )  # fmt: skip
 async def test_channels_are_joined_once_slack_answers_again(acme: Desk, kind: str, method: str, times: int) -> None:
     await acme.sandbox.fault(kind, method=method, times=times)

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
-from chatops.slack import app as module
+from chatops.slack import straight
 from chatops.slack.app import Guard
 
 
@@ -72,7 +72,7 @@ async def test_when_slack_fails_then_the_log_says_so_and_nothing_else_breaks(
 
     app = web.Application()
     app.router.add_post("/said", fail)
-    monkeypatch.setattr(module, "SAID_WITHIN", aiohttp.ClientTimeout(total=0.05 if how == "hang" else 10))
+    monkeypatch.setattr(straight, "WITHIN", aiohttp.ClientTimeout(total=0.05 if how == "hang" else 10))
     with caplog.at_level(logging.WARNING):
         async with TestServer(app) as server:
             await clicked(str(server.make_url("/said")))

@@ -32,6 +32,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.databases import name_of
 from tests.support.evaluator import LentEvaluator
 from tests.support.people import Acme, acme_slack
+from tests.support.wires import Wires
 
 ACME = Path(__file__).parents[2] / "examples" / "acme"
 HOOK_TOKEN = "token-of-the-monitors"
@@ -198,11 +199,12 @@ def straight_to_production(content: dict[str, Any]) -> None:
 async def acme_house(
     *, pace: float = PACE, platform: Callable[[dict[str, Any]], None] | None = None,
     slack: dict[str, Any] | None = None, clock: ShiftedClock | None = None, http_port: int = 0,
-    actions: Mapping[str, str] | None = None, database: str = "", **options: Any,
+    actions: Mapping[str, str] | None = None, database: str = "", wires: Wires | None = None, **options: Any,
 ) -> AsyncIterator[House]:  # fmt: skip
     """Everything, started and connected. `platform` may edit the configuration, `slack` goes to the local Slack.
 
-    `actions` are declared ones: YAML by the file's name under actions/. `database` is one of the test's own.
+    `actions` are declared ones: YAML by the file's name under actions/. `database` is one of the test's own. `wires`
+    are put between the assistant and its peers; people, and what the test asks of the cluster, go past them.
     """
     clock = clock or ShiftedClock()
     async with AsyncExitStack() as outer:
@@ -223,11 +225,14 @@ async def acme_house(
         chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
         cluster = await outer.enter_async_context(acme_cluster(pace=pace))
-        app = acme.slack.state.workspace.app
+        app, kubeconfig = acme.slack.state.workspace.app, cluster.kubeconfig()
+        if wires is not None:
+            await outer.enter_async_context(wires)
+            await wires.lay(acme.slack, kubeconfig)
         settings = Settings(
             config=config, database=database or name_of(folder), bot_token=app.bot_token,
             app_token="" if http_port else app.app_token, signing_secret=app.signing_secret if http_port else "",
-            slack_api_url=acme.slack.api_url, kubeconfig=cluster.kubeconfig(), listen=f"127.0.0.1:{http_port}",
+            slack_api_url=acme.slack.api_url, kubeconfig=kubeconfig, listen=f"127.0.0.1:{http_port}",
             hook_tokens=Tokens((HOOK_TOKEN,)),
         )  # fmt: skip
         stack = await outer.enter_async_context(AsyncExitStack())

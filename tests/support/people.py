@@ -55,6 +55,12 @@ class Seen:
         return render_text(self.message, self.person.names)
 
     @property
+    def ever(self) -> list[str]:
+        """What it has shown so far, in order."""
+        mine = [one for channel, one in self.person._ever if (channel, one["ts"]) == (self.channel, self.ts)]
+        return [render_text(one, self.person.names) for one in mine]
+
+    @property
     def gone(self) -> bool:
         return self.ts not in self.person.messages[self.channel]
 

@@ -108,6 +108,10 @@ class LocalSlack:
         """What slack-sdk takes as base_url; ends with /api/."""
         return f"{self.state.url}/api/"
 
+    def known_as(self, url: str) -> None:
+        """Tells the app and everybody else this address from now on, such as a proxy's; ours goes on to work."""
+        self.state.url = self._urls.base = url
+
     def lever(self, label: str, pull: Callable[[], Awaitable[str]]) -> None:
         """Gives the page a button that does something outside of Slack; ``pull`` gives a sentence about it."""
         self._page_api.levers[label] = pull
