@@ -59,3 +59,12 @@ def test_what_is_excepted_is_there(db: sqlite_utils.Database) -> None:
     assert set(db.table_names()) >= SMALL
     assert indexes >= OF_WHAT_IS_OPEN
     assert set(ALL) >= AT_THE_START
+
+
+@pytest.mark.parametrize("table", ["posts", "votes", "inbox", "audit_heads"])
+def test_a_vote_writes_no_index_that_no_statement_reads(db: sqlite_utils.Database, table: str) -> None:
+    made = db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql > '' AND tbl_name = ?", [table])
+    plans = [
+        row[3] for sql in ALL.values() for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(marked(sql)[1]))
+    ]
+    assert [name for (name,) in made if not any(name in plan.split() for plan in plans)] == []

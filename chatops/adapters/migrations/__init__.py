@@ -22,6 +22,7 @@ from chatops.adapters.migrations import (
     flat,
     freezes,
     incidents,
+    lean,
     looks,
     notices,
     people,
@@ -39,7 +40,7 @@ from chatops.kernel.errors import Refused
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
-    looks, asked, places, flat, replicas,
+    looks, asked, places, flat, replicas, lean,
 )  # fmt: skip
 STEPS = tuple(step for module in MODULES for step in module.STEPS)
 migrations = Migrations("chatops")
