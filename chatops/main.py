@@ -109,14 +109,19 @@ class Assistant(Parts):
             self._background(self._stand_by(), "standing by")
 
     async def _stand_by(self) -> None:
-        """Others lead; once they are gone, this one does."""
+        """Others lead; once they are gone, this one does. One that cannot begins anew: somebody has to lead."""
         log.info("another replica leads; this one stands by and takes its share of requests")
         await self.replicas.leads.wait()
         log.info("this replica leads from now on")
-        await self._lead()
+        try:
+            await self._lead()
+        except Exception:
+            log.exception("this replica could not begin to lead")
+            self.replicas.lost.set()
 
     async def _lead(self) -> None:
         """Begins what only one replica does: to send, to page, to look at the clusters and at what is due."""
+        self.metrics.leads.set(1)
         await self.reconfigured.started(valid=not self.configuration.refused)
         self._background(self.discovery.look(), "catalog")
         self._background(self.messenger.run(), "messenger")

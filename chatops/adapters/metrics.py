@@ -81,6 +81,7 @@ class Metrics:
             "chatops_dora_recovery_seconds", "Failed deployment recovery time, the median of thirty days", place,
             registry=self.registry,
         )  # fmt: skip
+        self.leads = Gauge("chatops_leads", "1 in the replica that leads; one does", registry=self.registry)
         self.sockets = Gauge("chatops_socket_connections", "Socket Mode connections that stand", registry=self.registry)
 
     def cluster_answered(self, context: str, verb: str, result: str, seconds: float) -> None:
