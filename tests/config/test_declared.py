@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +13,10 @@ from chatops.kernel.cel import DYN, INT, STRING, Speech
 from chatops.kernel.declaration import DeclaredStep, OptionsFrom, Rule
 from commands.declared import action_of
 from tests.config.acme import ACTIONS, acme
+from tests.support import yml
 
 HERE = Path(__file__).parent
-MISTAKES = yaml.safe_load((HERE / "action_mistakes.yml").read_text())
+MISTAKES = yml.load((HERE / "action_mistakes.yml").read_text())
 QUEUE = (HERE / "actions" / "queue.create.yml").read_text()
 
 

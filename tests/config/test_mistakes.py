@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from chatops.adapters.configuration import ConfigurationError, check, load
 from commands import registry
 from tests.config.acme import ACTIONS, EXAMPLE, acme, line_of
+from tests.support import yml
 
-MISTAKES = yaml.safe_load((Path(__file__).parent / "mistakes.yml").read_text())
+MISTAKES = yml.load((Path(__file__).parent / "mistakes.yml").read_text())
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake["says"][:60] for mistake in MISTAKES])

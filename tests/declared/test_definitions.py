@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from tests.support import yml
 from tests.support.crds import definitions
 
 CLUSTER = Path(__file__).parents[2] / "examples" / "acme" / "cluster.yml"
 
 
 def test_the_demo_has_the_kinds_that_are_tried_on_a_real_cluster() -> None:
-    there = [one for one in yaml.safe_load_all(CLUSTER.read_text()) if one["kind"] == "CustomResourceDefinition"]
+    there = [one for one in yml.load_all(CLUSTER.read_text()) if one["kind"] == "CustomResourceDefinition"]
     assert sorted(there, key=str) == sorted(definitions(), key=str)

@@ -1,5 +1,6 @@
 """What the configuration says about alerts: what is ignored, belongs together, is quiet, and who sees it."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from chatops.kernel import audit
 from chatops.kernel.alert import Alert, Delivery
 from chatops.slack.channels import channels_of
+from tests.support import yml
 from tests.support.clock import START
 from tests.support.house import House, acme_house
 
@@ -60,10 +61,10 @@ def window(hours: float = 2, begins: float = -1, name: str = "database upgrade",
 async def reconfigured(house: House, change: Callable[[dict[str, Any]], None]) -> None:
     """Somebody edits platform.yml, and the assistant takes it over."""
     path = house.settings.config / "platform.yml"
-    content = yaml.safe_load(path.read_text())
+    content = yml.load(path.read_text())
     before = house.assistant.configuration.platform.digest
     change(content)
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(json.dumps(content))
     await house.until(lambda: house.assistant.configuration.platform.digest != before)
     await house.assistant.front.background.idle()
 

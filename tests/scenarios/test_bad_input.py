@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from chatops.kernel.errors import Refused
+from tests.support import yml
 from tests.support.databases import everything_in
 from tests.support.house import REQUESTS, House, acme_house
 from tests.support.people import Modal, Seen
@@ -329,9 +329,9 @@ async def test_an_invalid_configuration_changes_nothing_but_that_the_platform_te
     assert "@olu" in told.text
     assert "@sam" in told.text
     card = await waiting(house)
-    changed = yaml.safe_load(good)
+    changed = yml.load(good)
     changed["policies"][0]["name"] = "a lead must agree"
-    settings_of(house).write_text(yaml.safe_dump(changed, sort_keys=False))
+    settings_of(house).write_text(json.dumps(changed))
     second = await taken_over(house, first)
     await told.becomes("The configuration is valid again.", "nonsense")
     await card.click("Approve")
@@ -364,9 +364,9 @@ async def test_a_configuration_repaired_while_the_assistant_was_down_is_told_as_
 async def test_what_was_asked_for_a_service_that_left_the_catalog_is_refused_in_words(house: House) -> None:
     card = await waiting(house)
     first = house.assistant.configuration.platform.digest
-    changed = yaml.safe_load(settings_of(house).read_text())
+    changed = yml.load(settings_of(house).read_text())
     del changed["services"]["checkout"]
-    settings_of(house).write_text(yaml.safe_dump(changed))
+    settings_of(house).write_text(json.dumps(changed))
     await taken_over(house, first)
     await card.click("Approve")
     await card.becomes("REFUSED", "The service checkout was taken out of the configuration")

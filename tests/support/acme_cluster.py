@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Context
 from chatops.kernel.catalog import Environment, Platform, Service, Team, Workload
@@ -20,6 +18,7 @@ from chatops.kernel.dora import Change
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import ObjectRef
 from chatops.sandbox.cluster import PracticeCluster
+from tests.support import yml
 
 MANIFESTS = Path(__file__).parents[2] / "examples" / "acme" / "cluster.yml"
 PRODUCTION = Environment(name="production", tier="production", namespace="shop", max_replicas=20)
@@ -106,7 +105,7 @@ def context(
 
 @functools.cache
 def _documents() -> list[dict[str, Any]]:
-    return list(yaml.load_all(MANIFESTS.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return yml.load_all(MANIFESTS.read_text())
 
 
 def _manifests(names: tuple[str, ...]) -> list[dict[str, Any]]:

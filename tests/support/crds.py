@@ -6,13 +6,12 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support import yml
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the quick one, where it was built in
 FOLDER = Path(__file__).parents[1] / "crds"
 
 
 @functools.cache
 def definitions() -> list[dict[str, Any]]:
     """Every definition under `tests/crds`."""
-    return [document for path in sorted(FOLDER.glob("*.yml")) for document in yaml.load_all(path.read_text(), LOADER)]
+    return [document for path in sorted(FOLDER.glob("*.yml")) for document in yml.load_all(path.read_text())]

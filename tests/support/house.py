@@ -19,14 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chatops.http.hooks import Tokens
 from chatops.kernel import audit
 from chatops.kernel.ports import Tx
 from chatops.main import Assistant
 from chatops.sandbox.cluster import PracticeCluster
 from chatops.settings import Settings
+from tests.support import yml
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
 from tests.support.databases import name_of
@@ -187,7 +186,7 @@ def acme_platform() -> dict[str, Any]:
 
 @functools.cache
 def _platform() -> str:
-    return json.dumps(yaml.load((ACME / "platform.yml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return json.dumps(yml.load((ACME / "platform.yml").read_text()))
 
 
 def straight_to_production(content: dict[str, Any]) -> None:
