@@ -71,8 +71,8 @@ def moment(value: Any, where: str) -> float:
 
 
 def address(value: Any) -> str:
-    """An http(s) address; anything else is none."""
-    return value if isinstance(value, str) and _URL.fullmatch(value) else ""
+    """An http(s) address; anything else is none, also one with what looks like a secret in it."""
+    return value if isinstance(value, str) and _URL.fullmatch(value) and not mask(value)[1] else ""
 
 
 def status(value: Any, where: str) -> Any:

@@ -180,6 +180,9 @@ def test_long_texts_are_cut_and_secrets_masked_before_anything_is_stored() -> No
     assert len(found.summary) == 2000
     assert "hunter2" not in str(found)
     assert found.numbers == "?"
+    for link in ("http://me:hunter2@prometheus.acme.test/graph", "http://a.test/graph?access_token=hunter2"):
+        [found] = read("alertmanager", {**NOTIFICATION, "alerts": [{**alert, "generatorURL": link}]}).alerts
+        assert found.link == "", "a link that somebody has to fill in is none"
 
 
 def test_an_alert_that_is_in_a_notification_twice_counts_once_with_its_last_word() -> None:
