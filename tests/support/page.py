@@ -20,11 +20,19 @@ class SlackSays(Exception):
 
 
 class PageClient:
-    """The page's API: `await api.post("say", …)`. Raises SlackSays on `{"ok": false}`."""
+    """The page's API: `await api.post("say", …)`. Raises SlackSays on `{"ok": false}`.
 
-    def __init__(self, url: str) -> None:
+    Without a session of somebody else's it has its own, which `close` ends.
+    """
+
+    def __init__(self, url: str, session: aiohttp.ClientSession | None = None) -> None:
         self._url = url
-        self.session = aiohttp.ClientSession()
+        self._shared = session is not None
+        self.session = session or aiohttp.ClientSession()
+
+    async def close(self) -> None:
+        if not self._shared:
+            await self.session.close()
 
     async def get(self, name: str, **query: Any) -> Json:
         async with self.session.get(f"{self._url}/sandbox/api/{name}", params=query) as answer:
@@ -59,7 +67,7 @@ class Sandbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.api.session.close()
+        await self.api.close()
 
     @property
     def session(self) -> aiohttp.ClientSession:

@@ -93,10 +93,14 @@ class Seen:
 
 
 class Person:
-    """Somebody with Slack open, as an async context manager; `name` is a handle such as dana, or an id."""
+    """Somebody with Slack open, as an async context manager; `name` is a handle such as dana, or an id.
 
-    def __init__(self, name: str, slack: LocalSlack | str) -> None:
+    People may share a session, and its connections: that is quicker than one each.
+    """
+
+    def __init__(self, name: str, slack: LocalSlack | str, session: aiohttp.ClientSession | None = None) -> None:
         self.name = name
+        self._session = session
         self._url = slack if isinstance(slack, str) else slack.url
         self.id = ""
         self.api: PageClient
@@ -113,7 +117,7 @@ class Person:
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self.api = PageClient(self._url)
+        self.api = PageClient(self._url, self._session)
         socket = await self.api.session.ws_connect(
             f"{self._url}/sandbox/api/live", params={"as": self.name, "traffic": "0"}, max_msg_size=0
         )
@@ -133,7 +137,7 @@ class Person:
     ) -> None:
         if self._reader is not None:
             self._reader.cancel()
-        await self.api.session.close()
+        await self.api.close()
 
     # ---- doing
 
@@ -379,5 +383,6 @@ async def acme_slack(**options: Any) -> AsyncIterator[Acme]:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(LocalSlack(workspace, **options))
         sandbox = await stack.enter_async_context(Sandbox(slack.url))
-        people = [await stack.enter_async_context(Person(name, slack)) for name in ("dana", "lee", "olu", "sam", "gus")]
+        names, session = ("dana", "lee", "olu", "sam", "gus"), sandbox.session
+        people = [await stack.enter_async_context(Person(name, slack, session)) for name in names]
         yield Acme(slack, sandbox, *people)
