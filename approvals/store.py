@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from approvals.lifecycle import HOLDING
 from approvals.request import Request, Vote
@@ -129,14 +130,17 @@ def find(tx: Tx, number: int) -> Request | None:
     rows = tx.all(FIND, id=number)
     if not rows:
         return None
-    row = rows[0]
-    # Of a name that comes twice, pydantic takes the last.
-    columns = f',"version":{row["version"]},"updated_at":{row["updated_at"]!r},"id":{number}}}'
-    request = Request.model_validate_json(row["body"][:-1] + columns)
+    row, request = rows[0], _read(rows[0]["body"])
     standing = [row["vote"] for row in rows if row["vote"] is not None and row["digest"] == request.digest]
-    if not standing or not request.digest:
-        return request
-    return request.model_copy(update={"votes": tuple(map(Vote.model_validate_json, standing))})
+    votes = tuple(map(Vote.model_validate_json, standing)) if request.digest else ()
+    columns = {"id": number, "version": row["version"], "updated_at": row["updated_at"], "votes": votes}
+    return request.model_copy(update=columns)
+
+
+@lru_cache(maxsize=128)
+def _read(body: str) -> Request:
+    """What a row's body holds; a card that stands is read again for each vote, each look and each page about it."""
+    return Request.model_validate_json(f'{body[:-1]},"id":0}}')
 
 
 def load(tx: Tx, number: int) -> Request:
