@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-postgresql again lint fire bench bench-write test-cluster install clean
+.PHONY: demo test test-postgresql again lint fire fuzzers bench bench-write test-cluster install clean
 
 $(STAMP): pyproject.toml
 	@echo "Creating the virtual environment in $(VENV) …"
@@ -31,9 +31,15 @@ test-postgresql: $(STAMP)
 		tests/scenarios tests/fire/test_killed_anywhere.py tests/fire/test_storm.py
 
 # Kill and fault tests, all of them, and properties with all their examples (make test tries a seeded sample of both).
-# One test at a time is handed out: they take from a second to minutes.
+# One test at a time is handed out: they take from a second to minutes. What has no end of its own, such as fuzzing, goes
+# on for as long as FIRE_MINUTES says, all together: make fire FIRE_MINUTES=60.
+FIRE_MINUTES ?= 5
 fire: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all $(BIN)/python -m pytest -m "fire or hypothesis" -n 3 --maxschedchunk 1 -o faulthandler_timeout=0 tests
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all FIRE_MINUTES=$(FIRE_MINUTES) $(BIN)/python -m pytest -m "fire or hypothesis" -n 3 --maxschedchunk 1 -o faulthandler_timeout=0 tests
+
+# What fuzzes for `make fire`, which does without where it is not there: 40 MB that nothing else needs.
+fuzzers: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzzers]'
 
 # What failed last, one test at a time: what passes now has raced with something while others ran beside it, and wants mending.
 again: $(STAMP)

@@ -46,7 +46,7 @@ class Alertmanager:
         base, answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
         try:
             return f"{base}/#/silences/{json.loads(answer)['silenceID']}"
-        except (ValueError, KeyError, TypeError) as wrong:
+        except (ValueError, KeyError, TypeError, RecursionError) as wrong:
             raise Refused("Alertmanager's answer can't be read; look there whether it is silenced.") from wrong
 
     async def end(self, address: str) -> None:

@@ -86,6 +86,6 @@ async def _why(answer: aiohttp.ClientResponse) -> str:
     body = (await answer.content.read(LONGEST_REFUSAL)).decode(errors="replace")
     try:
         said = str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         said = f"{answer.status} {answer.reason or ''}".strip()
     return mask(" ".join(said.split())[:300])[0]

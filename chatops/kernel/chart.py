@@ -97,15 +97,15 @@ class Pictures(Protocol):
 
 def read(answer: bytes) -> list[Series]:
     """The series of an answer to a range query; NaN and infinity are gaps. Raises ``ValueError`` for anything else."""
-    found: Any = json.loads(answer)
     try:
+        found: Any = json.loads(answer)
         if found["status"] != "success" or found["data"]["resultType"] != "matrix":
             raise ValueError("no answer to a range query")
         return [
             Series({str(name): str(value) for name, value in one["metric"].items()}, tuple(_points(one)))
             for one in found["data"]["result"]
         ]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("an answer of another shape") from error
 
 

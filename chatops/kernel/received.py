@@ -14,6 +14,7 @@ from chatops.kernel.masking import mask
 
 MOST_LABELS = 64
 LONGEST = 2000  # characters of one text
+_BEYOND = 1000  # characters beyond it that are looked at: a secret that is cut in two looks like none
 MOST_UNREAD = 5  # alerts of one delivery that are kept as they came, because they could not be read
 # What routing needs is kept when there are too many.
 TELLING = ("alertname", "severity", "environment", "env", "service", "app", "namespace", "cluster", "team", "pod")
@@ -37,8 +38,18 @@ def text(value: Any, where: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Unreadable(f"{where} is no text.")
-    shown = str(value).encode("utf-8", "replace").decode()  # half a surrogate pair is no text to a database
-    return mask(shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…")[0]
+    return _masked(str(value), LONGEST)
+
+
+def quoted(value: Any, most: int = 40) -> str:
+    """A word of a sender's, as a sentence may quote it: as short as that, and without what looks like a secret."""
+    return _masked(str(value), most)
+
+
+def _masked(shown: str, most: int) -> str:
+    """Masked before it is cut; half a surrogate pair is no text to a database."""
+    clean = mask(shown[: most + _BEYOND].encode("utf-8", "replace").decode())[0]
+    return clean if len(clean) <= most and len(shown) <= most + _BEYOND else clean[: most - 1] + "…"
 
 
 def texts(value: Any, where: str) -> dict[str, str]:
@@ -50,16 +61,16 @@ def texts(value: Any, where: str) -> dict[str, str]:
     names = list(value)
     if len(names) > MOST_LABELS:
         names = [name for name in TELLING if name in value] + sorted(set(names) - set(TELLING))
-    return {text(name, where)[:200]: text(value[name], f"{where}.{name[:80]}") for name in names[:MOST_LABELS]}
+    return {text(name, where)[:200]: text(value[name], f"{where}.{quoted(name, 80)}") for name in names[:MOST_LABELS]}
 
 
 def moment(value: Any, where: str) -> float:
     """Epoch seconds of an RFC 3339 time; 0 for none, which Go writes as the year 1."""
     if value in (None, "", 0):
         return 0.0
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return max(0.0, float(value))
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return max(0.0, float(value))  # of an integer beyond a float's range there is none
         # Go gives nanoseconds; datetime reads microseconds.
         found = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", str(value)))
         seconds = found.timestamp()
@@ -78,7 +89,7 @@ def address(value: Any) -> str:
 def status(value: Any, where: str) -> Any:
     """``firing`` or ``resolved``."""
     if value not in ("firing", "resolved"):
-        raise Unreadable(f"{where} is {str(value)[:40]!r}; it should be firing or resolved.")
+        raise Unreadable(f"{where} is {quoted(value)!r}; it should be firing or resolved.")
     return value
 
 

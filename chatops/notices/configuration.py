@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatops.kernel import audit
+from chatops.kernel.masking import mask
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Outbox, Post, Tx
 
 SHOWN = 20  # mistakes
@@ -46,7 +47,7 @@ class Reconfigured:
         if not self.leads():
             return
         operators = await self._operators()
-        shown = [str(problem) for problem in problems[:SHOWN]]
+        shown = _shown(problems)
         key = f"configuration/{int(self.clock.now() * 1000)}"
         await self.database.write(self._tell_refused, key, shown, operators)
         self._standing = (key, shown)
@@ -62,8 +63,7 @@ class Reconfigured:
         """Entries of the catalog in the clusters that cannot be used: the others count, the platform team is told."""
         if not self.leads():
             return
-        shown = [str(problem) for problem in problems[:SHOWN]]
-        await self.database.write(self._tell_left_out, shown, await self._operators())
+        await self.database.write(self._tell_left_out, _shown(problems), await self._operators())
 
     async def _operators(self) -> list[str]:
         found = [await self.directory.members(source) for source in self.configuration.platform.operators]
@@ -92,3 +92,8 @@ class Reconfigured:
     def _show(self, tx: Tx, key: str, content: dict[str, Sequence[str]]) -> None:
         channel = self.configuration.platform.channels.requests
         self.outbox.show(tx, Post(key, Lane.APPROVAL, "note", channel=channel, content=content))
+
+
+def _shown(problems: Sequence[object]) -> list[str]:
+    """The first mistakes; a mistake quotes what stands in the file, which may be a secret in the wrong place."""
+    return [mask(str(problem))[0] for problem in problems[:SHOWN]]

@@ -28,6 +28,7 @@ _HEAVY = 20_000  # bytes of options; beyond they are asked for while somebody ty
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _WHOLE = re.compile(r"[+-]?\d{1,15}")
+_LATEST = 10**10  # seconds since the epoch have ten digits in a date-time picker
 _LIKE = {InputKind.DURATION: "30m, 4h, 2d"}
 _TOUCHED = "t"  # the mark of a value that a person gave
 
@@ -62,9 +63,9 @@ def read(element: Mapping[str, Any]) -> str:
         return str(option.get("value") or "")
     options = element.get("selected_options")
     if isinstance(options, list):
-        return joined(str(one.get("value") or "") for one in options) if options else ""
+        return joined(str(one.get("value") or "") for one in options if isinstance(one, Mapping)) if options else ""
     at = element.get("selected_date_time")
-    if isinstance(at, int):
+    if isinstance(at, int) and 0 < at < _LATEST:
         return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
     value = element.get("selected_user") or element.get("value")
     return value if isinstance(value, str) and value.strip() else ""
@@ -222,7 +223,7 @@ def _seconds(value: str) -> int:
     except ValueError:
         return 0
     found = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
-    return found if 10**9 <= found < 10**10 else 0
+    return found if 10**9 <= found < _LATEST else 0
 
 
 def _same(names: Iterable[str]) -> dict[str, str]:

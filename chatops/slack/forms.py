@@ -65,7 +65,7 @@ class Origin:
         """What `pack` wrote; empty for anything else, for a view may be of an older version."""
         try:
             origin = cls(**json.loads(packed))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             return cls()
         ours = all(type(getattr(origin, one.name)) is type(one.default) for one in fields(cls))
         return origin if ours else cls()

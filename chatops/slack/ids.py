@@ -92,7 +92,7 @@ def read_value(packed: Any) -> Mapping[str, Any]:
     """What `value` or `line_value` packed; empty for anything else (a card of an older version, a forged value)."""
     try:
         found = json.loads(packed)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

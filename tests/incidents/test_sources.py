@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatops.incidents.sources import READERS
 from chatops.kernel.alert import Alert, Unreadable
-from chatops.kernel.received import MOST_LABELS
+from chatops.kernel.received import LONGEST, MOST_LABELS
 
 # As Alertmanager 0.27 sends it (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config).
 NOTIFICATION: dict[str, Any] = {
@@ -183,6 +183,29 @@ def test_long_texts_are_cut_and_secrets_masked_before_anything_is_stored() -> No
     for link in ("http://me:hunter2@prometheus.acme.test/graph", "http://a.test/graph?access_token=hunter2"):
         [found] = read("alertmanager", {**NOTIFICATION, "alerts": [{**alert, "generatorURL": link}]}).alerts
         assert found.link == "", "a link that somebody has to fill in is none"
+
+
+def test_a_secret_is_masked_also_where_a_text_is_cut_in_a_link_and_in_what_is_said_of_a_mistake() -> None:
+    secret = "ghp_9s8D7f6G5h4J3k2L1q0W0123456789"
+    for begins in range(LONGEST - len(secret), LONGEST, 7):
+        told = {"summary": "x" * (begins - 1) + " " + secret}
+        alert = {**NOTIFICATION["alerts"][0], "annotations": told}
+        [found] = read("alertmanager", {**NOTIFICATION, "alerts": [alert]}).alerts
+        assert secret[:12] not in str(found), begins
+    linked = {**NOTIFICATION["alerts"][0], "generatorURL": "https://admin:hunter2-and-more@prometheus.acme.test/graph"}
+    [found] = read("alertmanager", {**NOTIFICATION, "alerts": [linked]}).alerts
+    assert found.link == ""
+    for wrong in ({secret: 1}, {"name": "x", "status": secret}, {"name": "x", "labels": {secret: []}}):
+        with pytest.raises(Unreadable) as no:
+            read("alert", wrong)
+        assert secret[:12] not in str(no.value)
+    measured = {**GRAFANA["alerts"][0], "values": {secret: 1}}
+    assert secret[:12] not in str(read("grafana", {**GRAFANA, "alerts": [measured]}).alerts)
+
+
+def test_a_number_beyond_every_time_is_no_time() -> None:
+    with pytest.raises(Unreadable, match="no time like"):
+        read("alert", {"name": "Backup", "starts_at": 10**400})
 
 
 def test_an_alert_that_is_in_a_notification_twice_counts_once_with_its_last_word() -> None:

@@ -323,9 +323,10 @@ async def test_an_invalid_configuration_changes_nothing_but_that_the_platform_te
 ) -> None:
     first = house.assistant.configuration.platform.digest
     good = settings_of(house).read_text()
-    settings_of(house).write_text(good + "\nnonsense: 1\n")
+    settings_of(house).write_text(good + f"\nnonsense: 1\n{TOKEN}: 1\n")
     told = await house.sam.sees(REQUESTS, "The configuration was changed into something invalid", "platform.yml:")
     assert "nonsense" in told.text
+    assert "has an unknown key [masked]" in told.text
     assert "@olu" in told.text
     assert "@sam" in told.text
     card = await waiting(house)
@@ -338,6 +339,8 @@ async def test_an_invalid_configuration_changes_nothing_but_that_the_platform_te
     await card.becomes("WAITING", "Rule: a lead must agree", "void")
     await house.quiet()
     assert house.sam.screen(REQUESTS).count("something invalid") == 1
+    assert TOKEN not in sent_to_slack(house)
+    assert TOKEN.encode() not in everything_in(house.folder)
     rows = await house.rows("SELECT what, configuration FROM audit ORDER BY at, seq")
     by = {row["what"]: row["configuration"] for row in rows}
     assert by["configuration_refused"] == by["requested"] == by["asked"] == first

@@ -254,12 +254,12 @@ def test_where_somebody_asked_travels_with_the_form(origin: Origin) -> None:
         assert Origin.read(origin.pack()) == origin
 
 
-@pytest.mark.parametrize("packed", ["", "null", "[]", "{", '{"colour": "red"}', '"x"', "5"])
+@pytest.mark.parametrize("packed", ["", "null", "[]", "{", '{"colour": "red"}', '"x"', "5", "[" * 2500])
 def test_a_form_of_another_version_is_from_nowhere(packed: str) -> None:
     assert Origin.read(packed) == Origin()
 
 
-@pytest.mark.parametrize("packed", [None, "", "x", "[1]", "5", '"text"', 7])
+@pytest.mark.parametrize("packed", [None, "", "x", "[1]", "5", '"text"', 7, "[" * 2500])
 def test_a_button_value_that_is_not_ours_is_empty(packed: Any) -> None:
     assert ids.read_value(packed) == {}
 

@@ -1,4 +1,4 @@
-"""How much is tried: a seeded share in ``make test``, all of it in ``make fire``."""
+"""How much is tried: a seeded share in ``make test``, all of it in ``make fire``, more where that may take longer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import os
 
 EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
 SHARE, FEWEST = 10, 5
+USUAL = 5.0  # FIRE_MINUTES
+MINUTES = float(os.environ.get("FIRE_MINUTES") or USUAL)  # that what has no end of its own goes on in `make fire`
 
 
-def examples(everything: int = 100) -> int:
-    """How many examples of a property are tried, when there are ``everything`` in ``make fire``."""
-    return everything if EVERYTHING else max(everything // SHARE, FEWEST)
+def examples(everything: int = 100, share: int = SHARE) -> int:
+    """How many examples of a property are tried, when there are ``everything`` in ``make fire`` of the usual length."""
+    return round(everything * max(1.0, MINUTES / USUAL)) if EVERYTHING else max(everything // share, FEWEST)
+
+
+def seconds(share: float) -> float:
+    """How long something without an end of its own goes on in ``make fire``; ``share`` is its part of the minutes."""
+    return MINUTES * 60 * share

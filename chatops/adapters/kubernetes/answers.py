@@ -48,7 +48,7 @@ def status_of(body: bytes) -> dict[str, Any]:
     """The ``Status`` in an answer, or ``{}``: proxies answer with HTML, the API server with text for unknown paths."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
 

@@ -119,7 +119,7 @@ class Connection:
         answer = await self._call(verb, thing, method, path, query, body, content, accept)
         try:
             found = json.loads(answer)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(f"what answers for the cluster {self.name} is not a Kubernetes API") from error
         if not isinstance(found, dict):
             raise Unavailable(f"what answers for the cluster {self.name} is not a Kubernetes API")

@@ -159,7 +159,7 @@ class Reader:
         except (TimeoutError, aiohttp.ClientError):
             if asyncio.get_running_loop().time() < end:
                 raise
-        except ValueError as error:  # a line cut off in the middle
+        except (ValueError, RecursionError) as error:  # a line cut off in the middle
             raise Unavailable(f"the cluster {self._connection.name} cut a watch short") from error
 
     async def _rest(self, seconds: float, end: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatops.incidents.sources.notification import alerts_of, common, dropped, notification
 from chatops.kernel.alert import Alert, Delivery, Unreadable
-from chatops.kernel.received import LONGEST, MOST_LABELS, address
+from chatops.kernel.received import LONGEST, MOST_LABELS, address, quoted
 
 VERSION = "1"
 
@@ -42,8 +42,8 @@ def _values(found: Any, where: str) -> str:
         if value is None:  # a series that ended: there is no number to show
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Unreadable(f"{where}.{letter[:80]} is no number.")
-        said.append(f"{letter[:80]} = {_short(value)}")
+            raise Unreadable(f"{where}.{quoted(letter, 80)} is no number.")
+        said.append(f"{quoted(letter, 80)} = {_short(value)}")
     shown = ", ".join(said).encode("utf-8", "replace").decode()
     return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
 

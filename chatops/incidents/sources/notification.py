@@ -7,14 +7,14 @@ from typing import Any
 
 from chatops.kernel.alert import Alert, Unread, Unreadable
 from chatops.kernel.keys import bounded
-from chatops.kernel.received import address, each, first, moment, parsed, status, text, texts
+from chatops.kernel.received import address, each, first, moment, parsed, quoted, status, text, texts
 
 
 def notification(body: bytes, version: str, said: str) -> dict[str, Any]:
     """The JSON object of a body; raises ``Unreadable`` for another version than the one that ``said`` is about."""
     found = parsed(body)
     if found.get("version") != version:
-        raise Unreadable(f"version is {str(found.get('version'))[:20]!r}; this reads {said} version {version}.")
+        raise Unreadable(f"version is {quoted(found.get('version'), 20)!r}; this reads {said} version {version}.")
     return found
 
 

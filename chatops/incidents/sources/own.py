@@ -7,7 +7,7 @@ from typing import Any
 
 from chatops.kernel.alert import Alert, Delivery, Unreadable
 from chatops.kernel.catalog import closest
-from chatops.kernel.received import address, each, moment, parsed, status, text, texts
+from chatops.kernel.received import address, each, moment, parsed, quoted, status, text, texts
 
 KEYS = (
     "name", "status", "service", "environment", "severity", "summary", "description", "value", "labels", "annotations",
@@ -33,7 +33,7 @@ def _alert(one: Any, where: str) -> Alert:
         if key not in KEYS:
             meant = closest(key, KEYS)
             raise Unreadable(
-                f"{where} has the unknown key {key[:40]!r}{f'; is it meant to be {meant}' if meant else ''}."
+                f"{where} has the unknown key {quoted(key)!r}{f'; is it meant to be {meant}' if meant else ''}."
             )
     given = {
         key: text(one.get(key), f"{where}: {key}") for key in KEYS if key not in ("labels", "annotations", "starts_at")

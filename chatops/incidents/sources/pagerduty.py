@@ -10,7 +10,7 @@ from typing import Any
 
 from chatops.kernel.alert import Alert, Unreadable
 from chatops.kernel.keys import bounded
-from chatops.kernel.received import address, moment, parsed, text
+from chatops.kernel.received import address, moment, parsed, quoted, text
 
 SOURCE = "pagerduty"
 # The events that say where an incident stands there now.
@@ -73,7 +73,7 @@ def read(body: bytes) -> Event:
 def _alert(data: dict[str, Any], kind: str, service: str) -> Alert:
     status = STATUS.get(kind) or text(data.get("status"), "event.data.status")
     if status not in STATUS.values():
-        raise Unreadable(f"event.data.status is {status[:40]!r}; it should be triggered, acknowledged or resolved.")
+        raise Unreadable(f"event.data.status is {quoted(status)!r}; it should be triggered, acknowledged or resolved.")
     title = text(data.get("title"), "event.data.title")
     urgency = text(data.get("urgency"), "event.data.urgency")
     priority = _reference(data.get("priority"), "event.data.priority")[1]

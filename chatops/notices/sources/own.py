@@ -5,7 +5,7 @@ from __future__ import annotations
 from chatops.kernel.alert import Unreadable
 from chatops.kernel.catalog import closest
 from chatops.kernel.deployed import STAGES, Deployed
-from chatops.kernel.received import address, moment, parsed, text
+from chatops.kernel.received import address, moment, parsed, quoted, text
 
 NEEDED = ("service", "environment", "version", "state")
 KEYS = (*NEEDED, "by", "id", "from", "text", "link", "at", "pipeline")
@@ -18,14 +18,14 @@ def read(body: bytes) -> Deployed:
         if key not in KEYS:
             meant = closest(key, KEYS)
             better = f"; is it meant to be {meant}" if meant else ""
-            raise Unreadable(f"The body has the unknown key {key[:40]!r}{better}.")
+            raise Unreadable(f"The body has the unknown key {quoted(key)!r}{better}.")
     given = {key: text(found.get(key), key)[:200] for key in KEYS if key not in ("at", "link", "text")}
     for key in NEEDED:
         if not given[key]:
             raise Unreadable(f"The body needs {key}.")
     stage = given["state"].lower().replace(" ", "_").replace("-", "_")
     if stage not in STAGES:
-        raise Unreadable(f"state is {given['state'][:40]!r}: it is one of {', '.join(STAGES)}.")
+        raise Unreadable(f"state is {quoted(given['state'])!r}: it is one of {', '.join(STAGES)}.")
     return Deployed(
         source=given["pipeline"] or "a pipeline", key=given["id"], service=given["service"],
         environment=given["environment"], version=given["version"], stage=stage,
