@@ -128,6 +128,9 @@ async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         status = error.status
         return refused(status, error.reason)
+    except web.RequestPayloadError:  # not packed as its Content-Encoding says, or cut off
+        status = 400
+        return refused(status, "The body can't be unpacked, or is not whole.")
     except Exception:
         log.exception("%s %s failed", request.method, _shown(request))
         return refused(500, "Something went wrong on our side; the log says what.")
