@@ -167,11 +167,9 @@ class Desk:
         incident = store.load(tx, number)
         end = f"{datetime.fromtimestamp(until, UTC):%d %b %H:%M}"
         said = f"{person.name} silenced {text} until {end} UTC."
-        if not incident.ended:
-            after = lifecycle.silenced(incident, link, until, self.clock.now())
-            incident = self.keeper.put(
-                tx, incident, after, Event.SILENCED, who=_who(person), data={"text": text, "until": end, "link": link}
-            )
+        after = lifecycle.silenced(incident, link, until, self.clock.now())
+        data = {"text": text, "until": end, "link": link}
+        incident = self.keeper.put(tx, incident, after, Event.SILENCED, who=_who(person), data=data)
         self.keeper.say(
             tx,
             incident,
@@ -189,10 +187,14 @@ class Desk:
 
     def _unsilenced(self, tx: Tx, person: Person, number: int, ended: tuple[str, ...]) -> Answer:
         incident = store.load(tx, number)
-        if incident.silences == ended:  # else somebody was as quick, or silenced it anew
-            after = lifecycle.silence_ended(incident, self.clock.now())
+        left = tuple(one for one in incident.silences if one not in ended)
+        if left != incident.silences:  # else somebody was as quick
+            after = lifecycle.silence_ended(incident, left, self.clock.now())
             incident = self.keeper.put(tx, incident, after, Event.SILENCE_ENDED, who=_who(person))
-            self.keeper.say(tx, incident, f"silenced/{incident.version}", [f"{person.name} ended the silence."])
+            more = " It was silenced anew meanwhile, and that goes on." if left else ""
+            self.keeper.say(tx, incident, f"silenced/{incident.version}", [f"{person.name} ended the silence.{more}"])
+        if left:
+            return _answer(incident, "That silence is over; somebody has silenced it anew meanwhile, and that goes on.")
         return _answer(incident, "The silence is over: its alerts make noise again.")
 
     async def _person(self, name: str) -> Person:

@@ -113,6 +113,7 @@ class Incident(Record):
     status_at: float = 0.0
     mitigated_at: float = 0.0
     closed_at: float = 0.0
+    closed_by: str = ""
     digest: str = ""  # the message that names it in a storm
 
     @property

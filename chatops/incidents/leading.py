@@ -104,12 +104,13 @@ def _status(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given
 def _close(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
     desk.check_has_or_may(incident, person)
     if incident.closed_at:
-        raise TooLate(f"{incident.name} is closed already.")
+        by = f" by {incident.closed_by}" if incident.closed_by else ""
+        raise TooLate(f"{incident.name} is already closed{by}.")
     now = desk.clock.now()
     if not incident.ended:
         over = lifecycle.resolve(incident, person.name or person.id, now)
         incident = desk.keeper.put(tx, incident, over, Event.RESOLVED, who=_who(person), data={"text": ""})
-    after = lifecycle.move(incident, Event.CLOSED, now, closed_at=now)
+    after = lifecycle.move(incident, Event.CLOSED, now, closed_at=now, closed_by=person.name or person.id)
     desk.keeper.put(tx, incident, after, Event.CLOSED, who=_who(person))
     closings = room.find(tx, incident.id).closings + 1
     _draft(desk, tx, after, closings)

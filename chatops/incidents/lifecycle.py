@@ -70,6 +70,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.ACKNOWLEDGED, E.SILENCE_ENDED): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.LOOKED_INTO): S.ACKNOWLEDGED,
     (S.ACKNOWLEDGED, E.RESOLVED): S.RESOLVED,
+    (S.RESOLVED, E.SILENCED): S.RESOLVED,  # it was over before Alertmanager had made the silence
     (S.RESOLVED, E.SILENCE_ENDED): S.RESOLVED,
     (S.RESOLVED, E.ALERTED): S.RESOLVED,  # late words about what is over
     (S.RESOLVED, E.REOPENED): S.OPEN,
@@ -130,13 +131,18 @@ def hold_on(incident: Incident, person: Person, now: float) -> Incident:
 
 def silenced(incident: Incident, address: str, until: float, now: float) -> Incident:
     """Its monitor is quiet until then (epoch seconds): whoever has it is not paged again before."""
-    later = {"due_at": max(incident.due_at, until)} if incident.holder is not None else {}
+    later = {"due_at": max(incident.due_at, until)} if incident.state is S.ACKNOWLEDGED else {}
     until = max(until, incident.silenced_until)
     return move(incident, E.SILENCED, now, silences=(*incident.silences, address), silenced_until=until, **later)
 
 
-def silence_ended(incident: Incident, now: float) -> Incident:
-    """Its monitor speaks again: whoever has it is paged again when they would be had they acknowledged it now."""
+def silence_ended(incident: Incident, left: tuple[str, ...], now: float) -> Incident:
+    """Its monitor speaks again, unless it was silenced anew meanwhile: ``left`` are the addresses of those.
+
+    Whoever has it is paged again when they would be had they acknowledged it now.
+    """
+    if left:
+        return move(incident, E.SILENCE_ENDED, now, silences=left)
     again = {"due_at": min(incident.due_at, now + incident.unresolved)} if incident.state is S.ACKNOWLEDGED else {}
     return move(incident, E.SILENCE_ENDED, now, silences=(), silenced_until=0.0, **again)
 

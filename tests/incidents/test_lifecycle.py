@@ -118,7 +118,7 @@ def test_whoever_silenced_it_is_not_paged_again_before_it_is_loud_again() -> Non
     quiet = silenced(held, "there", NOW + 7200, NOW)
     assert (quiet.silences, quiet.silenced_until) == (("there",), NOW + 7200)
     assert hold_on(quiet, OLU, NOW + 10).due_at == NOW + 7200
-    loud = silence_ended(quiet, NOW + 10)
+    loud = silence_ended(quiet, (), NOW + 10)
     assert (loud.silences, loud.silenced_until, loud.due_at) == ((), 0.0, NOW + 10 + held.unresolved)
 
 

@@ -11,7 +11,6 @@ from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.people import Person
-from chatops.kernel.ports import Tx
 from chatops.slack import errors
 from chatops.slack.answers import Answers
 from chatops.slack.deciding import Deciding, Decision
@@ -33,7 +32,7 @@ from tests.model.office import (
     made,
 )  # fmt: skip
 
-_METRICS = Metrics()
+METRICS = Metrics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Buttons:
         answers = Answers(office.database, office.board, Home())
         self.deciding = Deciding(office.road, office.people, answers, None)  # type: ignore[arg-type]
         self.intake = Intake(
-            office.database, office.clock, {"decision": self.deciding.later}, self._gave_up, _METRICS, Background(),
+            office.database, office.clock, {"decision": self.deciding.later}, self._gave_up, METRICS, Background(),
         )  # fmt: skip
 
     async def _gave_up(self, item: Item, error: BaseException) -> None:
@@ -177,33 +176,3 @@ STATES = (
     *(state.value for state in State), "waiting, two rules", "waiting, two leads", "waiting, one of two",
     "approved, two leads",
 )  # fmt: skip
-
-
-KEPT = (
-    "SELECT id, state, version, slot, deadline_at, remind_at, approved_at, ended_at, body FROM requests ORDER BY id",
-    "SELECT request_id, digest, person_id, verdict, body, at, withdrawn_at FROM votes ORDER BY 1, 2, 3",
-    "SELECT id, lane, kind, subject, person, thread_of, content, wanted FROM posts ORDER BY id",
-    "SELECT key, done_at FROM inbox WHERE done_at IS NOT NULL ORDER BY key",
-    "SELECT chain, seq, who, what, data, hash FROM audit ORDER BY chain, seq",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """All that people see and all that is kept, but for what tells no more than an order of rows."""
-
-    kept: list[list[tuple[Any, ...]]]
-
-    @classmethod
-    def of(cls, tx: Tx) -> Outcome:
-        return cls([[tuple(row.values()) for row in tx.all(sql)] for sql in KEPT])
-
-    @property
-    def trail(self) -> list[tuple[str, str]]:
-        """Who did what."""
-        return [(row[2], row[3]) for row in self.kept[4]]
-
-    @property
-    def answers(self) -> dict[str, str]:
-        """What each person was told in private, by the click's key; of an approval nothing, which the card shows."""
-        return {row[0].rpartition(":")[2]: row[6] for row in self.kept[2] if row[2] == "answer"}

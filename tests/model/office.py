@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import settings
+
 from approvals import store
 from approvals.request import Approver, Request
 from chatops.adapters import databases
@@ -26,6 +28,7 @@ from chatops.requests.road import Road
 from chatops.requests.run import Runner
 from chatops.slack import posts
 from tests.support.clock import START
+from tests.support.thoroughness import EVERYTHING
 
 
 def member(name: str, *groups: str, id: str = "", **given: Any) -> Person:
@@ -214,6 +217,12 @@ def find(tx: Tx, number: int) -> Request:
 def wanted(tx: Tx, post: str) -> Row | None:
     """The row of a message that should stand."""
     return tx.one("SELECT * FROM posts WHERE id = :id", id=post)
+
+
+def thoroughness(examples: int, steps: int) -> settings:
+    """How much a machine tries: all of it in ``make fire``, a few short examples, always the same, in ``make test``."""
+    few = settings(max_examples=4, stateful_step_count=20)
+    return settings(max_examples=examples, stateful_step_count=steps) if EVERYTHING else few
 
 
 Run = Callable[[Awaitable[Any]], Any]

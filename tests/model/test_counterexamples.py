@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from chatops.kernel.people import Person
 from chatops.kernel.plan import Ask
 from chatops.requests.planning import Made
 from tests.model.office import DANA, LEE, OLU, ONE_LEAD, SAM, TWO, Office, find, made, trail, wanted
-from tests.model.watch import Watch, alert
+from tests.model.watch import Silences, Watch, alert
 
 
 class Slow:
@@ -112,3 +113,53 @@ async def test_ending_the_silence_of_what_is_over_does_not_move_when_it_was_over
     await watch.tell(alert("checkout", "b"))
     assert len(await database.read(store.open_ones)) == 1, "twenty minutes later it is another one"
     assert (await database.read(store.load, number)).ended
+
+
+class Overtaken(Silences):
+    """An Alertmanager that takes a while: meanwhile somebody does something else."""
+
+    def __init__(self) -> None:
+        self.meanwhile: list[Awaitable[Any]] = []
+
+    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str) -> str:
+        while self.meanwhile:
+            await self.meanwhile.pop()
+        return await super().silence(matchers, start, end, who, why)
+
+    async def end(self, address: str) -> None:
+        while self.meanwhile:
+            await self.meanwhile.pop()
+
+
+async def test_a_silence_of_what_was_resolved_while_it_was_made_can_be_ended_as_it_says(database: Opening) -> None:
+    watch = Watch(database)
+    slow = watch.desk.silencer = Overtaken()
+    await watch.tell(alert("checkout", "a"))
+    [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
+    slow.meanwhile = [watch.desk.act(LEE, "resolve", number, {})]
+    await watch.desk.silence(OLU, number, 3600.0, "")
+    incident = await database.read(store.load, number)
+    assert (incident.state.value, incident.due_at, len(incident.silences)) == ("resolved", 0.0, 1)
+    assert (await watch.desk.unsilence(OLU, number)).lines == ("The silence is over: its alerts make noise again.",)
+
+
+async def test_who_ends_a_silence_while_another_begins_is_not_told_that_there_is_noise(database: Opening) -> None:
+    watch = Watch(database)
+    slow = watch.desk.silencer = Overtaken()
+    await watch.tell(alert("checkout", "a"))
+    [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
+    await watch.desk.silence(OLU, number, 3600.0, "")
+    slow.meanwhile = [watch.desk.silence(LEE, number, 7200.0, "")]
+    [said] = (await watch.desk.unsilence(OLU, number)).lines
+    assert said == "That silence is over; somebody has silenced it anew meanwhile, and that goes on."
+    incident = await database.read(store.load, number)
+    assert [one.rpartition("/")[2] for one in incident.silences] == [f"{watch.clock.now() + 7200.0:.0f}"]
+
+
+async def test_who_closes_what_is_closed_is_told_by_whom(database: Opening) -> None:
+    watch = Watch(database)
+    await watch.tell(alert("checkout", "a"))
+    [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
+    await watch.desk.act(OLU, "close", number, {})
+    with pytest.raises(TooLate, match=f"INC-{number} is already closed by Olu."):
+        await watch.desk.act(LEE, "close", number, {})

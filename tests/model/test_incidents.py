@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,10 +21,9 @@ from chatops.kernel.errors import PlatformError, Refused, TooLate
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Database
 from tests.model.cases import COMES_BACK_WITHIN, PAGES, WORDS, Case
-from tests.model.office import DANA, LEE, OLU, SAM, Run, clear, opened, trail, wanted
+from tests.model.office import DANA, LEE, OLU, SAM, Run, clear, opened, thoroughness, trail, wanted
 from tests.model.watch import Watch, alert
 from tests.support.databases import ENGINES, name_of
-from tests.support.thoroughness import examples
 
 EVERYBODY = st.sampled_from([OLU, OLU, LEE, SAM, DANA])  # Dana is not of the team, and is never paged
 SERVICES = st.sampled_from(["checkout", "cart"])
@@ -245,6 +243,4 @@ class Incidents(RuleBasedStateMachine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_whatever_happens_to_incidents_the_stores_say_what_the_model_says(engine: str, tmp_path: Path) -> None:
     with opened(name_of(tmp_path, engine)) as (database, run):
-        run_state_machine_as_test(
-            lambda: Incidents(database, run), settings=settings(max_examples=examples(60), stateful_step_count=40)
-        )
+        run_state_machine_as_test(lambda: Incidents(database, run), settings=thoroughness(50, 40))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,9 +25,22 @@ from chatops.kernel.errors import PlatformError, Refused, TooLate
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Ask
 from chatops.kernel.ports import Database
-from tests.model.office import DANA, PLATFORM, Fixed, Office, Run, clear, find, made, member, opened, told, trail
+from tests.model.office import (
+    DANA,
+    PLATFORM,
+    Fixed,
+    Office,
+    Run,
+    clear,
+    find,
+    made,
+    member,
+    opened,
+    thoroughness,
+    told,
+    trail,
+)
 from tests.support.databases import ENGINES, name_of
-from tests.support.thoroughness import examples
 
 ANN, BOB, CID, EVE = (
     member("Ann", "red"),
@@ -183,6 +195,4 @@ class Quorums(RuleBasedStateMachine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_enough_approvals_are_what_trying_every_seating_says(engine: str, tmp_path: Path) -> None:
     with opened(name_of(tmp_path, engine)) as (database, run):
-        run_state_machine_as_test(
-            lambda: Quorums(database, run), settings=settings(max_examples=examples(60), stateful_step_count=20)
-        )
+        run_state_machine_as_test(lambda: Quorums(database, run), settings=thoroughness(40, 20))

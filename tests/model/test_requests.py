@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -39,13 +38,13 @@ from tests.model.office import (
     find,
     made,
     opened,
+    thoroughness,
     told,
     trail,
     wanted,
 )  # fmt: skip
 from tests.model.wishes import CANCELS, GLASS, OVER, START_WITHIN, Line, Wish, same
 from tests.support.databases import ENGINES, name_of
-from tests.support.thoroughness import examples
 
 EVERYBODY = st.sampled_from([DANA, DANA_TOO, OLU, LEE, SAM, GUS])
 ASKING = st.sampled_from([DANA, DANA, OLU, LEE])
@@ -383,7 +382,4 @@ class Requests(RuleBasedStateMachine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_whatever_happens_to_requests_the_stores_say_what_the_model_says(engine: str, tmp_path: Path) -> None:
     with opened(name_of(tmp_path, engine)) as (database, run):
-        run_state_machine_as_test(
-            lambda: Requests(database, run),
-            settings=settings(max_examples=examples(60), stateful_step_count=40),
-        )
+        run_state_machine_as_test(lambda: Requests(database, run), settings=thoroughness(50, 40))

@@ -88,7 +88,7 @@ async def test_a_room_from_opening_to_postmortem(house: House) -> None:
         assert part in text, part
     assert "dana@acme.test told: mitigated: the \\*cart\\* is back \\<\\!channel\\>" in text
     await house.dana.types("/platform incident close INC-101", channel=REQUESTS)
-    await house.dana.sees(REQUESTS, "INC-101 is closed already.")
+    await house.dana.sees(REQUESTS, "INC-101 is already closed by Dana.")
     await house.dana.types("/platform incident postmortem INC-101", channel=REQUESTS)
     await house.dana.sees(REQUESTS, "The draft inc-101-postmortem.md is in its room already.")
     assert len(files_in(room)) == 1
