@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -41,6 +42,7 @@ _AWAY = frozenset(
 # "It's possible some aspect of the operation succeeded before the error was raised" (chat.postMessage, errors).
 _UNKNOWN = frozenset({"fatal_error", "internal_error", "service_unavailable"})
 _LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+_HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")  # https://docs.slack.dev/interactivity/handling-user-interaction
 _READS = frozenset({"conversations.history", "conversations.replies", "conversations.list"})
 
 
@@ -107,11 +109,15 @@ class Caller:
             self._on_call("after", method, subject)
 
     async def respond(self, url: str, subject: str, body: Mapping[str, Any]) -> None:
-        """Hands an answer to a response_url."""
+        """Hands an answer to a response_url, which has to be Slack's: it may come from a form's hidden data."""
+        if not _is_slacks(url, self._client.base_url):
+            raise Refusal("response_url", "not_slacks")
         self._on_call("before", "response_url", subject)
         try:
-            async with asyncio.timeout(self._timeout), self._session() as session, session.post(url, json=body) as got:
-                await got.read()
+            async with asyncio.timeout(self._timeout), self._session() as session:
+                got = await session.post(url, json=body, allow_redirects=False)
+                async with got:
+                    await got.read()
                 status, said, headers = got.status, got.reason or "", got.headers
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable("response_url", error) from error
@@ -121,11 +127,21 @@ class Caller:
             raise Limited("response_url", _seconds(headers))
         if status >= 500:
             raise Away("response_url", f"HTTP {status}", sure=False)
-        if status >= 400:
+        if status >= 300:
             raise Refusal("response_url", f"http_{status}", said)
 
     def _session(self) -> _Shared:
         return _Shared(self._client)
+
+
+def _is_slacks(url: str, api: str) -> bool:
+    """Whether an address is one of Slack's for answers, or of what stands in Slack's place at ``SLACK_API_URL``."""
+    try:
+        given, ours = urlsplit(url), urlsplit(api)
+    except ValueError:
+        return False
+    place = (given.scheme, given.netloc)
+    return place in (*(("https", host) for host in _HOOKS), (ours.scheme, ours.netloc))
 
 
 class _Shared:

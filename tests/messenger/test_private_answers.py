@@ -34,6 +34,18 @@ async def test_an_answer_whose_response_url_is_spent_comes_as_an_ephemeral(at: D
     assert at.ephemerals("U0DANA") == ["late"]
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    ["http://169.254.169.254/latest/meta-data/", "https://hooks.slack.com.evil.test/x", "http://hooks.slack.com/x",
+     "https://hooks.slack.com@evil.test/x", "file:///etc/passwd", "//hooks.slack.com/x", "http://[", "x"],
+)  # fmt: skip
+async def test_an_answer_goes_to_no_address_but_slacks_own(at: Desk, foreign: str) -> None:
+    await at.show("answer/1", "only for you", channel=REQUESTS, person="U0DANA", response_url=foreign)
+    await at.quiet()
+    assert at.called("response_url") == []
+    assert at.ephemerals("U0DANA") == ["only for you"]
+
+
 async def test_who_is_not_in_the_channel_is_answered_in_a_direct_message(at: Desk) -> None:
     at.slack.state.conversations[REQUESTS].members.remove("U0SAM")
     await at.show("answer/1", "only for you", channel=REQUESTS, person="U0SAM")
