@@ -82,6 +82,7 @@ class Buttons:
         """Of somebody who has to be looked up first, or where the cluster is asked: kept, then worked off."""
         body = {"where": where.pack(), "decision": asdict(decision)}
         key = f"decision:{key}"
+        self.intake._at_work.add(key)  # by whoever plays this, and not in the background as well
         await self.intake.accept(key, "decision", body)
         await self.intake._done(Item(key, "decision", body, self.office.clock.now()))
 
