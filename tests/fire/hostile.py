@@ -6,7 +6,7 @@ Every variant may carry a planted secret: ``leaked`` finds it, or a telling piec
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from random import Random
 from typing import Any
 
@@ -104,11 +104,15 @@ def at(value: Any, path: Path) -> Any:
     return value
 
 
-def changed(value: Any, random: Random, *, shape: bool = True) -> Any:
-    """A copy of a JSON value with one to three changes; without ``shape`` texts become other texts and nothing else."""
+def changed(value: Any, random: Random, *, shape: bool = True, keys: Collection[str] = ()) -> Any:
+    """A copy of a JSON value with one to three changes; without ``shape`` texts become other texts and nothing else.
+
+    With ``keys`` only what stands under one of them is changed.
+    """
     copy = json.loads(json.dumps(value))
     for _ in range(random.randint(1, 3)):
         places = [one for one in paths(copy) if one and (shape or isinstance(at(copy, one), str))]
+        places = [one for one in places if not keys or one[-1] in keys]
         if places:
             _change(at(copy, (place := random.choice(places))[:-1]), place[-1], random, shape=shape)
     return copy
