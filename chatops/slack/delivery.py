@@ -18,6 +18,7 @@ from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.lanes import Budgets, Job
 from chatops.slack.places import EVENT_TYPE, Places
 from chatops.slack.posts import Stored, Wanted
+from chatops.slack.steady import SteadyClock
 from chatops.slack.views.blocks import Block, Message
 
 Renderer = Callable[[Tx, Post], Message | None]
@@ -71,6 +72,7 @@ class Delivery:
         database: Database,
         caller: Caller,
         clock: Clock,
+        steady: SteadyClock,
         budgets: Budgets,
         renderers: Mapping[str, Renderer],
         *,
@@ -81,9 +83,10 @@ class Delivery:
         self._database = database
         self._caller = caller
         self._clock = clock
+        self._steady = steady
         self._budgets = budgets
         self._renderers = renderers
-        self._places = Places(caller, budgets, clock)
+        self._places = Places(caller, budgets, steady)
         self._settle = settle
         self._calm = calm
         self._outcome = outcome
@@ -102,7 +105,7 @@ class Delivery:
             if stored.waits_for:
                 return Behind(stored.waits_for)
             if stored.quiet_until > self._clock.now() and not stored.ts:
-                return Later(stored.quiet_until)
+                return Later(self._steady.at(stored.quiet_until))
             if _says_nothing_new(stored, message):
                 await self._mark(stored, stored.sent_hash)
                 return None
@@ -152,7 +155,7 @@ class Delivery:
         if (held := self._held("chat.update", channel)) is not None:
             return held, True
         calm_until = self._calm_until(stored, message)
-        if calm_until > self._clock.now():
+        if calm_until > self._steady.now():
             return Later(calm_until, calm=True), True
         if await self._budgets.admit("chat.update", channel, lane):
             # It had to wait: what is true may have changed, and is what has to be said.
@@ -182,7 +185,7 @@ class Delivery:
         moment, at = self._shown.get(stored.post.id, ("", float("-inf")))
         urgent = lane is Lane.PAGE
         urgent |= moment != message.moment if message.moment else lane is Lane.APPROVAL
-        return self._clock.now() if urgent else at + self._calm
+        return self._steady.now() if urgent else at + self._calm
 
     # What is to be posted ------------------------------------------------------------------------------------------
 
@@ -220,7 +223,7 @@ class Delivery:
         if away.sure:
             await self._database.write(posts.not_posted, job.id)
         else:
-            job.unsure_at = self._clock.now()
+            job.unsure_at = self._steady.now()
 
     async def _after_refusal(self, job: Job, stored: Stored, channel: str, refusal: Refusal) -> tuple[Verdict, bool]:
         """Joins a channel we are not in; posts a deleted parent anew; everything else is for good."""
@@ -244,8 +247,9 @@ class Delivery:
             log.info("%s had arrived", job.id)
             await self._database.write(posts.found, job.id, ts=ts, shown=shown, now=self._clock.now())
             return None, False
-        certain_at = max(job.unsure_at, since) + self._settle
-        if self._clock.now() < certain_at:
+        job.unsure_at = job.unsure_at or min(self._steady.at(since), self._steady.now())  # 0: of an earlier run
+        certain_at = job.unsure_at + self._settle
+        if self._steady.now() < certain_at:
             # Slack may still be working on it, or not show it yet in the history.
             return Later(certain_at), True
         await self._database.write(posts.not_posted, job.id)
@@ -318,7 +322,7 @@ class Delivery:
 
     def _wait_for_picture(self, job: Job) -> Later:
         """Slack takes a while until an upload can be shown; a message that waited long enough goes out without."""
-        now = self._clock.now()
+        now = self._steady.now()
         job.picture_since = job.picture_since or now
         job.bare = now - job.picture_since >= PICTURE_TAKES
         if job.bare:
@@ -328,7 +332,7 @@ class Delivery:
     def _held(self, method: str, channel: str) -> Later | None:
         """A Retry-After puts off this job alone: what else is in its queue may use another method."""
         until = self._budgets.held(method, channel)
-        return Later(until, posts=method == "chat.postMessage") if until > self._clock.now() else None
+        return Later(until, posts=method == "chat.postMessage") if until > self._steady.now() else None
 
     # The table -----------------------------------------------------------------------------------------------------
 
@@ -361,7 +365,7 @@ class Delivery:
             self._outcome(tx, stored.post, error)
 
     def _remember(self, post_id: str, moment: str) -> None:
-        now = self._clock.now()
+        now = self._steady.now()
         if len(self._shown) > 2000:
             self._shown = {name: one for name, one in self._shown.items() if one[1] + self._calm > now}
         self._shown[post_id] = (moment, now)

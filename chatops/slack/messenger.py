@@ -27,6 +27,7 @@ from chatops.slack.calls import Away, Caller, Hook
 from chatops.slack.delivery import Behind, Delivery, Later, Outcome, Renderer, Reposted
 from chatops.slack.lanes import Budgets, Closing, Job, Queue, backoff, pause
 from chatops.slack.posts import Wanted
+from chatops.slack.steady import SteadyClock
 
 __all__ = ["Messenger", "Renderer"]
 
@@ -66,12 +67,13 @@ class Messenger:
     ) -> None:
         self._database = database
         self._clock = clock
+        self._steady = steady = SteadyClock(clock)
         self._chance = chance
         self._elsewhere = elsewhere
         caller = Caller(client, timeout=timeout, on_call=on_call)
-        self._budgets = Budgets(clock, burst=burst)
+        self._budgets = Budgets(steady, burst=burst)
         self._delivery = Delivery(
-            database, caller, clock, self._budgets, renderers, settle=settle, calm=calm, outcome=outcome
+            database, caller, clock, steady, self._budgets, renderers, settle=settle, calm=calm, outcome=outcome
         )
         self._jobs: dict[str, Job] = {}
         self._wanted: dict[str, Wanted] = {}  # wanted anew while being delivered
@@ -192,7 +194,7 @@ class Messenger:
             job.lane, job.ready_at, job.calm = wanted.lane, 0.0, False
             self._queue(job).add(job)
         elif job.calm:
-            self._queue(job).sooner(job, self._clock.now())
+            self._queue(job).sooner(job, self._steady.now())
 
     def _queue(self, job: Job) -> Queue:
         """The queue a job belongs to; a new one gets a worker."""
@@ -210,14 +212,14 @@ class Messenger:
     async def _work(self, key: tuple[Lane, str], queue: Queue) -> None:
         while not self._stopping.is_set():
             queue.changed.clear()
-            job = queue.next(self._clock.now())
+            job = queue.next(self._steady.now())
             if job is not None:
                 await self._one(queue, job)
                 continue
             until = queue.wait_until()
             if until is None:
                 break
-            await pause(self._clock, queue.changed, until)
+            await pause(self._steady, queue.changed, until)
         del self._queues[key]
 
     async def _one(self, queue: Queue, job: Job) -> None:
@@ -262,7 +264,7 @@ class Messenger:
         del self._jobs[job.id]
         self._finished.set()
         for child in self._behind.pop(job.id, ()):
-            self._queue(child).sooner(child, self._clock.now())
+            self._queue(child).sooner(child, self._steady.now())
         newer = self._wanted.pop(job.id, None)
         if newer is not None:
             self._want(newer)
@@ -273,16 +275,16 @@ class Messenger:
             stored = await self._database.read(posts.load, parent)
         except Unavailable as away:
             log.error("%s: %s", job.id, away.message)
-            queue.sooner(job, self._clock.now() + 1.0)
+            queue.sooner(job, self._steady.now() + 1.0)
             return
         if stored is not None and parent not in self._jobs and (stored.ts or stored.wanted <= stored.sent):
-            queue.sooner(job, self._clock.now())
+            queue.sooner(job, self._steady.now())
 
     # Failures ------------------------------------------------------------------------------------------------------
 
     async def _put_off(self, queue: Queue, job: Job, why: str) -> Later:
         """Slack or the database is away: the whole queue waits, longer each time."""
-        now = self._clock.now()
+        now = self._steady.now()
         job.tries += 1
         queue.failures += 1
         queue.pause_until = now + backoff(queue.lane, queue.failures, self._chance())
@@ -299,12 +301,12 @@ class Messenger:
         reference = recorded(log, error, f"delivering {job.id}")
         job.tries += 1
         if job.tries < TRIES:
-            return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
+            return Later(self._steady.now() + backoff(job.lane, job.tries, self._chance()))
         try:
             await self._delivery.give_up(job.id, f"could not be delivered, reference {reference}")
         except Exception as worse:  # a worker that ended here would take all messages down with it
             log.error("%s could not be given up: %s", job.id, worse)
-            return Later(self._clock.now() + backoff(job.lane, job.tries, self._chance()))
+            return Later(self._steady.now() + backoff(job.lane, job.tries, self._chance()))
         return None
 
 

@@ -13,7 +13,7 @@ from chatops.slack.lanes import Budgets
 
 EVENT_TYPE = "chatops_card"
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,}")  # names have no capitals
-MARGIN = 120.0  # seconds our clock and Slack's may differ
+MARGIN = 3900.0  # seconds our clock and Slack's may differ: somebody may set ours by an hour
 LIST_AGAIN = 60.0  # seconds before a name that was not there is looked for again
 PAGE = 200
 

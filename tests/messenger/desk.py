@@ -36,6 +36,20 @@ class StepClock(MovableClock):
         return min((at for at, _, future in self._sleepers if not future.done()), default=None)
 
 
+@dataclass
+class OwnClock:
+    """The assistant's machine, whose clock may be ``wrong`` by some seconds; Slack's never is."""
+
+    right: MovableClock
+    wrong: float = 0.0
+
+    def now(self) -> float:
+        return self.right.now() + self.wrong
+
+    async def sleep(self, seconds: float) -> None:
+        await self.right.sleep(seconds)
+
+
 class WatchedDatabase:
     """The real database, which counts what is under way and stops for ever where a process is to die."""
 
@@ -93,8 +107,12 @@ class Desk:
     flying: int = 0
     on_call: Callable[[str, str, str], None] = lambda when, method, subject: None
     messenger: Messenger = field(init=False)
+    ours: OwnClock = field(init=False)
     alive: asyncio.Event = field(default_factory=asyncio.Event)
     _running: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.ours = OwnClock(self.clock)
 
     # The assistant -------------------------------------------------------------------------------------------------
 
@@ -105,7 +123,7 @@ class Desk:
         self.messenger = Messenger(
             self.database,
             self.client,
-            self.clock,
+            self.ours,
             renderers,
             on_call=self._hear,
             chance=lambda: 0.5,

@@ -131,6 +131,45 @@ async def test_slack_is_away_for_minutes_and_everything_comes_out_in_order(at: D
     assert notes == [f"note {number}" for number in range(5)]
 
 
+@pytest.mark.parametrize("fault", [{"kind": "away"}, {"kind": "ratelimit", "retry_after": 30}, {"kind": "error"}])
+@pytest.mark.parametrize("wrong", [-3600.0, 3600.0])
+async def test_a_clock_that_is_set_by_an_hour_keeps_nothing_waiting_and_repeats_nothing(
+    at: Desk, fault: dict[str, Any], wrong: float
+) -> None:
+    await at.show("R-1", "waiting", "waiting")
+    await at.quiet()
+    at.fault(**fault, times=0)
+    await at.show("R-1", "done", "done")
+    await at.show("page/1", "You are paged.", lane=Lane.PAGE)
+    await at.show("R-1/note/1", "a note", thread_of="R-1")
+    start = at.clock.now()
+    await at.until(lambda: at.clock.now() > start + 60)
+    at.ours.wrong = wrong
+    at.slack.faults.clear()
+    back = at.clock.now()
+    await at.quiet()
+    assert at.clock.now() - back < 75, "as long as it would have waited with the right time"
+    for number in range(3):  # a channel takes one a second, whatever the clock showed when it took the last
+        await at.show(f"R-{number + 2}", f"card {number}")
+    await at.quiet()
+    assert at.clock.now() - back < 90
+    assert sorted(at.texts()) == sorted(["done", "You are paged.", "a note", "card 0", "card 1", "card 2"])
+
+
+@pytest.mark.parametrize("wrong", [-3600.0, 3600.0])
+async def test_a_post_of_unknown_fate_is_found_though_the_clock_was_set_by_an_hour(at: Desk, wrong: float) -> None:
+    at.ours.wrong = wrong
+    at.fault("drop_after_store", method="chat.postMessage", times=1)
+    await at.show("page/1", "You are paged.", lane=Lane.PAGE)
+    await at.until(lambda: at.called("chat.postMessage"))
+    await at.all_asleep()
+    at.ours.wrong = 0.0  # somebody puts it right
+    back = at.clock.now()
+    await at.quiet()
+    assert at.texts() == ["You are paged."]
+    assert at.clock.now() - back < 75
+
+
 async def test_a_limited_channel_does_not_delay_another(at: Desk) -> None:
     at.fault("ratelimit", method="chat.postMessage", channel="deploys", retry_after=3600, times=1)
     await at.show("noisy", channel=DEPLOYS)
