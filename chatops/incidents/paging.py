@@ -69,7 +69,7 @@ class Paging:
                     break
             now = self.clock.now()
             for person, last in await self.database.read(store.waiting_pages):
-                if last + PAGE_EVERY <= now:
+                if not last <= now < last + PAGE_EVERY:  # a last one that is yet to come: the clock was set back
                     await self.database.write(self._page, person)
             return taken
 

@@ -30,6 +30,7 @@ from chatops.slack.permalinks import is_posting
 from chatops.slack.picking import Picking
 from chatops.slack.ports import Road
 from chatops.slack.showing import Showing
+from chatops.slack.steady import SteadyClock
 from chatops.slack.submitting import Submitting
 from chatops.slack.usergroups import Usergroups
 
@@ -40,6 +41,7 @@ def directory(
     client: AsyncWebClient, configuration: Configuration, database: Database, clock: Clock, home: Home
 ) -> SlackDirectory:
     """The directory; made first, because the road asks it too."""
+    clock = SteadyClock(clock)  # set back, it must not make anybody's standing count for longer
     handles = Usergroups(
         client, clock, lambda: (group.usergroup for group in configuration.platform.groups.values() if group.usergroup)
     )
