@@ -16,12 +16,15 @@ from bench.harness import show
 from bench.parts import PARTS, known
 from bench.table import HEADS, README, Line, machine, written
 
+PATIENCE = 300.0  # seconds for one part, which takes two minutes where nothing else runs
+
 
 async def measured(name: str) -> list[Line]:
-    """A part's rows; fails when they are not those that it promises."""
+    """A part's rows; fails when they are not those that it promises, or take too long."""
     part = PARTS[name]
     begun = time.perf_counter()
-    found = await part.measure()
+    async with asyncio.timeout(PATIENCE):
+        found = await part.measure()
     show(f"{name}: {part.about} ({time.perf_counter() - begun:.0f} s)", HEADS, [line.cells() for line in found])
     if (said := tuple(line.what for line in found)) != part.rows:
         raise RuntimeError(f"the part {name} found other rows than it names: {set(said) ^ set(part.rows)}")

@@ -63,6 +63,7 @@ class Assistant:
     clicks: Target
     keys: Target
     database: str
+    port: int  # of its HTTP side
     slack: int = 0  # in Socket Mode: the port of ``bench.slack_side``
 
     def votes(self) -> int:
@@ -152,7 +153,7 @@ async def assistant(
         )
         ready = await answers(port, "/readyz", process=process)
         clicks, typed = (Target("assistant", process.pid, send, bodies) for bodies in (_clicks(waiting), keys()))
-        yield Assistant(process.pid, ready, clicks, typed, database, link)
+        yield Assistant(process.pid, ready, clicks, typed, database, port, link)
 
 
 def _clicks(waiting: Iterator[tuple[int, str]]) -> Callable[[int], list[str]]:

@@ -65,6 +65,12 @@ WITH RECURSIVE n AS (SELECT {REQUESTS})
 INSERT INTO audit_heads (chain, seq, hash, sealed)
 SELECT 'R-' || ({BEFORE} + i), {AUDITED}, printf('%064x', i * 10 + {AUDITED}), 1 FROM n
 """
+# The cards of what waits, as if Slack had them.
+PENDING_CARDS = """
+INSERT INTO posts (id, lane, kind, subject, channel, channel_id, ts, sent, created_at, updated_at)
+SELECT 'R-' || id, 1, 'card', id, 'platform-requests', 'C0FILLED', (1700000000 + id) || '.000100', 1, :now, :now
+FROM requests WHERE ended_at = 0
+"""
 LEFT = (LEDGER, VOTES, CARDS, INBOX, AUDIT, HEADS)
 
 PEOPLE = {

@@ -33,7 +33,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server process; ``send`` brings it form-encoded payloads, ``bodies(n)`` gives n fresh ones, none used twice."""
+    """A server process; ``send`` brings it payloads, ``bodies(n)`` gives n fresh ones, none used twice."""
 
     name: str
     pid: int
@@ -89,20 +89,21 @@ async def answers(port: int, path: str = "", *, process: asyncio.subprocess.Proc
     raise RuntimeError(f"nothing answered on port {port} within {within:.0f} s")
 
 
-def over_http(port: int) -> Send:
-    """Posts payloads, signed, from a process of its own."""
+def over_http(port: int, path: str = "/slack/events", token: str = "") -> Send:
+    """Posts payloads from a process of its own: form-encoded and signed as Slack's, or JSON with a token."""
 
     async def send(bodies: list[str], at_once: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             order = Path(folder) / "order.json"
-            order.write_text(json.dumps({"port": port, "secret": SECRET, "at_once": at_once, "bodies": bodies}))
+            told = {"port": port, "path": path, "token": token, "secret": SECRET, "at_once": at_once, "bodies": bodies}
+            order.write_text(json.dumps(told))
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bench.load", str(order), stdout=asyncio.subprocess.PIPE
             )
-            told, _ = await process.communicate()
+            said, _ = await process.communicate()
         if process.returncode:
             raise RuntimeError(f"the load on port {port} failed")
-        found: dict[str, Any] = json.loads(told)
+        found: dict[str, Any] = json.loads(said)
         return found
 
     return send

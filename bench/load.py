@@ -1,7 +1,8 @@
-"""The client: a process of its own that posts signed Slack payloads on keep-alive connections, so many at once.
+"""The client: a process of its own that posts payloads on keep-alive connections, so many at once.
 
-``python -m bench.load FILE`` reads one JSON object: port, secret, at_once, bodies (a list of form-encoded bodies). It
-prints one JSON object: seconds, latencies (seconds each), statuses (how often each).
+``python -m bench.load FILE`` reads one JSON object: port, path, at_once, bodies (a list of form-encoded bodies, signed
+with ``secret`` as Slack does; of JSON where there is a ``token``). It prints one JSON object: seconds, latencies
+(seconds each), statuses (how often each).
 """
 
 from __future__ import annotations
@@ -99,7 +100,12 @@ async def fire(port: int, requests: list[bytes], at_once: int) -> dict[str, Any]
 
 def main() -> None:
     order = json.loads(Path(sys.argv[1]).read_text())
-    requests = [signed(body, order["secret"], order["port"]) for body in order["bodies"]]
+    port, path, token = order["port"], order["path"], order["token"]
+    if token:
+        fields = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        requests = [posted(path, body, fields, port) for body in order["bodies"]]
+    else:
+        requests = [signed(body, order["secret"], port) for body in order["bodies"]]
     print(json.dumps(asyncio.run(fire(order["port"], requests, order["at_once"]))))
 
 

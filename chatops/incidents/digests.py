@@ -13,7 +13,7 @@ LINKED_FOR = 15 * 60.0  # seconds after the last incident in which a digest is l
 
 def assigned(tx: Tx, channel: str, now: float) -> str:
     """The digest that names an incident that is being opened now; empty while there are few."""
-    if store.opened_lately(tx, channel, now - WITHIN) < MANY:
+    if store.opened_lately(tx, channel, now - WITHIN, MANY) < MANY:
         return ""
     newest, size = store.newest_digest(tx, channel, now - WITHIN)
     if newest and size < ROOM:

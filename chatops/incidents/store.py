@@ -163,20 +163,20 @@ def due(tx: Tx, now: float) -> list[int]:
 
 # digests -----------------------------------------------------------------------------------------------------------
 
-LATELY = "SELECT count(*) AS n FROM incidents WHERE channel = :channel AND opened_at > :since"
+# Every incident of a storm asks these two: neither may look at all that the storm has opened so far.
+LATELY = "SELECT id FROM incidents WHERE channel = :channel AND opened_at > :since LIMIT :most"
 NEWEST_DIGEST = """
-SELECT digest, max(opened_at) AS at FROM incidents WHERE channel = :channel AND digest <> '' AND opened_at > :since
-GROUP BY digest ORDER BY max(id) DESC LIMIT 1
+SELECT digest FROM incidents WHERE channel = :channel AND digest <> '' AND opened_at > :since
+ORDER BY opened_at DESC, id DESC LIMIT 1
 """
 IN_DIGEST = "SELECT id, body FROM incidents WHERE digest <> '' AND digest = :digest ORDER BY id"
 SIZE_OF_DIGEST = "SELECT count(*) AS n FROM incidents WHERE digest <> '' AND digest = :digest"
 DIGESTS = "SELECT DISTINCT digest, channel FROM incidents WHERE digest > '' AND opened_at > :since"
 
 
-def opened_lately(tx: Tx, channel: str, since: float) -> int:
-    """How many incidents were opened for a channel after ``since``."""
-    row = tx.one(LATELY, channel=channel, since=since)
-    return int(row["n"]) if row else 0
+def opened_lately(tx: Tx, channel: str, since: float, most: int) -> int:
+    """How many incidents were opened for a channel after ``since``, counted no further than ``most``."""
+    return len(tx.all(LATELY, channel=channel, since=since, most=most))
 
 
 def newest_digest(tx: Tx, channel: str, since: float) -> tuple[str, int]:

@@ -47,6 +47,14 @@ def test_no_statement_looks_at_all_of_a_table_that_only_grows(db: sqlite_utils.D
     assert {name: bad for name, sql in ALL.items() if (bad := grows(db, name, sql))} == {}
 
 
+@pytest.mark.parametrize("name", ["LATELY", "NEWEST_DIGEST"])
+def test_an_incident_of_a_storm_looks_at_a_few_of_the_others(db: sqlite_utils.Database, name: str) -> None:
+    sql = ALL[f"chatops.incidents.store.{name}"]
+    steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(marked(sql)[1]))]
+    assert any("incidents_lately (channel=? AND opened_at>?)" in step for step in steps)
+    assert not [step for step in steps if "TEMP B-TREE" in step], "it sorts all that the storm has opened so far"
+
+
 def test_a_look_at_a_whole_table_is_noticed(db: sqlite_utils.Database) -> None:
     assert grows(db, "", "SELECT chain FROM audit WHERE who = :who") == ["SCAN audit"]
     assert grows(db, "", "SELECT id FROM incidents WHERE digest <> ''")
