@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Container
 
@@ -9,6 +10,8 @@ from chatops.adapters.migrations import STEPS, check_steps
 from chatops.adapters.postgres_server import Address, Session
 from chatops.adapters.postgres_sql import table_sql
 from chatops.kernel.errors import Refused
+
+log = logging.getLogger(__name__)
 
 OLDEST = 130000  # PostgreSQL 13: nobody maintains an older one
 # Our own tables begin with an underscore. ``_chatops_turn`` has one row, whose ``epoch`` grows with every start;
@@ -34,7 +37,8 @@ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AN
 """
 _SERVER = """
 SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding,
-       to_regclass('_chatops_steps') IS NOT NULL AS known, current_schema() AS schema
+       to_regclass('_chatops_steps') IS NOT NULL AS known, current_schema() AS schema,
+       current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit
 """
 
 
@@ -86,6 +90,12 @@ def _check_ours(session: Session, address: Address) -> set[str]:
             rule="database",
             hint="CREATE DATABASE chatops ENCODING 'UTF8' TEMPLATE template0;",
         )
+    for setting in ("fsync", "synchronous_commit"):
+        if server[setting] == "off":
+            log.warning(
+                "%s does not wait for its disk (%s is off): what was acknowledged is lost when its machine fails",
+                address, setting,
+            )  # fmt: skip
     steps = session.ask("SELECT name FROM _chatops_steps ORDER BY name").fetchall() if server["known"] else []
     tables = [str(row["relname"]) for row in session.ask(_TABLES)]
     check_steps(applied := [str(row["name"]) for row in steps], tables, str(address))

@@ -24,8 +24,10 @@ CONNECT_WITHIN = 3  # seconds; Slack waits as long for an acknowledgement
 ANSWER_WITHIN = 15  # seconds for one statement; the server ends it then, and a server that says nothing is left
 # What the server is told of each connection. A lock of a paused process must not hold up everyone, and the connections
 # of a machine that is gone must end, for they keep its successor out. A small table that was read from end to end
-# stands in the way of everyone who writes to it (serializable); what was found by an index, of few.
+# stands in the way of everyone who writes to it (serializable); what was found by an index, of few. What is
+# acknowledged is on the disk, also where the server's default is not to wait for it.
 _OPTIONS = {
+    "synchronous_commit": "on",
     "statement_timeout": f"{ANSWER_WITHIN}s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s",
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25s", "client_encoding": "UTF8", "jit": "off", "enable_seqscan": "off",

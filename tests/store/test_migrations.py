@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from chatops.adapters.sqlite import SQLite
 from chatops.kernel.errors import Refused
 from chatops.kernel.ports import Tx
 
+FIRST_WITH_REPLICAS = "m046_inbox_replica"  # from its release on, two versions may run beside each other
+# Steps that take something away, and which earlier release no longer needed it.
+CONTRACT = {"m047_posts_in_thread": "that of m046 has the index only because it was made: it looks for nothing by it"}
 LIST = Path(__file__).with_name("migrations.txt")
 TABLES = {
     "requests", "votes", "inbox", "posts", "audit", "audit_heads", "audit_seals", "ledger", "settings", "people",
@@ -49,6 +53,58 @@ def steps() -> list[str]:
 def test_steps_that_are_out_there_are_never_edited_only_added_to() -> None:
     committed = LIST.read_text().split("\n")[:-1]
     assert steps() == committed, "add a new step at the end, and its line to tests/store/migrations.txt"
+
+
+class Said:
+    """Stands in for the database of a step, and keeps what it is told to execute; anything else is no addition."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    def execute(self, sql: str) -> None:
+        self.statements += [" ".join(one.split()) for one in sql.split(";") if one.strip()]
+
+
+def takes_away(statement: str) -> bool:
+    """Whether a version that does not know of this step may miss something, or write what it forbids."""
+    if re.match(r"CREATE (TABLE|INDEX) ", statement):
+        return False
+    added = re.match(r"ALTER TABLE \w+ ADD COLUMN \w+ (.*)", statement)
+    return not (added and "REFERENCES" not in added[1] and ("NOT NULL" not in added[1] or "DEFAULT" in added[1]))
+
+
+def test_a_step_that_replicas_of_the_version_before_live_through_only_adds() -> None:
+    """Expand, then contract: during a rolling upgrade the version before goes on writing to the newest tables."""
+    newest = migrations.names()[migrations.names().index(FIRST_WITH_REPLICAS) :]
+    found = {}
+    for step in (step for step in migrations.STEPS if step.__name__ in newest):
+        said = Said()
+        step(said)  # type: ignore[arg-type]
+        found[step.__name__] = [one for one in said.statements if takes_away(one)]
+    contracting = {name for name, statements in found.items() if statements}
+    assert contracting == set(CONTRACT), "only add, or name in CONTRACT the release that no longer used what goes"
+
+
+@pytest.mark.parametrize(
+    ("statement", "takes"),
+    [
+        ("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT", False),
+        ("CREATE INDEX later_due ON later (due_at) WHERE due_at > 0", False),
+        ("ALTER TABLE requests ADD COLUMN later TEXT NOT NULL DEFAULT ''", False),
+        ("ALTER TABLE requests ADD COLUMN later REAL", False),
+        ("ALTER TABLE requests ADD COLUMN later TEXT NOT NULL", True),
+        ("ALTER TABLE requests ADD COLUMN later INTEGER REFERENCES posts (id)", True),
+        ("ALTER TABLE requests DROP COLUMN body", True),
+        ("ALTER TABLE requests RENAME COLUMN body TO content", True),
+        ("CREATE UNIQUE INDEX one_each ON requests (service)", True),
+        ("DROP INDEX posts_unsent", True),
+        ("DROP TABLE votes", True),
+        ("UPDATE requests SET state = 'x'", True),
+        ("DELETE FROM settings", True),
+    ],
+)
+def test_what_only_adds_is_told_from_what_takes_away(statement: str, takes: bool) -> None:
+    assert takes_away(statement) is takes
 
 
 def test_every_step_says_why() -> None:

@@ -73,6 +73,33 @@ async def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
         return list(await (await connection.execute(sql.encode())).fetchall())
 
 
+# waiting for the disk ------------------------------------------------------------------------------------------------
+
+
+async def test_a_commit_waits_for_the_disk_also_where_the_database_says_that_none_needs_to(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off".encode())
+
+    def waits(tx: Tx) -> str:
+        row = tx.one("SELECT current_setting('synchronous_commit') AS waits")
+        assert row
+        return str(row["waits"])
+
+    async with Postgres(url) as database:
+        assert (await database.write(waits), await database.read(waits)) == ("on", "on")
+
+
+async def test_who_asks_for_commits_that_wait_for_no_disk_is_told_what_that_means(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Postgres(url):
+        told = "(fsync is off): what was acknowledged is lost when its machine fails"
+        assert told in caplog.text, "the tests' server is such a one"
+        assert "synchronous_commit" not in caplog.text
+    async with Postgres(f"{url}{'&' if '?' in url else '?'}options=-c%20synchronous_commit%3Doff"):
+        assert "does not wait for its disk (synchronous_commit is off)" in caplog.text
+
+
 # beside each other -------------------------------------------------------------------------------------------------
 
 
