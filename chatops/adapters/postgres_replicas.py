@@ -17,6 +17,7 @@ from chatops.adapters.postgres_server import ANSWER_WITHIN, Address, Session
 log = logging.getLogger(__name__)
 
 LONGEST = 7000  # bytes of one notification; the server takes less than 8000
+JOINED = "joined"  # the bell of one that has come
 BEATS = 10  # signs of life within a lease
 
 
@@ -52,6 +53,7 @@ class PostgresReplicas:
             joining.add_done_callback(lambda _: self.membership.leave())
             raise
         self._changed()
+        self._soon(self.membership.ring, f"{self.me}\n{JOINED} ")  # who knows of nobody else tells nobody anything
         self._watching = asyncio.create_task(self._watch(), name="replicas")
 
     async def close(self) -> None:
@@ -160,8 +162,8 @@ class PostgresReplicas:
                     self._hear(*line.split(" ", 1))
 
     def _hear(self, bell: str, what: str) -> None:
-        if bell == "look":
-            self._sooner.set()  # somebody may have left
+        if bell in ("look", JOINED):
+            self._sooner.set()  # somebody may have left, or come
         for hear in self._hears[bell]:
             try:
                 hear(what)

@@ -168,6 +168,14 @@ async def test_before_a_call_that_has_an_effect_a_lease_that_has_nearly_run_out_
         one.replicas.check()
 
 
+async def test_one_that_has_come_is_known_to_the_others_at_once(replica: Callable[..., Postgres]) -> None:
+    """What they ring would not reach it before."""
+    first, second = replica(lease=1000.0), replica(lease=1000.0)  # they look for others every hundred seconds
+    await first.open()
+    await second.open()
+    await holds(lambda: first.replicas.membership.others == {second.replicas.me})
+
+
 async def test_what_one_rings_the_others_hear_and_not_itself(replica: Callable[..., Postgres]) -> None:
     first, second = replica(), replica(lease=2.0)
     await first.open()

@@ -79,5 +79,6 @@ async def two_replicas(**options: Any) -> AsyncIterator[TwoReplicas]:
             await house.slack.connected(2 * SOCKETS)
             follower = Replica(second, stack, frozenset(house.slack.socket.connections) - before)
             assert (house.assistant.bells.leads(), second.bells.leads()) == (True, False)
+            await house.until(lambda: bool(house.assistant.replicas.membership.others))  # type: ignore[attr-defined]
             given = {one.name: getattr(house, one.name) for one in fields(House)}
             yield TwoReplicas(**given, leader=leader, follower=follower)
