@@ -28,7 +28,8 @@ test: $(STAMP)
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel (make test runs the stores on both).
 test-postgresql: $(STAMP)
 	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 4 --dist loadgroup \
-		tests/scenarios tests/fire/test_killed_anywhere.py tests/fire/test_storm.py
+		tests/scenarios tests/fire/test_killed_anywhere.py tests/fire/test_storm.py \
+		tests/fire/test_replicas_killed_anywhere.py tests/fire/test_replicas_storm.py
 
 # Kill and fault tests, all of them, and properties with all their examples (make test tries a seeded sample of both).
 # One test at a time is handed out: they take from a second to minutes. What has no end of its own, such as fuzzing, goes

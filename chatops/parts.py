@@ -150,6 +150,7 @@ class Parts:
             burst=self._burst, on_call=slack_points(hook, replicas.check),
             outcome=lambda tx, post, error: self.couriers.outcome(tx, post, error),
             elsewhere=self.bells.led("post", lambda post: self.front.background.spawn(self.messenger.heard(post))),
+            unnoted=self._tell_unnoted,
         )  # fmt: skip
         self._build_road()
         self._build_incidents()
@@ -172,6 +173,7 @@ class Parts:
         self._discover = self.bells.led("discover", lambda _: self._look_for_entries())
         replicas.on("catalog", lambda _: self._look_for_entries())
         replicas.on("request", self.engine.heard)
+        replicas.on("late", self._heard_late)
         replicas.on("look", lambda _: self._look_for_work())
 
     def _build_road(self) -> None:
@@ -304,6 +306,15 @@ class Parts:
             await self.homes.show(user)
         else:
             self._home(user)
+
+    def _tell_unnoted(self, post: str, channel: str, ts: str) -> None:
+        """Given up meanwhile: who leads now sees to it. Else the row says that it is not known, as after a crash."""
+        if self.replicas.lost.is_set():
+            self.replicas.ring("late", f"{post} {channel} {ts}")
+
+    def _heard_late(self, what: str) -> None:
+        if self.bells.leads():
+            self.front.background.spawn(self.messenger.late.mend(*what.rsplit(" ", 2)))
 
     def _look_for_entries(self) -> None:
         self.front.background.spawn(self.discovery.look(), key="entries of the catalog")

@@ -174,9 +174,15 @@ class Membership:
                 self._drop(self._living())
 
     def ring(self, rung: str) -> None:
-        """Tells the other replicas; a bell that cannot be rung is lost."""
+        """Tells the other replicas; a bell that cannot be rung is lost.
+
+        Also of one that was given up: its connection has been ended then, and the others have to hear what it did.
+        """
         with self._guard, suppress(psycopg.Error, Unavailable):
-            self._living().ask(_RING, (rung,))
+            try:
+                self._living().ask(_RING, (rung,))
+            except psycopg.Error:
+                self._living().ask(_RING, (rung,))
 
     def lose(self) -> None:
         """Notices that the others have given this one up."""

@@ -90,6 +90,7 @@ class Delivery:
         self._settle = settle
         self._calm = calm
         self._outcome = outcome
+        self.unnoted: dict[str, tuple[str, str]] = {}  # by post: channel and ts (if known) of what may be new in Slack
         self._shown: dict[str, tuple[str, float]] = {}  # what moment each message shows, and since when
         self._reposted: set[str] = set()
 
@@ -164,12 +165,15 @@ class Delivery:
                 return None, False
             stored, message = now, latest
         content = {"text": message.text, "blocks": _blocks(job, message)}
+        self.unnoted[job.id] = channel, stored.ts
         try:
             await self._caller.api("chat.update", job.id, channel=channel, ts=stored.ts, **content)
         except Limited as limited:
+            del self.unnoted[job.id]
             self._budgets.hold("chat.update", channel, limited.retry_after)
             return None, False
         except Refusal as refusal:
+            del self.unnoted[job.id]
             if refusal.code not in _GONE or job.id in self._reposted:
                 raise
             log.warning("%s was deleted in Slack (%s); it is posted anew", job.id, refusal.code)
@@ -204,23 +208,28 @@ class Delivery:
         content |= {"unfurl_links": False, "unfurl_media": False, "metadata": _metadata(job.id, message)}
         if now.thread_ts:
             content["thread_ts"] = now.thread_ts
+        self.unnoted[job.id] = channel, ""
         try:
             answer = await self._caller.api("chat.postMessage", job.id, **content)
         except Away as away:
             await self._after_away(job, away)
             raise
         except Limited as limited:
+            del self.unnoted[job.id]
             self._budgets.hold("chat.postMessage", channel, limited.retry_after)
             await self._database.write(posts.not_posted, job.id)
             return None, False
         except Refusal as refusal:
+            del self.unnoted[job.id]
             await self._database.write(posts.not_posted, job.id)
             return await self._after_refusal(job, now, channel, refusal)
-        await self._stands(now, message, str(answer["ts"]), str(answer.get("channel") or channel))
+        self.unnoted[job.id] = place = str(answer.get("channel") or channel), str(answer["ts"])
+        await self._stands(now, message, place[1], place[0])
         return None, True
 
     async def _after_away(self, job: Job, away: Away) -> None:
         if away.sure:
+            del self.unnoted[job.id]
             await self._database.write(posts.not_posted, job.id)
         else:
             job.unsure_at = self._steady.now()
@@ -246,6 +255,7 @@ class Delivery:
             ts, shown = found
             log.info("%s had arrived", job.id)
             await self._database.write(posts.found, job.id, ts=ts, shown=shown, now=self._clock.now())
+            self.unnoted.pop(job.id, None)
             return None, False
         job.unsure_at = job.unsure_at or min(self._steady.at(since), self._steady.now())  # 0: of an earlier run
         certain_at = job.unsure_at + self._settle
@@ -342,6 +352,7 @@ class Delivery:
     async def _stands(self, stored: Stored, message: Message, ts: str, channel: str = "") -> None:
         self._remember(stored.post.id, message.moment)
         await self._mark(stored, posts.hash_of(message), ts, channel)
+        self.unnoted.pop(stored.post.id, None)
 
     async def _mark(self, stored: Stored, shown: str, ts: str | None = None, channel: str = "") -> None:
         await self._database.write(self._marked, stored, shown, stored.ts if ts is None else ts, channel)

@@ -26,6 +26,7 @@ from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Hook
 from chatops.slack.delivery import Behind, Delivery, Later, Outcome, Renderer, Reposted
 from chatops.slack.lanes import Budgets, Closing, Job, Queue, backoff, pause
+from chatops.slack.late import Late
 from chatops.slack.posts import Wanted
 from chatops.slack.steady import SteadyClock
 
@@ -47,6 +48,8 @@ class Messenger:
     channel at once before one a second holds. ``on_call`` hears of every call (see ``chatops.slack.calls``);
     ``outcome`` what became of each post the first time, in the transaction that notes it. Of several replicas one runs
     its messenger, so that they share Slack's limits; in the others ``elsewhere`` hears which post is wanted.
+    ``unnoted`` hears, once this one has closed, of each post that may say something new in Slack of which its row does
+    not know: its id, channel and ts.
     """
 
     def __init__(
@@ -64,17 +67,19 @@ class Messenger:
         outcome: Outcome = lambda tx, post, error: None,
         chance: Callable[[], float] = _CHANCE,
         elsewhere: Callable[[str], object] = lambda post: None,
+        unnoted: Callable[[str, str, str], object] = lambda post, channel, ts: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._steady = steady = SteadyClock(clock)
         self._chance = chance
-        self._elsewhere = elsewhere
+        self._elsewhere, self._unnoted = elsewhere, unnoted
         caller = Caller(client, timeout=timeout, on_call=on_call)
         self._budgets = Budgets(steady, burst=burst)
         self._delivery = Delivery(
             database, caller, clock, steady, self._budgets, renderers, settle=settle, calm=calm, outcome=outcome
         )
+        self.late = Late(database, caller, self._budgets, clock, self._want, settle)
         self._jobs: dict[str, Job] = {}
         self._wanted: dict[str, Wanted] = {}  # wanted anew while being delivered
         self._queues: dict[tuple[Lane, str], Queue] = {}
@@ -128,6 +133,8 @@ class Messenger:
             for worker in self._workers:
                 worker.cancel()
             await self._stopped.wait()
+        for post, (channel, ts) in self._delivery.unnoted.items():
+            self._unnoted(post, channel, ts)
 
     async def look(self) -> None:
         """Wants what is unsent and nobody brings: it may have been committed when nobody could say that it was."""

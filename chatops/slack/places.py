@@ -59,6 +59,14 @@ class Places:
         self, subject: str, channel: str, thread_ts: str, since: float, lane: Lane
     ) -> tuple[str, str] | None:
         """The ts and content hash of our own message with the card id ``subject``, posted after ``since``, or None."""
+        async for found in self.find_all(subject, channel, thread_ts, since, lane):
+            return found
+        return None
+
+    async def find_all(
+        self, subject: str, channel: str, thread_ts: str, since: float, lane: Lane
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Every one of them, should there be several."""
         me = await self._self(subject, lane)
         async for message in self._messages(subject, channel, thread_ts, since - MARGIN, lane):
             metadata = message.get("metadata") or {}
@@ -67,8 +75,7 @@ class Places:
                 continue
             # Anybody may write such metadata: only what we posted ourselves counts.
             if message.get("user") == me.get("user_id") or message.get("bot_id", "") == me.get("bot_id"):
-                return str(message["ts"]), str(payload.get("hash", ""))
-        return None
+                yield str(message["ts"]), str(payload.get("hash", ""))
 
     async def _self(self, subject: str, lane: Lane) -> Mapping[str, Any]:
         if not self._me:

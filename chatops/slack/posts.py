@@ -63,6 +63,9 @@ UPDATE posts SET response_url = '', channel = '', channel_id = '', thread_of = '
 WHERE id = :id
 """
 AGAIN = "UPDATE posts SET wanted = wanted + 1 WHERE id = :id AND ts <> '' AND wanted = sent RETURNING *"
+ANEW = """
+UPDATE posts SET wanted = wanted + 1, sent_hash = '' WHERE id = :id AND ts = :ts RETURNING *
+"""
 # What nobody wants again, a while after it was said. Cards and the approvers' replies have buttons: a click on them,
 # years later, shows them again, and without their row they would be posted anew. Kinds not named here are kept, too.
 PRUNE = """
@@ -257,6 +260,12 @@ def again(tx: Tx, post_ids: Iterable[str]) -> list[Wanted]:
     """Wants these posts once more, where they stand, to repair what Slack may show wrong."""
     rows = (tx.one(AGAIN, id=post_id) for post_id in post_ids)
     return [_wanted(row) for row in rows if row is not None]
+
+
+def anew(tx: Tx, post_id: str, ts: str) -> Wanted | None:
+    """Wants the message at ``ts`` to be written once more, whatever it says; None when another one stands."""
+    row = tx.one(ANEW, id=post_id, ts=ts)
+    return _wanted(row) if row else None
 
 
 def prune(tx: Tx, now: float) -> int:

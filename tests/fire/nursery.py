@@ -34,13 +34,36 @@ class Child:
 
     def end(self) -> None:
         """Asks it to end, if it still runs: its end may be known to the nursery and not yet here."""
+        self._send(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Stops it where it is, as a machine does that is moved to another."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on, if it was stopped."""
+        self._send(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, sign: signal.Signals) -> None:
         if self.running:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, sign)
 
     @property
     def running(self) -> bool:
         return not self.code.done()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is paused, as the kernel says (proc(5), state T)."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
 
 
 @dataclass

@@ -7,27 +7,30 @@ import json
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
+from chatops.adapters import databases
 from chatops.kernel import audit
 from chatops.sandbox.cluster import PracticeCluster
 from tests.fire.nursery import Child, Nursery
 from tests.fire.plays import Play
 from tests.support.acme_cluster import acme_cluster
 from tests.support.clock import ShiftedClock
-from tests.support.databases import name_of, reading
+from tests.support.databases import name_of
 from tests.support.house import HOOK_TOKEN, acme_platform
 from tests.support.mailserver import MailServer, mail_server
 from tests.support.people import Acme, acme_slack
 from tests.support.ringer import Ringer, ringer
 
 MISSED = "it was not reached"
+TOLD_WITHIN = 10.0  # seconds until a monitor gives up on an answer
 
 
 @dataclass
@@ -44,13 +47,15 @@ class Trial:
     mails: MailServer | None = None
     ringer: Ringer | None = None
     starts: int = 0
+    turn: Iterator[int] = field(default_factory=count)
     child: Child | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     supervisor: asyncio.Task[None] = field(init=False)
 
     @property
-    def database(self) -> Path:
-        return self.folder / "chatops.db"
+    def database(self) -> str:
+        """What CHATOPS_DATABASE is for the assistant."""
+        return name_of(self.folder)
 
     @property
     def points(self) -> list[str]:
@@ -81,6 +86,10 @@ class Trial:
             assert target, "killed at the second start, which nobody aimed at"
             target = ""
 
+    async def ready(self) -> None:
+        """Returns once Slack can reach the assistant."""
+        await self.acme.slack.connected()
+
     def advance(self, seconds: float) -> None:
         """Moves time on, also for the assistant, which looks at what is due then."""
         self.clock.advance(seconds)
@@ -88,19 +97,27 @@ class Trial:
         fresh.write_text(repr(self.clock.offset))
         fresh.replace(self.folder / "clock")
 
-    async def tell(self, source: str, body: dict[str, Any]) -> None:
+    async def tell(self, source: str, body: dict[str, Any], within: float = 30) -> None:
         """What a monitor does: posts again and again until it is answered with success."""
-        headers, done = {"Authorization": f"Bearer {HOOK_TOKEN}"}, False
-        async with asyncio.timeout(30):
-            while not done:
-                address = (self.folder / "address").read_text() if (self.folder / "address").exists() else ""
-                with suppress(aiohttp.ClientError):
-                    url = f"{address or 'http://127.0.0.1:1'}/hooks/{source}"
-                    async with self.acme.sandbox.session.post(url, json=body, headers=headers) as answer:
-                        assert answer.status in (200, 503), await answer.text()
-                        done = answer.status == 200
-                if not done:
-                    await asyncio.sleep(0.05)
+        headers = {"Authorization": f"Bearer {HOOK_TOKEN}"}
+        async with asyncio.timeout(within):
+            while not await self._told(f"/hooks/{source}", body, headers):
+                await asyncio.sleep(0.05)
+
+    async def _told(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> bool:
+        """One try; a replica that does not answer is left for the next one at the next try, as a balancer does."""
+        there = self.addresses()
+        address = there[next(self.turn) % len(there)] if there else "http://127.0.0.1:1"
+        with suppress(aiohttp.ClientError, TimeoutError):
+            session, patience = self.acme.sandbox.session, aiohttp.ClientTimeout(total=TOLD_WITHIN)
+            async with session.post(address + path, json=body, headers=headers, timeout=patience) as answer:
+                assert answer.status in (200, 503), await answer.text()
+                return answer.status == 200
+        return False
+
+    def addresses(self) -> list[str]:
+        """Where who started last, of each replica, has been heard of."""
+        return [said for one in sorted(self.folder.glob("address*")) if (said := one.read_text())]
 
     async def wakes(self) -> None:
         """Changes something in the cluster once the assistant, this one or the next, reaches the play's point."""
@@ -126,16 +143,22 @@ class Trial:
         await self.settle()
 
     async def _start(self, target: str) -> Child:
+        again = self.starts > 0
+        return await self._begin(
+            points=str(self.folder / ("points-after" if again else "points")), target=target,
+            recovered=str(self.recovered) if again else "",
+        )  # fmt: skip
+
+    async def _begin(self, **more: object) -> Child:
         app = self.acme.slack.state.workspace.app
         settings = self.folder / f"settings-{self.starts}.json"
-        points = self.folder / ("points-after" if self.starts else "points")
         self.starts += 1
         given: dict[str, Any] = {
-            "config": str(self.folder / "config"), "database": name_of(self.folder), "bot_token": app.bot_token,
+            "config": str(self.folder / "config"), "database": self.database, "bot_token": app.bot_token,
             "app_token": app.app_token, "slack_api_url": self.acme.slack.api_url, "clock": str(self.folder / "clock"),
-            "kubeconfig": self.cluster.kubeconfig(), "points": str(points), "target": target,
-            "recovered": str(self.recovered) if self.starts > 1 else "", "address": str(self.folder / "address"),
-            "mail": self.mails.url if self.mails else "", "page_hook": self.ringer.url if self.ringer else "",
+            "kubeconfig": self.cluster.kubeconfig(), "points": "", "target": "", "pause": False, "recovered": "",
+            "address": str(self.folder / "address"), "lease": 0.0, "burst": 50,
+            "mail": self.mails.url if self.mails else "", "page_hook": self.ringer.url if self.ringer else "", **more,
         }  # fmt: skip
         settings.write_text(json.dumps(given))
         return await self.nursery.start(settings)
@@ -151,20 +174,24 @@ class Trial:
 
     async def check(self) -> None:
         """Nothing is said twice, the audit trail verifies, and what the play says of its end is so."""
-        with reading(self.folder) as tx:
+        with databases.reading(self.database) as tx:
             assert audit.verify(tx).bad is None
-        ids = [
+        ids = self.said()
+        assert len(ids) == len(set(ids)), f"said twice: {sorted(ids)}"
+        await self.play.check(self, frozenset(ids))
+
+    def said(self) -> list[str]:
+        """The ids of the posts that stand in Slack."""
+        return [
             message["metadata"]["event_payload"]["id"]
             for messages in self.acme.slack.state.messages.values()
             for message in messages
             if message.get("metadata")
         ]
-        assert len(ids) == len(set(ids)), f"said twice: {sorted(ids)}"
-        await self.play.check(self, frozenset(ids))
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What the database says."""
-        with reading(self.folder) as tx:
+        with databases.reading(self.database) as tx:
             return [dict(row) for row in tx.all(sql)]
 
     @property
@@ -177,6 +204,9 @@ class Trial:
             return found
 
 
+T = TypeVar("T", bound=Trial)
+
+
 def _lines(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
@@ -184,6 +214,16 @@ def _lines(file: Path) -> list[str]:
 @asynccontextmanager
 async def trial(play: Play, nursery: Nursery, target: str = "") -> AsyncIterator[Trial]:
     """One whole play, killed at ``target``; the checks come after it."""
+    async with prepared(play, nursery, target) as one, playing(one):
+        yield one
+
+
+@asynccontextmanager
+async def prepared(
+    play: Play, nursery: Nursery, target: str = "", make: Callable[..., T] = Trial,  # type: ignore[assignment]
+    edit: Callable[[dict[str, Any]], None] = lambda platform: None,
+) -> AsyncIterator[T]:  # fmt: skip
+    """A stage on which no assistant has started yet; ``edit`` changes what platform.yml says."""
     clock = ShiftedClock()
     async with AsyncExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="chatops-fire-"))
@@ -194,24 +234,31 @@ async def trial(play: Play, nursery: Nursery, target: str = "") -> AsyncIterator
         platform.pop("actions", None)  # what Acme's own actions may touch says nothing about the plays'
         platform |= {"routes": list(play.routes)} if play.routes else {}
         del platform["catalog"]  # looking for entries at any time would be points that come by chance
+        edit(platform)
         (folder / "config" / "platform.yml").write_text(json.dumps(platform))  # JSON is YAML, and quickly written
         for name, text in play.actions.items():
             (folder / "config" / "actions" / name).write_text(text)
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, retry_scale=0.001, clock=clock.now))
         cluster = await stack.enter_async_context(acme_cluster())
-        one = Trial(play, nursery, acme, cluster, folder, target, clock)
+        one = make(play, nursery, acme, cluster, folder, target, clock)
         if play.beside:
             one.mails = await stack.enter_async_context(mail_server())
             one.ringer = await stack.enter_async_context(ringer())
         one.advance(0)
-        one.supervisor, waking = asyncio.create_task(one.supervise()), asyncio.create_task(one.wakes())
-        try:
-            await acme.slack.connected()
-            await play.acted(one)
-            await (one.recovers() if target else one.settle())
-            await waking
-        finally:
-            waking.cancel()
-            one.ended.set()
-            await one.supervisor
         yield one
+
+
+@asynccontextmanager
+async def playing(one: Trial) -> AsyncIterator[None]:
+    """The play from its beginning until all is done; its assistants have ended when it is left."""
+    one.supervisor, waking = asyncio.create_task(one.supervise()), asyncio.create_task(one.wakes())
+    try:
+        await one.ready()
+        await one.play.acted(one)
+        await (one.recovers() if one.target else one.settle())
+        await waking
+    finally:
+        waking.cancel()
+        one.ended.set()
+        await one.supervisor
+    yield

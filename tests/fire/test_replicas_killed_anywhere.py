@@ -1,0 +1,117 @@
+"""Three replicas on one PostgreSQL, one of which is killed (SIGKILL) or paused (SIGSTOP) anywhere: the others finish.
+
+The killed one is not started again. The paused one goes on once it has been given up: what it was about to do is
+refused, and it begins anew. The points are those of a whole run, whichever replica reaches them; every other one is
+paused. ``make test-postgresql`` tries a seeded sample, ``make fire`` every so many from a start chosen by chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.fire.fleet import KILLED, PAUSED, Fleet, fleet
+from tests.fire.nursery import Nursery, nursery
+from tests.fire.plays import DEPLOY, STEPS, Play
+from tests.fire.trial import MISSED
+from tests.fire.victim import LATE
+from tests.support.databases import POSTGRES
+from tests.support.people import render_text
+from tests.support.thoroughness import EVERYTHING
+
+SEED = int(os.environ.get("FIRE_SEED") or (random.randrange(10**6) if EVERYTHING else 20261130))
+TRIES = 4
+AT_ONCE = 3  # they wait for leases most of the time
+TAKEN_IN = "before commit _add #"  # what each replica does at its start is tried with one of them
+
+
+async def listed(play: Play, nursery: Nursery) -> list[str]:
+    """The points of an undisturbed run, in order, from where somebody does something."""
+    async with fleet(play, nursery) as one:
+        await one.check()
+        points = one.points
+    first = next((number for number, point in enumerate(points) if point.startswith(play.since)), 0)
+    return points[first:]
+
+
+async def tried(play: Play, nursery: Nursery, point: str, how: str) -> str:
+    """What went wrong when the replica was killed or paused that got to this point first; empty: nothing.
+
+    A point may be missed, for how often something is looked at or edited differs a little; not again and again.
+    """
+    said = ""
+    for _ in range(TRIES):
+        try:
+            async with fleet(play, nursery, point, how) as one:
+                await one.check()
+            return ""
+        except (AssertionError, TimeoutError) as error:
+            said = str(error) or type(error).__name__
+            if MISSED not in said:
+                break
+    return f"{how} {point}: {said}"
+
+
+@pytest.mark.fire
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.skipif(not (EVERYTHING or POSTGRES), reason="make test-postgresql tries a sample")
+@pytest.mark.parametrize(
+    ("play", "sample", "every"),
+    [
+        (replace(DEPLOY, since=TAKEN_IN), 2, 9), (STEPS, 0, 19),
+    ],
+    ids=["deploy", "steps"],
+)  # fmt: skip
+async def test_whichever_replica_is_killed_or_paused_anywhere_the_others_finish_the_job(
+    play: Play, sample: int, every: int, record_property: Callable[[str, object], None]
+) -> None:
+    chance, room = random.Random(SEED), asyncio.Semaphore(AT_ONCE)
+    if not (EVERYTHING or sample):
+        pytest.skip("make fire plays it")
+    async with nursery() as forking:
+        points = await listed(play, forking)
+        assert len(points) > 30, points
+        chosen = points[chance.randrange(every) :: every] if EVERYTHING else chance.sample(points, sample)
+        ways = [(KILLED, PAUSED)[(number + SEED) % 2] for number in range(len(chosen))]
+
+        async def one(point: str, how: str) -> str:
+            async with room:
+                return await tried(play, forking, point, how)
+
+        failures = [said for said in await asyncio.gather(*map(one, chosen, ways)) if said]
+    record_property(
+        "said",
+        f"of three replicas one was killed at {ways.count(KILLED)} and paused at {ways.count(PAUSED)} of {len(points)} "
+        f"points (FIRE_SEED={SEED}, every {every}th)",
+    )
+    assert not failures, "\n".join(failures)
+
+
+def cards(one: Fleet) -> list[str]:
+    """The states that the cards of R-1001 in Slack show."""
+    names = one.acme.lee.names
+    found = [
+        render_text(message, names)
+        for messages in one.acme.slack.state.messages.values()
+        for message in messages
+        if message.get("metadata") and message["metadata"]["event_payload"]["id"] == "R-1001"
+    ]
+    return [next((state for state in ("SUCCEEDED", "WAITING") if state in text), text) for text in found]
+
+
+@pytest.mark.fire
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.skipif(not (EVERYTHING or POSTGRES), reason="make test-postgresql plays it")
+@pytest.mark.parametrize("call", ["chat.postMessage #1", "chat.update #3"])
+async def test_one_that_is_stopped_between_its_last_look_and_the_call_leaves_nothing_twice_and_nothing_old(
+    call: str,
+) -> None:
+    """It makes the call when it goes on, long after its successor has done so."""
+    async with nursery() as forking, fleet(DEPLOY, forking, f"{LATE} {call}", PAUSED) as one:
+        assert cards(one) == ["SUCCEEDED"]
+        await one.check()
