@@ -2,8 +2,8 @@
 one room, one draft and one digest.
 
 The points are listed by several whole runs; a run is then killed at each of them. ``make test`` tries a seeded sample,
-``make fire`` all of them; of an incident's room and of pages beside Slack, whose calls the other plays make, too, a
-third.
+``make fire`` all points of a deploy and every so many of the other plays, which make many of the same calls; with
+``FIRE_MINUTES`` above the usual all of those, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from tests.fire.nursery import Nursery, nursery
 from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, NOTICES, PAGES, ROOM, STEPS, Play
 from tests.fire.trial import MISSED, trial
-from tests.support.thoroughness import EVERYTHING
+from tests.support.thoroughness import EVERYTHING, MINUTES, USUAL
 
 SEED, SHARDS = 20261123, 2
 # Edits of a card are gathered, and a rollout is looked at as time allows: a few numbers differ from run to run.
@@ -75,13 +75,14 @@ async def sampled(play: Play, nursery: Nursery, points: list[str], count: int) -
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
 @pytest.mark.parametrize(
     ("play", "sample", "every"),
-    [(DEPLOY, 4, 1), (STEPS, 3, 1), (ALERT, 3, 1), (AUTOMATION, 3, 1), (ROOM, 2, 3), (PAGES, 2, 3), (NOTICES, 2, 1)],
+    [(DEPLOY, 4, 1), (STEPS, 3, 2), (ALERT, 3, 2), (AUTOMATION, 3, 3), (ROOM, 2, 4), (PAGES, 2, 4), (NOTICES, 2, 3)],
     ids=["deploy", "steps", "alert", "automation", "room", "pages", "notices"],
 )  # fmt: skip
 @pytest.mark.xdist_group("nursery")  # to import everything once more costs as much as several starts
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
     play: Play, sample: int, every: int, shard: int, record_property: Callable[[str, object], None]
 ) -> None:
+    every = 1 if MINUTES > USUAL else every
     async with nursery() as forking:
         points = await listed(play, forking)
         assert len(points) > 30, points
