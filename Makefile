@@ -22,13 +22,15 @@ demo: $(STAMP)
 # Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
 # More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts. A worker
 # costs two seconds of computing and 0.3 GB; from seven on, two cores are hardly idle.
+# Of what is PostgreSQL's own a quarter is tried, always the same; `make test-postgresql` tries all of it.
 test: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 7 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -n 7 --dist loadgroup
 
-# The whole assistant once more, with its state in a PostgreSQL that comes in a wheel (make test runs the stores on both).
+# The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.
+# PART=0/2 plays the first half of the scenarios.
 test-postgresql: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 4 --dist loadgroup \
-		tests/scenarios tests/fire/test_killed_anywhere.py tests/fire/test_storm.py \
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest -n 4 --dist loadgroup \
+		tests/scenarios tests/store tests/model tests/fire/test_killed_anywhere.py tests/fire/test_storm.py \
 		tests/fire/test_replicas_killed_anywhere.py tests/fire/test_replicas_storm.py
 
 # Kill and fault tests, all of them, and properties with all their examples (make test tries a seeded sample of both).

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +16,13 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from tests.support.chromium import chromium
-from tests.support.thoroughness import EVERYTHING, examples
+from tests.support.databases import POSTGRES
+from tests.support.thoroughness import EVERYTHING, examples, in_share
 
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
 MEMORY, ROOM = "/dev/shm", 1 << 30
+SCENARIOS = Path(__file__).parent / "scenarios"
+BOTH = tuple(Path(__file__).parent / name for name in ("store", "model"))  # on SQLite in any case
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = MEMORY
     tempfile.tempdir = None  # asked for again
@@ -42,6 +46,27 @@ settings.register_profile(
     derandomize=not EVERYTHING,
 )
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is PostgreSQL's own is `make test-postgresql`'s, which tries SQLite's stores no second time.
+
+    `make test` (``CHATOPS_TEST_SHARE``) takes one in four of it. ``CHATOPS_TEST_PART=0/2`` plays the first half of the
+    scenarios on PostgreSQL.
+    """
+    which, parts = map(int, (os.environ.get("CHATOPS_TEST_PART") or "0/1").split("/"))
+    share = int(os.environ.get("CHATOPS_TEST_SHARE") or 1)
+
+    def is_left(item: pytest.Item) -> bool:
+        if any(mark.args[:1] == ("postgresql",) for mark in item.iter_markers("xdist_group")):
+            return not in_share(item.nodeid, share)
+        if POSTGRES and any(item.path.is_relative_to(folder) for folder in BOTH):
+            return True
+        return item.path.is_relative_to(SCENARIOS) and not in_share(item.nodeid, parts, which)
+
+    if left := [item for item in items if is_left(item)]:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
 
 
 def pytest_collection_finish() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 
 EVERYTHING = os.environ.get("CHATOPS_FIRE") == "all"
 SHARE, FEWEST = 10, 5
@@ -13,6 +14,11 @@ MINUTES = float(os.environ.get("FIRE_MINUTES") or USUAL)  # that what has no end
 def examples(everything: int = 100, share: int = SHARE) -> int:
     """How many examples of a property are tried, when there are ``everything`` in ``make fire`` of the usual length."""
     return round(everything * max(1.0, MINUTES / USUAL)) if EVERYTHING else max(everything // share, FEWEST)
+
+
+def in_share(name: str, parts: int, which: int = 0) -> bool:
+    """Whether this one is in a share of one in so many: the same ones every time."""
+    return zlib.crc32(name.encode()) % parts == which
 
 
 def seconds(share: float) -> float:
