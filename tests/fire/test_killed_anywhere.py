@@ -3,7 +3,7 @@ one room, one draft and one digest.
 
 The points are listed by several whole runs; a run is then killed at each of them. ``make test`` tries a seeded sample,
 ``make fire`` all points of a deploy and every so many of the other plays, which make many of the same calls; with
-``FIRE_MINUTES`` above the usual all of those, too.
+``FIRE_MINUTES`` above the usual all of those, too, and below it fewer.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import pytest
 from tests.fire.nursery import Nursery, nursery
 from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, NOTICES, PAGES, ROOM, STEPS, Play
 from tests.fire.trial import MISSED, trial
-from tests.support.thoroughness import EVERYTHING, MINUTES, USUAL
+from tests.support.thoroughness import EVERYTHING, stride
 
 SEED, SHARDS = 20261123, 2
 # Edits of a card are gathered, and a rollout is looked at as time allows: a few numbers differ from run to run.
 # Of a sample's points, those that are missed twice are passed over; it needs no such careful list.
-LISTINGS, TRIES = (4, 6) if EVERYTHING else (1, 2)
+LISTINGS, TRIES = (3, 6) if EVERYTHING else (1, 2)
 
 
 async def listed(play: Play, nursery: Nursery) -> list[str]:
@@ -75,19 +75,20 @@ async def sampled(play: Play, nursery: Nursery, points: list[str], count: int) -
 @pytest.mark.parametrize("shard", range(SHARDS if EVERYTHING else 1))
 @pytest.mark.parametrize(
     ("play", "sample", "every"),
-    [(DEPLOY, 4, 1), (STEPS, 3, 2), (ALERT, 3, 2), (AUTOMATION, 3, 3), (ROOM, 2, 4), (PAGES, 2, 4), (NOTICES, 2, 3)],
+    [(DEPLOY, 4, 1), (STEPS, 3, 3), (ALERT, 3, 3), (AUTOMATION, 3, 4), (ROOM, 2, 5), (PAGES, 2, 5), (NOTICES, 2, 4)],
     ids=["deploy", "steps", "alert", "automation", "room", "pages", "notices"],
 )  # fmt: skip
 @pytest.mark.xdist_group("nursery")  # to import everything once more costs as much as several starts
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
     play: Play, sample: int, every: int, shard: int, record_property: Callable[[str, object], None]
 ) -> None:
-    every = 1 if MINUTES > USUAL else every
+    start, step = stride(every)
     async with nursery() as forking:
         points = await listed(play, forking)
         assert len(points) > 30, points
         if EVERYTHING:
-            said = {point: await tried(play, forking, point) for point in points[shard * every :: SHARDS * every]}
+            chosen = points[start + shard * step :: SHARDS * step]
+            said = {point: await tried(play, forking, point) for point in chosen}
         else:
             said = await sampled(play, forking, points, sample)
     failures = [f"{point}: {failure}" for point, failure in said.items() if failure]

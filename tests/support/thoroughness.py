@@ -21,6 +21,16 @@ def in_share(name: str, parts: int, which: int = 0) -> bool:
     return zlib.crc32(name.encode()) % parts == which
 
 
+def stride(every: int) -> tuple[int, int]:
+    """Where to begin and how far to go, when one in ``every`` is tried in a `make fire` of the usual length.
+
+    A longer one tries all, a shorter one fewer. ``FIRE_TURN``, a number that grows, moves the beginning, so that in the
+    end all of them have their turn.
+    """
+    step = 1 if MINUTES > USUAL else max(1, round(every * USUAL / MINUTES))
+    return int(os.environ.get("FIRE_TURN") or 0) % step, step
+
+
 def seconds(share: float) -> float:
     """How long something without an end of its own goes on in ``make fire``; ``share`` is its part of the minutes."""
     return MINUTES * 60 * share
