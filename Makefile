@@ -38,7 +38,7 @@ test-postgresql: $(STAMP)
 # on for as long as FIRE_MINUTES says, all together: make fire FIRE_MINUTES=60.
 FIRE_MINUTES ?= 5
 fire: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all FIRE_MINUTES=$(FIRE_MINUTES) $(BIN)/python -m pytest -m "fire or hypothesis" -n 3 --maxschedchunk 1 -o faulthandler_timeout=0 tests
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all FIRE_MINUTES=$(FIRE_MINUTES) $(BIN)/python -m pytest -m "fire or hypothesis" -n 4 --maxschedchunk 1 -o faulthandler_timeout=0 tests
 
 # What fuzzes for `make fire`, which does without where it is not there: 40 MB that nothing else needs.
 fuzzers: $(STAMP)
