@@ -48,9 +48,8 @@ class Fleet(Trial):
         await asyncio.wait({watching, asyncio.create_task(self.ended.wait())}, return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
         for child in self.children:
-            child.resume()
             child.end()
-        codes = [await child.wait() for child in self.children]
+        codes = [await gone(child) for child in self.children]
         await asyncio.gather(watching, return_exceptions=True)
         died = codes.count(-signal.SIGKILL)
         assert died + codes.count(0) == REPLICAS, f"the replicas ended with {codes}"
@@ -116,6 +115,15 @@ class Fleet(Trial):
 
     def left(self) -> int:
         return int(self.rows(LEFT)[0]["n"])
+
+
+async def gone(child: Child) -> int:
+    """The exit code of one that was asked to end; it may come to its target, and pause, only on its way out."""
+    waiting = asyncio.ensure_future(child.wait())
+    while not waiting.done():
+        child.resume()
+        await asyncio.wait({waiting}, timeout=0.2)
+    return waiting.result()
 
 
 @asynccontextmanager

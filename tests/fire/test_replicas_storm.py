@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from chatops.adapters import databases
-from tests.fire.fleet import LEASE, REPLICAS, Fleet
+from tests.fire.fleet import LEASE, REPLICAS, Fleet, gone
 from tests.fire.nursery import Child, nursery
 from tests.fire.plays import Wakes
 from tests.fire.trial import Trial, playing, prepared
@@ -85,9 +85,8 @@ class Tossed(Fleet):
                 task.cancel()
             await asyncio.gather(*keeping, return_exceptions=True)
             for child in self.children:
-                child.resume()
                 child.end()
-            codes = [await child.wait() for child in self.children]
+            codes = [await gone(child) for child in self.children]
         if tossing.done() and not tossing.cancelled():
             tossing.result()
         assert set(codes) == {0}, f"the replicas ended with {codes}"
