@@ -191,8 +191,7 @@ class Guard:
             await ack(response_action="update", view=forms.said_view(errors.title(error), lines))
         else:
             await ack()
-            session = self._on.asking.client.session
-            self._on.background.spawn(straight.say(session, of_interaction(body), lines))
+            self._on.background.spawn(straight.say(self._on.asking.client, of_interaction(body), lines))
 
 
 @contextmanager

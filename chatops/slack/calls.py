@@ -110,7 +110,7 @@ class Caller:
 
     async def respond(self, url: str, subject: str, body: Mapping[str, Any]) -> None:
         """Hands an answer to a response_url, which has to be Slack's: it may come from a form's hidden data."""
-        if not _is_slacks(url, self._client.base_url):
+        if not is_slacks(url, self._client.base_url):
             raise Refusal("response_url", "not_slacks")
         self._on_call("before", "response_url", subject)
         try:
@@ -134,7 +134,7 @@ class Caller:
         return _Shared(self._client)
 
 
-def _is_slacks(url: str, api: str) -> bool:
+def is_slacks(url: str, api: str) -> bool:
     """Whether an address is one of Slack's for answers, or of what stands in Slack's place at ``SLACK_API_URL``."""
     try:
         given, ours = urlsplit(url), urlsplit(api)

@@ -335,7 +335,7 @@ class Listeners:
         try:
             await self.answers.tell(key, where, answer)
         except Unavailable:
-            await straight.say(self.asking.client.session, where, answer.lines)
+            await straight.say(self.asking.client, where, answer.lines)
 
     async def _open(self, trigger: str, view: Mapping[str, Any], where: Where) -> None:
         await self._told(self._opened(trigger, view), where, trigger)
