@@ -4,6 +4,7 @@ import asyncio
 import logging
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urljoin
 
 import aiohttp
 import pytest
@@ -30,11 +31,12 @@ async def broken(ack: Any, body: Any) -> None:
 
 
 async def clicked(url: str) -> None:
-    """A click whose listener fails before its ack; returns when all is said that will be."""
+    """A click whose listener fails before its ack, in Slack at that url; returns when all is said that will be."""
     background, ack = Background(), Ack()
     async with ClientSession() as session:
         on: Any = SimpleNamespace(
-            background=background, asking=SimpleNamespace(client=SimpleNamespace(session=session))
+            background=background,
+            asking=SimpleNamespace(client=SimpleNamespace(session=session, base_url=urljoin(url, "/api/"))),
         )
         body = {"type": "block_actions", "user": {"id": "U0DANA"}, "response_url": url, "actions": [{}]}
         await Guard(on, Metrics())(broken, "button")(ack, body)  # type: ignore[arg-type]
