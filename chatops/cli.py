@@ -16,6 +16,7 @@ import click
 from chatops.adapters.audit_cli import audit
 from chatops.adapters.backup_cli import backup_command, restore_command
 from chatops.adapters.migrate_cli import migrate_command
+from chatops.kernel.accidents import Foreseen
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.masking import LogMask
 
@@ -160,6 +161,7 @@ async def _first(*events: asyncio.Event) -> None:
 def _log_to_stderr(level: int) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
+        handler.addFilter(Foreseen())
         handler.addFilter(LogMask())
     for noisy in ("slack_sdk", "slack_bolt", "apscheduler", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

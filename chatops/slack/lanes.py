@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -58,13 +58,18 @@ class Closing(Exception):
 
 
 class Budget:
-    """At most ``most`` calls in any ``per`` seconds; who waits is served by lane, then in order of arrival."""
+    """At most ``most`` calls in any ``per`` seconds; who waits is served by lane, then in order of arrival.
 
-    def __init__(self, clock: Clock, most: int, per: float, *, shared: bool = True) -> None:
+    ``taken``: when calls were made before, the oldest first.
+    """
+
+    def __init__(
+        self, clock: Clock, most: int, per: float, *, shared: bool = True, taken: Iterable[float] = ()
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._most, self._per = most, per
         self._shares = SHARE if shared else dict.fromkeys(Lane, 1.0)
-        self._taken: deque[float] = deque()
+        self._taken = deque(taken)
         self._line: list[tuple[int, int]] = []
         self._number = count()
         self._changed = asyncio.Event()
@@ -111,6 +116,9 @@ class Budget:
         changed.set()
 
 
+Posted = Callable[[str, int], Awaitable[Sequence[float]]]  # when the last few posts came to a channel, the oldest first
+
+
 class Budgets:
     """Every budget and every Retry-After: one post a second and channel, the methods' tiers, and what Slack said."""
 
@@ -120,7 +128,13 @@ class Budgets:
         self._channels: dict[str, Budget] = {}
         self._methods: dict[str, Budget] = {}
         self._held: dict[tuple[str, str], float] = {}
+        self._posted: Posted | None = None
+        self._alone_from = 0.0
         self._closing = asyncio.Event()
+
+    def follow(self, posted: Posted) -> None:
+        """From now on we post, and nobody else; what others posted a moment ago counts still."""
+        self._posted, self._alone_from = posted, self._clock.now() + self._burst
 
     def close(self) -> None:
         """Nobody is admitted any more; calls under way are not touched."""
@@ -131,6 +145,8 @@ class Budgets:
     async def admit(self, method: str, channel: str, lane: Lane) -> bool:
         """Waits until ``method`` may be called for ``channel``; whether it had to wait. Raises ``Closing``."""
         waited = False
+        if method == "chat.postMessage" and channel not in self._channels:
+            await self._begin(channel)
         while True:
             while (until := self.held(method, channel)) > self._clock.now() and not self._closing.is_set():
                 waited = True
@@ -161,11 +177,18 @@ class Budgets:
                 self._methods[method] = Budget(self._clock, most, 60.0)
             yield self._methods[method]
 
-    def _pace(self, channel: str) -> Budget:
+    async def _begin(self, channel: str) -> None:
+        """Asks for what was posted there before us, while that counts."""
+        if self._posted is not None and self._clock.now() < self._alone_from:
+            posted = await self._posted(channel, self._burst)
+            if channel not in self._channels:
+                self._pace(channel, posted)
+
+    def _pace(self, channel: str, posted: Sequence[float] = ()) -> Budget:
         if channel not in self._channels:
             if len(self._channels) > 1000:  # direct messages: one a person
                 self._channels = {name: one for name, one in self._channels.items() if not one.idle}
-            self._channels[channel] = Budget(self._clock, self._burst, float(self._burst), shared=False)
+            self._channels[channel] = Budget(self._clock, self._burst, float(self._burst), shared=False, taken=posted)
         return self._channels[channel]
 
 

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _CHANCE = SystemRandom().random
 TOGETHER = 50  # open requests whose messages are looked over at once
 NO_LONGER = 5.0  # seconds until the next ones: a channel that takes nothing holds up no other
+LOAD_AGAIN = 1.0  # seconds between tries to learn what is unsent
 TRIES = 5  # of what fails by a defect of ours; Slack's and the database's absences are waited out
 
 
@@ -107,10 +108,9 @@ class Messenger:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._budgets.follow(self._posted)
                 try:
-                    for wanted in await self._database.read(posts.pending):
-                        self._want(wanted)
-                    self._loaded = True
+                    await self._load()
                     await self._stopping.wait()
                 finally:
                     # Before the group ends, also when run() is cancelled: a new worker would keep it from ending.
@@ -182,6 +182,22 @@ class Messenger:
         while not self._stopping.is_set() and any(one in self._jobs for one in ids):
             self._finished.clear()
             await self._finished.wait()
+
+    async def _load(self) -> None:
+        """Wants what is unsent, once the database can say what that is."""
+        while not self._loaded and not self._stopping.is_set():
+            try:
+                for wanted in await self._database.read(posts.pending):
+                    self._want(wanted)
+                self._loaded = True
+            except Unavailable as away:
+                log.warning("what is unsent is not known yet: %s", away.message)
+                await pause(self._steady, self._stopping, self._steady.now() + LOAD_AGAIN)
+
+    async def _posted(self, channel: str, most: int) -> list[float]:
+        """By our clock; Slack's may be ahead of it."""
+        found = await self._database.read(posts.latest, channel, most)
+        return [min(self._steady.at(moment), self._steady.now()) for moment in found]
 
     # Jobs and queues -----------------------------------------------------------------------------------------------
 

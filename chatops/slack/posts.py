@@ -30,6 +30,7 @@ RETURNING id, lane, channel, channel_id, person, thread_of, thread_ts, ts, creat
 """
 PENDING = "SELECT * FROM posts WHERE wanted > sent ORDER BY lane, created_at, id"
 WANTED = "SELECT * FROM posts WHERE id = :id AND wanted > sent"
+LATEST = "SELECT ts FROM posts WHERE channel_id = :channel AND ts <> '' ORDER BY ts DESC LIMIT :most"
 LOAD = """
 SELECT posts.*, parent.ts AS parent_ts, parent.channel_id AS parent_channel, parent.id AS parent_id,
        parent.error AS parent_error, parent.wanted - parent.sent AS parent_lag
@@ -202,6 +203,11 @@ def wanted(tx: Tx, post_id: str) -> Wanted | None:
     """One post, if Slack does not yet have it as it is wanted."""
     row = tx.one(WANTED, id=post_id)
     return _wanted(row) if row else None
+
+
+def latest(tx: Tx, channel: str, most: int) -> list[float]:
+    """When the last posts came to a channel, by Slack's clock, the oldest first."""
+    return sorted(float(row["ts"]) for row in tx.all(LATEST, channel=channel, most=most))
 
 
 def load(tx: Tx, post_id: str) -> Stored | None:

@@ -112,6 +112,28 @@ async def test_what_was_committed_and_nobody_was_told_of_is_found_by_a_look(at: 
     assert at.texts() == ["waiting", "lost"]
 
 
+async def test_who_comes_after_another_waits_out_the_second_since_its_last_post(at: Desk) -> None:
+    await at.show("R-1", "waiting")
+    await at.quiet()
+    await at.restart()
+    await at.show("R-2", "of the next one")
+    await at.show("R-3", "elsewhere", channel=DEPLOYS)
+    await at.quiet()
+    assert (at.texts(), at.texts(DEPLOYS)) == (["waiting", "of the next one"], ["elsewhere"])
+    before, after = (float(one["ts"]) for one in at.messages())
+    assert after - before >= 1.0
+    assert at.slack.traffic.limited == 0
+
+
+async def test_what_is_unsent_is_sent_though_the_database_was_away_at_the_start(at: Desk) -> None:
+    await at.die()
+    await at.show("R-1", "waiting")
+    at.database.away = 2
+    at.start()
+    await at.quiet()
+    assert at.texts() == ["waiting"]
+
+
 async def test_a_private_answer_that_was_under_way_is_not_repeated_after_a_restart(at: Desk) -> None:
     at.fault("timeout", method="chat.postEphemeral")
     await at.show("answer/1", "only for you", channel=REQUESTS, person="U0DANA")

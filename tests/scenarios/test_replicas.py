@@ -6,12 +6,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from chatops.kernel import audit
+from chatops.main import Assistant
 from tests.scenarios.test_incidents import INCIDENTS, alert, olu_is_on_call
+from tests.support.canaries import everything_logged
 from tests.support.databases import POSTGRES
 from tests.support.house import DEPLOYS, HOOK_TOKEN, REQUESTS, straight_to_production
 from tests.support.replicas import Replica, TwoReplicas, two_replicas
@@ -293,3 +297,29 @@ async def test_after_the_leader_has_left_app_home_is_shown_and_followed_by_the_o
     await house.lee.sees(REQUESTS, "WAITING")
     house.clock.advance(3)
     await house.lee.watches_home("Waiting for you (1)", "R-1001")
+
+
+# one is given up ----------------------------------------------------------------------------------------------------
+
+
+async def test_one_that_was_given_up_tells_it_in_lines_without_a_traceback(house: TwoReplicas) -> None:
+    """Nothing is wrong with its code: what it begins is refused, and a new one comes."""
+    given_up = house.follower.assistant
+    with everything_logged() as log:
+        bury(house, given_up)
+        for job in given_up.scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC))
+        await asyncio.wait_for(given_up.replicas.lost.wait(), 30)
+        with house.through(house.follower):
+            await house.dana.types(STAGING)
+            await house.dana.sees("general", "taken over the database")
+        await house.until(lambda: sum("raised an exception: Another chatops" in line for line in log) >= 2)
+    assert any("was taken over by another chatops" in line for line in log)
+    assert [line for line in log if "Traceback" in line] == []
+
+
+def bury(house: TwoReplicas, assistant: Assistant) -> None:
+    """Takes its lease away, as the others do once it has run out."""
+    with psycopg.connect(house.settings.database, autocommit=True) as connection:
+        for table in ("_chatops_writers", "_chatops_replicas"):
+            connection.execute(f"DELETE FROM {table} WHERE epoch = %s", (assistant.replicas.me,))

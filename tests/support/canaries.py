@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from chatops.kernel.accidents import Foreseen
 from chatops.kernel.masking import LogMask
 
 
@@ -90,6 +91,7 @@ def everything_logged() -> Iterator[list[str]]:
     """Every line of every logger at DEBUG, as the program's own handler writes it, tracebacks too."""
     lines: list[str] = []
     handler, root = _Keep(lines), logging.getLogger()
+    handler.addFilter(Foreseen())
     handler.addFilter(LogMask())
     before = root.level
     root.addHandler(handler)
