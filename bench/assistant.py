@@ -5,6 +5,7 @@ A click on Approve is then one vote: judged, committed with its audit row and it
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from approvals import store
@@ -66,8 +68,9 @@ class Assistant:
     port: int  # of its HTTP side
     slack: int = 0  # in Socket Mode: the port of ``bench.slack_side``
 
-    def votes(self) -> int:
-        """How many votes are on disk."""
+    async def votes(self) -> int:
+        """How many votes are on disk, once all that was acknowledged is worked off."""
+        await worked_off(self.database)
         with databases.reading(self.database) as tx:
             row = tx.one("SELECT COUNT(*) AS n FROM votes")
             return int(row["n"]) if row else 0
@@ -152,8 +155,21 @@ async def assistant(
             running([*program, "run", "--config", str(config)], environ=environ, log=folder / "assistant.log")
         )
         ready = await answers(port, "/readyz", process=process)
-        clicks, typed = (Target("assistant", process.pid, send, bodies) for bodies in (_clicks(waiting), keys()))
+        clicks = Target("assistant", process.pid, send, _clicks(waiting), partial(worked_off, database))
+        typed = Target("assistant", process.pid, send, keys())
         yield Assistant(process.pid, ready, clicks, typed, database, port, link)
+
+
+async def worked_off(database: str) -> None:
+    """Returns once nothing of what was taken in waits; fails after a minute."""
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(_waits, database):
+            await asyncio.sleep(0.01)
+
+
+def _waits(database: str) -> bool:
+    with databases.reading(database) as tx:
+        return tx.one("SELECT 1 AS one FROM inbox WHERE done_at IS NULL LIMIT 1") is not None
 
 
 def _clicks(waiting: Iterator[tuple[int, str]]) -> Callable[[int], list[str]]:

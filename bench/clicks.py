@@ -43,6 +43,7 @@ WAIT, LONG_WAIT = "Approve, 1 at once: the middle wait", "Approve, 64 at once: 9
 ROWS = (
     *(f"Approve, {at_once} at once" for at_once, _ in LOADS),
     *(f"Approve, {at_once} at once, unpolled" for at_once, _ in LOADS),
+    *(f"Approve, {at_once} at once, decided on" for at_once, _ in LOADS),
     WAIT, LONG_WAIT, f"{LETTER}, 16 at once", IDLE, AFTER, READY,
 )  # fmt: skip
 HEADS = ("", "compared with", "median / p99 ms", "assistant ms", "CPU ms", "assistant CPU ms")
@@ -62,6 +63,11 @@ class Turns:
     def line(self) -> Line:
         rates = (f"{self.there.rate:,.0f}/s", f"{self.here.rate:,.0f}/s", f"{self.ratio:.2f}")
         return Line(self.what, self.than, *rates, over(self.here.cpu, self.there.cpu) if self.exact else "")
+
+    def decided(self) -> Line:
+        """The same until the last of it was worked off."""
+        there, here = self.there.rate, self.here.done_rate
+        return Line(f"{self.what}, decided on", self.than, f"{there:,.0f}/s", f"{here:,.0f}/s", f"{here / there:.2f}")
 
     def details(self) -> tuple[str, ...]:
         costs = (f"{self.there.cpu:.2f}", f"{self.here.cpu:.2f}") if self.exact else ("", "")
@@ -109,7 +115,7 @@ def presses(count: int) -> list[str]:
 async def approvals(ours: Assistant, bare: Target, unpolled: Target) -> list[Line]:
     """The rows about votes; fails when a click was acknowledged that is not on disk."""
     found = await turns("Approve", {BARE: bare, UNPOLLED: unpolled}, ours.clicks, LOADS)
-    sent, kept = 20 + ROUNDS * sum(count for _, count in LOADS), ours.votes()
+    sent, kept = 20 + ROUNDS * sum(count for _, count in LOADS), await ours.votes()
     if sent != kept:
         raise RuntimeError(f"{sent} clicks were acknowledged, {kept} votes are on disk")
     beside = [[one.line() for one in each] for each in zip(*found, strict=True)]
@@ -121,6 +127,7 @@ async def approvals(ours: Assistant, bare: Target, unpolled: Target) -> list[Lin
     return [
         *beside[0],
         *(replace(line, what=f"{line.what}, unpolled") for line in beside[1]),
+        *(one.decided() for one, _ in found),
         *(Line(what, BARE, f"{there:.2f} ms", f"{here:.2f} ms", over(here, there)) for what, there, here in waits),
     ]
 

@@ -29,6 +29,6 @@ async def lines() -> list[Line]:
         for one in (here, there):
             await warm(one)
         found = await in_turns(WHAT, {THAN: there.clicks}, here.clicks, LOADS, ROUNDS)
-        if (kept := (here.votes(), there.votes())) != (COUNT, COUNT):
+        if (kept := (await here.votes(), await there.votes())) != (COUNT, COUNT):
             raise RuntimeError(f"{COUNT} clicks were acknowledged by each, {kept} votes are kept")
     return found

@@ -72,9 +72,10 @@ class Grown:
             await answer.read()
 
     async def clicks(self) -> None:
-        """A vote on the next request."""
+        """A vote on the next request, until it is decided on."""
         number, digest = self.waiting.pop()
         await self.post(click("approve", {"r": number, "d": digest}, user=LEE, team=TEAM))
+        await self.assistant.front.background.idle()
 
     async def types(self) -> None:
         """The next few letters in the service field."""

@@ -141,8 +141,8 @@ async def measured(folder: Path, program: list[str]) -> tuple[float, float]:
         one = await stack.enter_async_context(assistant(folder, count, program=program, hook_token=TOKEN))
         await warm(one)
         found = await p99(one, storm=False), await p99(one, storm=True)
-        if one.votes() != count:
-            raise RuntimeError(f"{count} clicks were acknowledged, {one.votes()} votes are on disk")
+        if (kept := await one.votes()) != count:
+            raise RuntimeError(f"{count} clicks were acknowledged, {kept} votes are on disk")
     return found
 
 

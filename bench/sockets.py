@@ -33,7 +33,7 @@ async def lines() -> list[Line]:
         await warm(ours)
         bare = Target("bare", process.pid, over_socket(ours.slack, "bare"), presses)
         found = await in_turns(WHAT, {THAN: bare}, ours.clicks, LOADS, ROUNDS)
-        sent, kept = 20 + ROUNDS * sum(count for _, count in LOADS), ours.votes()
+        sent, kept = 20 + ROUNDS * sum(count for _, count in LOADS), await ours.votes()
         if sent != kept:
             raise RuntimeError(f"{sent} clicks were acknowledged, {kept} votes are on disk")
     return found

@@ -18,7 +18,7 @@ from chatops.slack import errors, files, forms, ids
 from chatops.slack.answers import Answers
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.forms import Origin
-from chatops.slack.intake import Item
+from chatops.slack.intake import CLOSED, Item
 from chatops.slack.payloads import Click, Where
 from chatops.slack.ports import Choice, Road, Verdict
 
@@ -30,12 +30,16 @@ _VERDICTS: Mapping[str, Verdict] = {ids.APPROVE: "approve", ids.WITHDRAW: "withd
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a click or a form decided; goes into the inbox as a dict when the person has to be asked for first."""
+    """What a click or a form decided."""
 
     request: int
     verdict: str  # approve, reject, withdraw, cancel, wait, replace, start, break_glass
     digest: str = ""  # what the card showed: of which plan, or whom it would replace
     reason: str = ""
+
+    def pack(self) -> dict[str, Any]:
+        """For the inbox."""
+        return {"request": self.request, "verdict": self.verdict, "digest": self.digest, "reason": self.reason}
 
     @classmethod
     def of_click(cls, click: Click) -> Decision:
@@ -67,16 +71,17 @@ class Deciding:
             decision.request, choice, person=person, key=key, reason=decision.reason, saw=decision.digest
         )
 
-    async def later(self, item: Item) -> None:
-        """Works off a decision whose person was not known at the click; ``item.body``: where, decision."""
+    async def work_off(self, item: Item) -> object:
+        """Works off a decision; ``item.body``: where, decision. Its row is done by the commit of what it decides."""
         where = Where.read(item.body["where"])
-        person = await self.directory.person(where.user, where.team)
+        person = self.directory.known(where.user, where.team) or await self.directory.person(where.user, where.team)
         try:
-            said = await self.decide(Decision(**item.body["decision"]), person, f"click:{item.key}")
+            said = await self.decide(Decision(**item.body["decision"]), person, item.key)
         except PlatformError as no:
             await self.answers.tell(item.key, where, errors.answer(no))
-        else:
-            await self.say(item.key, where, said)
+            return None
+        await self.say(item.key, where, said)
+        return CLOSED
 
     async def say(self, key: str, where: Where, said: str) -> None:
         """Tells the person what came of it, but for a plain approval, which the card itself shows at once."""

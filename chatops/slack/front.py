@@ -83,7 +83,7 @@ class Front:
         work = {
             "line": _noticed(asking.line, home_changed),
             "form": _sent(_noticed(asking.form, home_changed), database, clock),
-            "decision": deciding.later,
+            "decision": self._shown_at_home(deciding.work_off, show_home),
         }
         self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background, replicas=replicas)
         submitting = Submitting(road, directory, showing, filling, database, self.intake, client, clock)
@@ -106,6 +106,17 @@ class Front:
     async def close(self) -> None:
         """Ends the work beside; the inbox keeps what was not done."""
         await self.background.close()
+
+    def _shown_at_home(self, work: Work, show_home: ShowHome) -> Work:
+        """The same work on a click; when it was one in App Home, that shows afterwards what came of it."""
+
+        async def done(item: Item) -> object:
+            closed = await work(item)
+            if item.body.get("at_home"):
+                self.background.spawn(show_home(Where.read(item.body["where"]).user))
+            return closed
+
+        return done
 
     async def _gave_up(self, item: Item, error: BaseException) -> None:
         await self.listeners.gave_up(item, error)

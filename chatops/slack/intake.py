@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,6 +41,12 @@ DELETE FROM inbox WHERE key IN (
 KEPT = 7 * 86400.0  # seconds a done row guards against a late repetition
 AT_ONCE = 500  # rows deleted in one transaction, for others wait behind it
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before work is tried again whose end could not be stored
+CLOSED = "closed"
+# Work begins in a lull, for Slack waits three seconds for an acknowledgement, and a card for the work behind it: what
+# comes in together is acknowledged before the first of it is worked off.
+LULL, LONGEST_LULL = 0.005, 0.05  # seconds without anything more, for each that waits and at most
+LATEST = 1.0  # seconds after it came in, lull or not
+FEW, BREATH = 4, 0.002  # begun together, so that more may come in; seconds until the next few
 MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
 
 
@@ -54,7 +61,7 @@ class Item:
     again: bool = False
 
 
-Work = Callable[[Item], Awaitable[None]]
+Work = Callable[[Item], Awaitable[object]]  # CLOSED when the row is done already, by the commit of the effect
 GaveUp = Callable[[Item, BaseException], Awaitable[None]]
 
 
@@ -101,6 +108,8 @@ class Intake:
         self._metrics = metrics
         self._slots = asyncio.Semaphore(most)
         self._background = background
+        self._coming: deque[tuple[float, Item]] = deque()  # since when, on the loop's clock; waiting for a lull
+        self._last = 0.0  # when something came in last
         self._at_work: set[str] = set()  # also what ended with a defect of ours: the next start tries it again
         self._opened = False
 
@@ -143,9 +152,24 @@ class Intake:
         return fresh
 
     def _begin(self, item: Item) -> None:
-        if item.key not in self._at_work:  # a look may have been faster
-            self._at_work.add(item.key)
-            self._background.spawn(self._do(item))
+        if item.key in self._at_work:  # a look may have been faster
+            return
+        self._at_work.add(item.key)
+        self._last = asyncio.get_running_loop().time()
+        self._coming.append((self._last, item))
+        if len(self._coming) == 1:
+            self._background.spawn(self._begin_all(), name="what came in waits for a lull")
+
+    async def _begin_all(self) -> None:
+        """A few at a time, so that it stops as soon as more comes in."""
+        loop = asyncio.get_running_loop()
+        while self._coming:
+            lull = min(LULL * len(self._coming), LONGEST_LULL)
+            left = min(self._last + lull, self._coming[0][0] + LATEST) - loop.time()
+            if left <= 0:
+                for _ in range(min(FEW, len(self._coming))):
+                    self._background.spawn(self._do(self._coming.popleft()[1]))
+            await asyncio.sleep(max(left, BREATH))
 
     async def _do(self, item: Item) -> None:
         pause = FIRST_PAUSE
@@ -171,11 +195,12 @@ class Intake:
 
     async def _done(self, item: Item) -> None:
         try:
-            await self._work[item.kind](item)
+            closed = await self._work[item.kind](item)
         except Exception as error:
             await self._give_up(item, error)
             return
-        await self._database.write(done, item.key, self._clock.now())
+        if closed is not CLOSED:
+            await self._database.write(done, item.key, self._clock.now())
         self._metrics.intake.labels(item.kind).observe(max(0.0, self._clock.now() - item.received_at))
 
     async def _give_up(self, item: Item, error: BaseException) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -20,7 +20,7 @@ from chatops.kernel.errors import InputError, PlatformError, Unavailable
 from chatops.kernel.keys import bounded
 from chatops.kernel.ports import Clock
 from chatops.requests.line import Misread
-from chatops.slack import elements, errors, forms, ids, payloads, straight
+from chatops.slack import elements, errors, forms, payloads, straight
 from chatops.slack.answers import Answers
 from chatops.slack.asking import Asking
 from chatops.slack.deciding import Deciding, Decision
@@ -176,11 +176,11 @@ class Listeners:
     # ---- decisions
 
     async def vote(self, ack: AsyncAck, body: Body) -> None:
-        """Approve, Withdraw and the requester's choices: the commit of the decision is what the ack waits for."""
+        """Approve, Withdraw and the requester's choices: that somebody pressed is what the ack waits for."""
         click = payloads.click_of(body)
-        await self._decide(ack, Decision.of_click(click), click.where, click.trigger)
-        if click.view is not None and click.view.get("type") == "home":
-            self.background.spawn(self.show_home(click.where.user))
+        at_home = click.view is not None and click.view.get("type") == "home"
+        await self._accept(Decision.of_click(click), click.where, click.trigger, at_home=at_home)
+        await ack()
 
     async def ask_why(self, ack: AsyncAck, body: Body) -> None:
         """Reject and Break glass ask for a reason first."""
@@ -196,7 +196,19 @@ class Listeners:
         origin = Origin.read(view.get("private_metadata") or "")
         values, _ = payloads.masked(forms.filled(view))
         decision = Decision(origin.request, origin.verdict, origin.digest, str(values.get("reason", "")))
-        await self._decide(ack, decision, where, str(view["id"]), in_view=True)
+        person = self.directory.known(where.user, where.team)
+        if person is None:
+            await self._accept(decision, where, str(view["id"]))
+            await ack()
+            return
+        key = f"decision:{view['id']}"
+        try:
+            said = await self.deciding.decide(decision, person, key)
+        except PlatformError as no:
+            await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
+            return
+        await ack()
+        self.background.spawn(self.deciding.say(key, where, said))
 
     async def full_diff(self, ack: AsyncAck, body: Body) -> None:
         """The whole diff of a request."""
@@ -272,31 +284,9 @@ class Listeners:
             values, _ = payloads.masked({"said": said})
             await self.intake.accept(f"reply:{body['event_id']}", "reply", {"where": where.pack(), **values})
 
-    async def _decide(
-        self, ack: AsyncAck, decision: Decision, where: Where, trigger: str, *, in_view: bool = False
-    ) -> None:
-        """Commits a decision, then acknowledges.
-
-        When the person is not in the cache, or the cluster is asked, the click is kept and worked off after that.
-        """
-        person = self.directory.known(where.user, where.team)
-        if person is None or decision.verdict == ids.REPLACE:
-            told = {"where": where.pack(), "decision": asdict(decision)}
-            await self.intake.accept(f"decision:{trigger}", "decision", told)
-            await ack()
-            return
-        try:
-            said = await self.deciding.decide(decision, person, f"click:{trigger}")
-        except PlatformError as no:
-            if in_view:
-                await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
-                return
-            await ack()
-            self.background.spawn(self._tell(f"decision:{trigger}", where, errors.answer(no)))
-            return
-        await ack()
-        if not said.startswith("You approved "):
-            self.background.spawn(self.deciding.say(f"decision:{trigger}", where, said))
+    async def _accept(self, decision: Decision, where: Where, trigger: str, *, at_home: bool = False) -> None:
+        told = {"where": where.pack(), "decision": decision.pack(), "at_home": at_home}
+        await self.intake.accept(f"decision:{trigger}", "decision", told)
 
     async def _quote(self, ack: AsyncAck, body: Body, begun: Callable[[Where], Awaitable[str]]) -> None:
         """Opens the form of a line that ends with what somebody said in a message."""

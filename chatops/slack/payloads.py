@@ -6,7 +6,7 @@ https://docs.slack.dev/reference/interaction-payloads
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chatops.kernel.masking import mask
@@ -27,13 +27,16 @@ class Where:
     visible: bool = False  # a mention: asked in public, answered in its thread
 
     def pack(self) -> dict[str, Any]:
-        """For the inbox."""
-        return asdict(self)
+        """For the inbox: what is known."""
+        return {name: value for name in _WHERE if (value := getattr(self, name))}
 
     @classmethod
     def read(cls, packed: Mapping[str, Any]) -> Where:
         """What `pack` wrote."""
         return cls(**packed)
+
+
+_WHERE = tuple(field.name for field in fields(Where))
 
 
 @dataclass(frozen=True, slots=True)

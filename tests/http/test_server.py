@@ -323,6 +323,7 @@ async def test_slack_over_http_works_like_slack_over_a_socket(tmp_path: Path) ->
         card = await acme.lee.sees("platform-requests", "card of R-1042")
         acme.road.plan("vote", "You approved R-1042.")
         await asyncio.wait_for(card.click("Approve"), 5)
+        await acme.quiet()
         assert len(acme.road.called("vote")) == 1
 
 

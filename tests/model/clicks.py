@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from approvals.request import Request, State
@@ -63,16 +63,16 @@ class Buttons:
         answers = Answers(office.database, office.board, Home())
         self.deciding = Deciding(office.road, office.people, answers, None)  # type: ignore[arg-type]
         self.intake = Intake(
-            office.database, office.clock, {"decision": self.deciding.later}, self._gave_up, METRICS, Background(),
+            office.database, office.clock, {"decision": self.deciding.work_off}, self._gave_up, METRICS, Background(),
         )  # fmt: skip
 
     async def _gave_up(self, item: Item, error: BaseException) -> None:
         raise AssertionError(f"{item.key} was given up") from error
 
     async def known(self, key: str, where: Where, decision: Decision, person: Person) -> None:
-        """Of somebody whom the assistant knows: decided before the acknowledgement."""
+        """Of somebody whom the assistant knows: decided in one transaction; keeping it concerns nobody else."""
         try:
-            said = await self.deciding.decide(decision, person, f"click:{key}")
+            said = await self.deciding.decide(decision, person, f"decision:{key}")
         except PlatformError as no:
             await self.deciding.answers.tell(f"decision:{key}", where, errors.answer(no))
         else:
@@ -80,7 +80,7 @@ class Buttons:
 
     async def unknown(self, key: str, where: Where, decision: Decision) -> None:
         """Of somebody who has to be looked up first, or where the cluster is asked: kept, then worked off."""
-        body = {"where": where.pack(), "decision": asdict(decision)}
+        body = {"where": where.pack(), "decision": decision.pack()}
         key = f"decision:{key}"
         self.intake._at_work.add(key)  # by whoever plays this, and not in the background as well
         await self.intake.accept(key, "decision", body)

@@ -87,9 +87,9 @@ class Table:
         return as_if_one_was_first(found, self.alike)
 
     def both(self, pair: Sequence[Any]) -> tuple[Outcome, Outcome]:
-        """Every order of two who are known; where it matters who is first, every order of two who are not as well.
+        """Every order of what two decide; where it matters who is first, also with how each is kept before that.
 
-        Clicks of people who are known are decided at once; others' are kept first, in two transactions more.
+        Kept and closed, a click takes two transactions more, which are nobody else's.
         """
         serial = self.every(pair, known=True)
         if serial[0].stands != serial[1].stands:

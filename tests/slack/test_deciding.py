@@ -1,4 +1,4 @@
-"""Deciding on a card: the click's acknowledgement waits for the decision's commit, and for nothing else."""
+"""Deciding on a card: that somebody pressed is committed before the acknowledgement, and worked off after it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ async def card_of(acme: Desk) -> Seen:
     return await acme.lee.sees("platform-requests", "card of R-1042")
 
 
-async def test_an_approval_is_committed_before_the_click_is_acknowledged(tmp_path: Path) -> None:
+async def test_a_press_is_committed_before_it_is_acknowledged_and_worked_off_after_it(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
         card = await card_of(acme)
         acme.road.plan("vote", "You approved R-1042.")
         await card.click("Approve")
+        [row] = await acme.rows("SELECT key, kind FROM inbox")
+        await acme.quiet()
         [(request, digest, verdict, person, key, _)] = acme.road.called("vote")
         assert (request, digest, verdict, person.id) == (1042, "7f3a", "approve", "U0LEE")
         assert person.groups == ("leads",)
-        assert key.startswith("click:")
-        await acme.quiet()
-        assert await acme.rows("SELECT key FROM inbox") == []
+        assert (row["key"], row["kind"]) == (key, "decision")
         assert await acme.rows("SELECT id FROM posts WHERE kind = 'answer'") == []
 
 
@@ -144,10 +144,10 @@ async def test_a_database_that_fails_leaves_the_clicker_with_a_sentence(tmp_path
         await acme.lee.sees("platform-requests", "Something went wrong on our side", "E-")
 
 
-async def test_a_replayed_click_reaches_the_road_under_the_same_key(tmp_path: Path) -> None:
+async def test_a_replayed_click_is_acknowledged_and_worked_off_once(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
         card = await card_of(acme)
-        acme.road.plan("vote", "You approved R-1042.", "R-1042 is approved by Lee.")
+        acme.road.plan("vote", "You approved R-1042.")
         await card.click("Approve")
         [click] = await acme.sandbox.traffic("block_actions")
         body: dict[str, Any] = click["request"]
@@ -160,8 +160,8 @@ async def test_a_replayed_click_reaches_the_road_under_the_same_key(tmp_path: Pa
                 answers.append(answer)
 
         await acme.front.listeners.vote(Ack(), body)  # type: ignore[arg-type]
-        first, again = acme.road.called("vote")
-        assert first[4] == again[4]
+        await acme.quiet()
+        assert len(acme.road.called("vote")) == 1
         assert answers == [{}]
 
 
@@ -172,4 +172,5 @@ async def test_nobody_is_left_without_an_acknowledgement_when_64_click_at_once(t
         acme.road.plan("vote", *["You approved R-1042."] * 64)
         results = await asyncio.gather(*(card.click("Approve") for _ in range(64)), return_exceptions=True)
         assert [one for one in results if isinstance(one, SlackSays)] == []
+        await acme.quiet()
         assert len(acme.road.called("vote")) == 64

@@ -14,7 +14,8 @@ from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Database, Tx
-from chatops.slack.intake import ADD, KEPT, MOST_TRIES, Intake, Item, prune
+from chatops.slack import intake
+from chatops.slack.intake import ADD, CLOSED, KEPT, MOST_TRIES, Intake, Item, done, prune
 from tests.slack.desk import desk
 from tests.support.clock import MovableClock
 from tests.support.databases import database as database_in
@@ -25,7 +26,7 @@ LINE = "deploy checkout 1.4.2 production because fixes the cart"
 class Worker:
     """An intake on a real database, and what it did."""
 
-    def __init__(self, database: Database, work: Callable[[Item], Awaitable[None]] | None = None) -> None:
+    def __init__(self, database: Database, work: Callable[[Item], Awaitable[object]] | None = None) -> None:
         self.database, self.clock = database, MovableClock()
         self.done: list[Item] = []
         self.failed: list[tuple[str, str]] = []
@@ -138,6 +139,48 @@ async def test_what_nobody_is_at_is_found_by_a_look_and_what_somebody_is_at_is_l
         assert await worker.waiting() == []
 
 
+async def test_what_comes_in_together_is_committed_before_the_first_of_it_is_worked_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LULL", "LONGEST_LULL", "LATEST"):
+        monkeypatch.setattr(intake, name, 3600.0)
+    async with database_in(tmp_path) as database:
+        worker = Worker(database)
+        for number in range(20):
+            await worker.intake.accept(f"{number:02}", "line", {})
+        assert (worker.done, len(await worker.waiting())) == ([], 20)
+        await worker.background.close()  # a crash, while all of it waits for a lull
+        again = Worker(database)
+        await again.intake.open()
+        await again.background.idle()
+        assert [item.key for item in again.done] == [f"{number:02}" for number in range(20)]
+        assert await again.waiting() == []
+
+
+async def test_work_begins_also_when_no_lull_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("LULL", 3600.0), ("LONGEST_LULL", 3600.0), ("LATEST", 0.02)):
+        monkeypatch.setattr(intake, name, seconds)
+    async with database_in(tmp_path) as database:
+        worker = Worker(database)
+        for number in range(3):
+            await worker.intake.accept(str(number), "line", {})
+        await worker.background.idle()
+        assert [item.key for item in worker.done] == ["0", "1", "2"]
+
+
+async def test_a_row_that_the_effect_has_closed_is_left_to_it(tmp_path: Path) -> None:
+    async def closing(item: Item) -> object:
+        await database.write(done, item.key, 7.0)
+        return CLOSED
+
+    async with database_in(tmp_path) as database:
+        worker = Worker(database, closing)
+        await worker.intake.accept("k", "line", {})
+        await worker.background.idle()
+        [row] = await database.read(lambda tx: tx.all("SELECT done_at FROM inbox"))
+        assert row["done_at"] == 7.0
+
+
 async def test_the_same_delivery_three_times_is_worked_off_once(tmp_path: Path) -> None:
     async with database_in(tmp_path) as database:
         worker = Worker(database)
@@ -240,6 +283,8 @@ async def test_no_more_than_the_bound_run_at_once(tmp_path: Path) -> None:
     async with database_in(tmp_path) as database:
         worker = Worker(database, counted)
         await asyncio.gather(*(worker.intake.accept(str(number), "line", {}) for number in range(10)))
+        while running < 2:
+            await asyncio.sleep(0)
         gate.set()
         await worker.background.idle()
         assert most == 2
