@@ -21,7 +21,7 @@ class WriteAhead:
     """
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + "-wal")
+        self._path = str(database.with_name(database.name + "-wal"))
         self._enough = self._length() + SMALL  # up to here it is let grow
 
     def make_room(self) -> None:
@@ -30,7 +30,7 @@ class WriteAhead:
             length = self._length()
             if self._enough < length < LARGEST:
                 self._enough = length + ROOM
-                with self._path.open("ab") as file:
+                with open(self._path, "ab") as file:
                     file.write(bytes(ROOM))
                     file.flush()
                     os.fsync(file.fileno())
@@ -38,4 +38,7 @@ class WriteAhead:
             log.warning("no room for the database's log could be made: %s", error)
 
     def _length(self) -> int:
-        return self._path.stat().st_size if self._path.exists() else 0
+        try:
+            return os.stat(self._path).st_size
+        except FileNotFoundError:
+            return 0
