@@ -17,7 +17,9 @@ import chatops
 from chatops.kernel.cel import CelError
 
 LIMIT = 0.5  # seconds of computing for one expression; the process ends itself beyond
-PATIENCE = 4  # times as long by the clock: on a busy machine a rule must not refuse for want of a turn
+# Times as long by the clock, twice: a request must not be refused because this machine is busy, or because this process
+# was stopped for a while and finds the time over before it finds the answer.
+PATIENCE = 4
 START = 30.0  # seconds that the process may take to come up, on a machine that is very busy
 LARGEST = 1024 * 1024  # bytes of one expression's variables
 DIED = "its process died, perhaps for lack of memory"
@@ -103,9 +105,10 @@ class CelEvaluator:
         answered = 0
         try:
             for place in waiting:
-                async with asyncio.timeout(self._limit * PATIENCE):
-                    line = await process.stdout.readline()
-                    slow = not line and await process.wait() == -signal.SIGPROF
+                try:
+                    line, slow = await self._answer(process.stdout, process)
+                except TimeoutError:
+                    line, slow = await self._answer(process.stdout, process)
                 if not line and not slow and process is before and not answered:
                     await self._end()  # it died since the last question: ask a new one
                     break
@@ -122,6 +125,12 @@ class CelEvaluator:
             await self._end()
             raise
         return answered
+
+    async def _answer(self, answers: asyncio.StreamReader, process: Process) -> tuple[bytes, bool]:
+        """A line, and whether there is none because computing took too long. Raises ``TimeoutError``."""
+        async with asyncio.timeout(self._limit * PATIENCE):
+            line = await answers.readline()
+            return line, not line and await process.wait() == -signal.SIGPROF
 
     @property
     def _slow(self) -> str:

@@ -130,6 +130,20 @@ async def test_a_process_that_gets_no_turn_on_a_busy_machine_is_waited_for(cel):
     assert cel._process is stopped
 
 
+async def test_the_answer_counts_that_came_while_we_were_stopped(cel, monkeypatch):
+    """Whoever is stopped, as by a machine that is moved, finds the time over first."""
+    loop, process = asyncio.get_running_loop(), await cel._started()
+    now = loop.time
+    os.kill(process.pid, signal.SIGSTOP)
+    asked = asyncio.create_task(cel.evaluate("env.tier", FACTS))
+    while process.stdout._waiter is None:
+        await asyncio.sleep(0)
+    monkeypatch.setattr(loop, "time", lambda: now() + 60)
+    os.kill(process.pid, signal.SIGCONT)
+    assert await asked == "production"
+    assert cel._process is process
+
+
 async def test_a_process_that_hangs_is_not_waited_for_without_end():
     evaluator = CelEvaluator(limit=0.1)
     assert await evaluator.evaluate("1", {}) == 1

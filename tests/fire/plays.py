@@ -91,6 +91,14 @@ async def pressed(person: Person, seen: Seen, button: str, over: Callable[[], bo
     raise AssertionError(f"{button} was clicked five times and nothing happened")
 
 
+async def taken_in(person: Person, line: str) -> bool:
+    """Types a line; whether it was acknowledged, and not answered at once with why it could not be kept."""
+    try:
+        return not (await person.types(line)).text
+    except SlackSays:
+        return False
+
+
 @dataclass(frozen=True)
 class RequestPlay:
     """One request from the line to its end; ``once`` counts what the audit trail must say of it."""
@@ -116,11 +124,7 @@ class RequestPlay:
     async def _ask(self, trial: Trial) -> Seen:
         """What was acknowledged is never asked for again; after an error Dana waits a while, as people do."""
         for patience in (15, 15, 30):
-            acknowledged = True
-            try:
-                await trial.acme.dana.types(self.line)
-            except SlackSays:
-                acknowledged = False
+            acknowledged = await taken_in(trial.acme.dana, self.line)
             try:
                 wait = 40 if acknowledged else patience
                 return await trial.acme.lee.sees(REQUESTS, self.card, "WAITING", within=wait)
@@ -216,11 +220,7 @@ class AutomationPlay:
 async def typed(person: Person, line: str, over: Callable[[], bool]) -> None:
     """Types a line, and again when Slack says that it did not work; what was acknowledged is never typed again."""
     for patience in (5, 15, 30):
-        acknowledged = True
-        try:
-            await person.types(line)
-        except SlackSays:
-            acknowledged = False
+        acknowledged = await taken_in(person, line)
         with suppress(AssertionError):
             wait = 40 if acknowledged else patience
             await person.wait(lambda: True if over() else None, wait, lambda: f"what comes of {line}")

@@ -22,7 +22,7 @@ import pytest
 from chatops.adapters import databases
 from tests.fire.fleet import LEASE, REPLICAS, Fleet, gone
 from tests.fire.nursery import Child, nursery
-from tests.fire.plays import Wakes
+from tests.fire.plays import Wakes, taken_in
 from tests.fire.trial import Trial, playing, prepared
 from tests.support.databases import POSTGRES
 from tests.support.people import SlackSays
@@ -170,22 +170,17 @@ class Storm:
         """Types once; again only after an error and when nothing has come of it once all is over."""
         service = f"bay-{number}"
         taken = f"SELECT 1 FROM inbox WHERE done_at IS NULL AND body LIKE '%bay-{number} production%'"
-        while True:
-            try:
-                await trial.acme.dana.types(f"/platform box create bay-{number} production because of the storm")
-            except SlackSays:
-                self.lines["refused or unanswered"] += 1
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(10):
-                        await _until(lambda: service in self.there)
-                        return
-                await _until(lambda: not trial.rows(taken), 1.0)
-                if service in self.there:
+        while not await taken_in(trial.acme.dana, f"/platform box create {service} production because of the storm"):
+            self.lines["refused or unanswered"] += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(10):
+                    await _until(lambda: service in self.there)
                     return
-                continue
-            self.lines["acknowledged"] += 1
-            await _until(lambda: service in self.there)
-            return
+            await _until(lambda: not trial.rows(taken), 1.0)
+            if trial.rows(f"SELECT 1 FROM requests WHERE service = '{service}'"):
+                return
+        self.lines["acknowledged"] += 1
+        await _until(lambda: service in self.there)
 
     async def _tell(self, trial: Tossed, number: int) -> None:
         """A monitor tells the same twice."""
