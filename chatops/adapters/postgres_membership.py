@@ -43,8 +43,7 @@ SELECT application_name AS name FROM pg_stat_activity WHERE pid IN (
     AND pid <> pg_backend_pid()
 """
 _WAIT = f"""
-SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({_MIGRATING}); RESET statement_timeout;
-RESET lock_timeout
+BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_lock({_MIGRATING}); COMMIT
 """
 _WAITED = f"SELECT pg_advisory_unlock({_MIGRATING})"
 # LOCK waits for what is being written: nobody of whom there is no row may still be at it when the tables change.

@@ -38,7 +38,8 @@ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AN
 _SERVER = """
 SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding,
        to_regclass('_chatops_steps') IS NOT NULL AS known, current_schema() AS schema,
-       current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit
+       current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+       current_setting('lock_timeout') AS lock_timeout
 """
 
 
@@ -89,6 +90,12 @@ def _check_ours(session: Session, address: Address) -> set[str]:
             "and a schema that we may use.",
             rule="database",
             hint="CREATE DATABASE chatops ENCODING 'UTF8' TEMPLATE template0;",
+        )
+    if server["lock_timeout"] == "0":
+        raise Refused(
+            f"{address} cannot be used: what we set for each connection does not reach it.",
+            rule="database",
+            hint="Take `options` out of the pooler's ignore_startup_parameters.",
         )
     for setting in ("fsync", "synchronous_commit"):
         if server[setting] == "off":

@@ -32,6 +32,7 @@ _OPTIONS = {
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25s", "client_encoding": "UTF8", "jit": "off", "enable_seqscan": "off",
 }  # fmt: skip
+_UNSUPPORTED = "unsupported startup parameter: options"  # PgBouncer before 1.20; what is set later, it keeps
 _KEEPALIVE = {
     "keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25000
 }  # fmt: skip
@@ -114,12 +115,18 @@ class Address:
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection that commits by itself what is not between BEGIN and COMMIT; raises ``psycopg.Error``."""
+        given: dict[str, Any] = {"connect_timeout": CONNECT_WITHIN, **_KEEPALIVE, **self._given}
+        given["application_name"] = self.name
+        own = str(given.pop("options", None) or "")
         options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
-        given: dict[str, Any] = {
-            "connect_timeout": CONNECT_WITHIN, **_KEEPALIVE, **self._given, "application_name": self.name,
-            "options": f"{options} {self._given.get('options') or ''}".strip(),
-        }  # fmt: skip
-        return psycopg.connect(autocommit=True, context=_ADAPTERS, **given)
+        try:
+            return psycopg.connect(autocommit=True, context=_ADAPTERS, options=f"{options} {own}".strip(), **given)
+        except psycopg.OperationalError as error:
+            if own or _UNSUPPORTED not in str(error):
+                raise
+        connection = psycopg.connect(autocommit=True, context=_ADAPTERS, **given)
+        connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _OPTIONS.items()).encode())
+        return connection
 
 
 class Session:
