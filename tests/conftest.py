@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 if not os.environ.get("CHATOPS_TEST_KUBECONFIG"):
     os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
 
+# What matplotlib finds out about the machine's fonts takes half a second for each process that draws: it is kept.
+os.environ.setdefault("MPLCONFIGDIR", str(Path(__file__).parents[1] / ".pytest_cache" / "matplotlib"))
+
 
 # No test is timed: on a busy machine an example may take longer than the 200 ms that Hypothesis gives by default, and
 # making them longer than the second. `make test` tries the same few examples every time, `make fire` many new ones.

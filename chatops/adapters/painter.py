@@ -19,11 +19,16 @@ from chatops.kernel.panels import Panels
 
 LIMIT = 40.0  # seconds for a chart by the clock, on a machine that is busy
 PNG = b"\x89PNG\r\n"
+# What Prometheus answers when it knows no such series, without the blanks.
+NOTHING = b'{"status":"success","data":{"resultType":"matrix","result":[]}}'
 WORKER = ("-P", "-m", "chatops.adapters.chart_worker")
 
 
 class ChartPainter:
-    """Starts a process for each chart, one at a time; ``close`` removes what matplotlib noted about fonts."""
+    """Starts a process for each chart, one at a time; ``close`` removes what matplotlib noted about fonts.
+
+    With ``MPLCONFIGDIR`` in the environment that is kept there, for the next one.
+    """
 
     def __init__(self, *, limit: float = LIMIT, worker: Sequence[str] = WORKER) -> None:
         self._limit = limit
@@ -38,6 +43,8 @@ class ChartPainter:
 
     async def draw(self, chart: Chart, answer: bytes) -> Drawn:
         """The numbers in words and the picture, as far as both could be had; never raises for what goes wrong there."""
+        if _is_nothing(answer):
+            return Drawn()
         return await self._draw(json.dumps({"chart": asdict(chart)}).encode() + b"\n" + answer)
 
     async def paint(self, panels: Panels) -> Drawn:
@@ -46,6 +53,8 @@ class ChartPainter:
 
     async def compare(self, asked: Aftermath, answers: Sequence[bytes]) -> Drawn:
         """What was measured before and after a deploy, as ``draw`` does."""
+        if all(not one or _is_nothing(one) for one in answers):
+            return Drawn()
         head = {"aftermath": asdict(asked), "sizes": [len(one) for one in answers]}
         return await self._draw(json.dumps(head).encode() + b"\n" + b"".join(answers))
 
@@ -67,16 +76,23 @@ class ChartPainter:
         return _read(written, process.returncode or 0)
 
     async def _started(self) -> Process:
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="chatops-charts-")
+        fonts = os.environ.get("MPLCONFIGDIR", "")
+        if not fonts:
+            self._folder = self._folder or TemporaryDirectory(prefix="chatops-charts-")
+            fonts = self._folder.name
         # Only what Python needs: the parent's environment holds tokens. One thread: each reserves address space.
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZDIR") if name in os.environ}
         roots = [str(Path(chatops.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-        chosen = {"MPLCONFIGDIR": self._folder.name, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        chosen = {"MPLCONFIGDIR": fonts, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         return await asyncio.create_subprocess_exec(
             sys.executable, *self._worker, stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
             env={**kept, **chosen, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
         )  # fmt: skip
+
+
+def _is_nothing(answer: bytes) -> bool:
+    """Whether no number is in it, which needs no process to be found out."""
+    return len(answer) < 2 * len(NOTHING) and answer.translate(None, b" \n") == NOTHING
 
 
 def _read(written: bytes, code: int) -> Drawn:

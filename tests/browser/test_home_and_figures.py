@@ -9,13 +9,17 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, expect
 
 from chatops.demo import TOKEN
 from tests.browser.conftest import Demo
+from tests.support.chromium import expect, expect_within
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
 
 DOCS = Path(__file__).parents[2] / "docs"
 WITHIN_MS = 40_000  # a picture is drawn by a process that lets others go first
@@ -99,7 +103,7 @@ async def lee_decides_at_home(page: Page) -> None:
 
 
 async def test_app_home_and_the_dora_figures(browser: Browser, demo: Demo) -> None:
-    expect.set_options(timeout=WITHIN_MS)
+    expect_within(WITHIN_MS)
     errors: list[str] = []
     await tell_of_deploys(demo)
     page = await opened(browser, demo, 1280, 1000, errors)

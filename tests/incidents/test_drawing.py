@@ -120,6 +120,14 @@ async def test_without_numbers_nothing_is_drawn(given_answer: bytes) -> None:
     assert await drawn(given_answer) == ("", False, "")
 
 
+async def test_no_process_is_started_to_find_out_that_there_are_no_numbers() -> None:
+    painter = ChartPainter(worker=("-c", 'print(\'{"words": "asked"}\')'))
+    assert (await painter.draw(CHART, answer())).words == ""
+    assert (await painter.compare(ASKED, [answer(), b""])).words == ""
+    assert (await painter.draw(CHART, b"")).words == (await painter.compare(ASKED, [answer(), GOOD])).words == "asked"
+    painter.close()
+
+
 async def test_an_answer_that_cannot_be_read_is_said_to_be() -> None:
     assert await drawn(GOOD[:-20]) == ("", False, "Prometheus' answer can't be read")
 

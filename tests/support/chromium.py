@@ -28,12 +28,19 @@ def expect(shown: Any) -> Any:
     return async_api.expect(shown)
 
 
+def expect_within(milliseconds: int) -> None:
+    """How long ``expect`` waits from now on."""
+    from playwright import async_api
+
+    async_api.expect.set_options(timeout=milliseconds)
+
+
 @asynccontextmanager
 async def chromium(path: str) -> AsyncIterator[Browser]:
     """The browser at ``path``, without a window."""
     from playwright import async_api
 
-    async_api.expect.set_options(timeout=WITHIN_MS)
+    expect_within(WITHIN_MS)
     async with async_api.async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS, headless=True)
         yield started
