@@ -92,6 +92,39 @@ class Seen:
         return await self.person.wait(found, within, lambda: f"{fragments} in\n{self.text}")
 
 
+class _Beside:
+    """The live events of a Slack in this process: what the page reads from its socket, without one for each person."""
+
+    def __init__(self, slack: LocalSlack, name: str) -> None:
+        found = slack.state.people.get(name) or slack.state.by_name(name)
+        self._live = slack.live
+        self._subscriber = self._live.subscribe(found.id if found else name, traffic=False)
+
+    async def send_str(self, text: str) -> None:
+        self._live.echo(self._subscriber, text)
+
+    async def lines(self) -> AsyncIterator[str]:
+        while True:
+            yield await self._subscriber.queue.get()
+
+    async def close(self) -> None:
+        self._live.unsubscribe(self._subscriber)
+
+
+class _Socket:
+    """The live events of a Slack in another process."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.send_str, self._socket = socket.send_str, socket
+
+    async def lines(self) -> AsyncIterator[str]:
+        async for frame in self._socket:
+            yield frame.data
+
+    async def close(self) -> None:
+        """It goes with the session."""
+
+
 class Person:
     """Somebody with Slack open, as an async context manager; `name` is a handle such as dana, or an id.
 
@@ -101,6 +134,7 @@ class Person:
     def __init__(self, name: str, slack: LocalSlack | str, session: aiohttp.ClientSession | None = None) -> None:
         self.name = name
         self._session = session
+        self._slack = slack
         self._url = slack if isinstance(slack, str) else slack.url
         self.id = ""
         self.api: PageClient
@@ -118,10 +152,14 @@ class Person:
 
     async def __aenter__(self) -> Self:
         self.api = PageClient(self._url, self._session)
-        socket = await self.api.session.ws_connect(
-            f"{self._url}/sandbox/api/live", params={"as": self.name, "traffic": "0"}, max_msg_size=0
-        )
-        await socket.receive_json()
+        if isinstance(self._slack, LocalSlack):
+            self._live: _Beside | _Socket = _Beside(self._slack, self.name)
+        else:
+            socket = await self.api.session.ws_connect(
+                f"{self._url}/sandbox/api/live", params={"as": self.name, "traffic": "0"}, max_msg_size=0
+            )
+            await socket.receive_json()
+            self._live = _Socket(socket)
         start = await self.api.get("bootstrap", **{"as": self.name})
         self.id = start["me"]["id"]
         self._know(start["people"])
@@ -129,7 +167,7 @@ class Person:
         for channel in start["channels"]:
             await self._load(channel)
         self._started = start["n"]
-        self._reader = asyncio.create_task(self._read(socket))
+        self._reader = asyncio.create_task(self._read())
         return self
 
     async def __aexit__(
@@ -137,6 +175,7 @@ class Person:
     ) -> None:
         if self._reader is not None:
             self._reader.cancel()
+            await self._live.close()
         await self.api.close()
 
     # ---- doing
@@ -209,7 +248,7 @@ class Person:
     async def catches_up(self) -> None:
         """Return once everything that has happened so far is on the screen."""
         mark = f"{self.id}-{len(self._echoes)}-{id(object())}"
-        await self._socket.send_str(mark)
+        await self._live.send_str(mark)
         await self.wait(lambda: True if mark in self._echoes else None, WITHIN, lambda: "the socket's echo")
 
     async def modal(self, *fragments: str, title: str | None = None, within: float = WITHIN) -> Modal:
@@ -299,11 +338,9 @@ class Person:
                 mine |= {one["ts"]: one for one in thread["messages"]}
         self._ever += [(channel["id"], message) for message in mine.values()]
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._wake()
-        async for frame in socket:
-            event = json.loads(frame.data)
+    async def _read(self) -> None:
+        async for line in self._live.lines():
+            event = json.loads(line)
             if event["type"] == "channel" and event["channel"]["id"] not in self.channels:
                 await self._load(event["channel"])
             elif event["n"] > self._loaded.get(str(event.get("channel")), self._started) or event["type"] == "echo":
