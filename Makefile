@@ -19,12 +19,12 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/chatops demo
 
-# Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
-# More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts. A worker
-# costs two seconds of computing and 0.3 GB; from seven on, two cores are hardly idle.
+# Byte code is kept, also where the environment says otherwise. The tests are imported and collected once, then processes
+# are forked that play them: as many that two cores are hardly idle, for half of the time a test waits for a timer, a
+# browser or a process that starts.
 # Of what is PostgreSQL's own a quarter is tried, always the same; `make test-postgresql` tries all of it.
 test: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -n 7 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -p tests.support.forks --forks 7
 
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.
 # PART=0/2 plays the first half of the scenarios.
