@@ -12,7 +12,6 @@ import atexit
 import gc
 import os
 import pickle
-import signal
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -91,11 +90,13 @@ class _Run:
                     raise self._session.Failed(stop)
                 if stop := self._session.shouldstop:
                     raise self._session.Interrupted(stop)
-        finally:
+        finally:  # those that are left play what they have begun, so that what they started ends with them
+            while os.read(self._tickets, TICKET):
+                pass
             for child in children:
-                with suppress(ProcessLookupError):
-                    os.kill(child.pid, signal.SIGINT)
-            for child in children:
+                with suppress(EOFError, OSError):
+                    while True:
+                        child.reports.recv()
                 os.waitpid(child.pid, 0)
 
     def _fork(self, first: Unit | None = None) -> _Child:
@@ -150,11 +151,12 @@ class _Forked:
     """A process that plays what it gets tickets for, and sends to its parent what its hooks hear."""
 
     def __init__(self, config: pytest.Config, parent: Connection, number: int) -> None:
-        self._config, self._parent = config, parent
+        self._config, self._parent, self._begun = config, parent, False
         plugins = config.pluginmanager
         for name in ("terminalreporter", "lfplugin", "nfplugin"):
             plugins.unregister(name=name)
-        plugins.register(self)
+        plugins.register(self)  # and is told the parent's warnings
+        self._begun = True
         capture: Any = plugins.getplugin("capturemanager")
         capture.stop_global_capturing()  # the parent's files; each needs its own
         capture.start_global_capturing()
@@ -185,7 +187,7 @@ class _Forked:
     def pytest_warning_recorded(
         self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: Any
     ) -> None:
-        if when != "runtest":  # the parent's own, told once more to whoever is new
+        if not self._begun:
             return
         warning_message.source = None  # the object that was not closed, such as a socket
         self._parent.send(("warning", pickle.dumps(warning_message), when, nodeid, location))
