@@ -25,6 +25,7 @@ from chatops.http.pages import PageHandlers
 from chatops.http.server import HttpServer
 from chatops.incidents import digests
 from chatops.kernel.errors import Unavailable
+from chatops.kernel.ports import Clock
 from chatops.parts import Parts
 from chatops.slack.channels import attend, channels_of
 from chatops.slack.errors import trouble
@@ -127,7 +128,7 @@ class Assistant(Parts):
         self._background(self.messenger.run(), "messenger")
         self._stack.push_async_callback(self.messenger.close)
         self._background(self.paging.run(), "paging")
-        self._background(self.paging.reconsider(), "quiet incidents")
+        self._background(_insisted(self.paging.reconsider, self.clock), "quiet incidents")
         self._background(self.rooms.run(), "rooms")
         self._background(self.automations.run(), "automations")
         self._stack.push_async_callback(self.evidence.close)
@@ -135,7 +136,7 @@ class Assistant(Parts):
         self._stack.push_async_callback(self.commits.close)
         self._stack.push_async_callback(self.pagerduty_changes.close)
         self._stack.push_async_callback(self.couriers.close)
-        self._background(self._look_over_cards(), "cards")
+        self._background(_insisted(self.messenger.audit_cards, self.clock), "cards")
         for look, seconds in self._looks_of_the_leader():
             self._every(look, seconds)
         self._background(self.measuring.look(), "figures")
@@ -144,9 +145,8 @@ class Assistant(Parts):
     async def _lead_in_slack(self) -> None:
         """Works off what an earlier run or another replica left, once Slack has said who we are."""
         await self._met.wait()
-        await self.evidence.start()
-        await self.charts.start()
-        await self.rooms.start()
+        for begin in (self.evidence.start, self.charts.start, self.rooms.start):
+            await _insisted(begin, self.clock)
         await attend(self.client, channels_of(self.configuration.platform))
 
     def _looks_of_all(self) -> Sequence[Look]:
@@ -189,16 +189,6 @@ class Assistant(Parts):
         for said in await self.clusters.unreachable(self.configuration.platform.environments.values()):
             log.error("%s", said)
 
-    async def _look_over_cards(self) -> None:
-        """Repairs what an earlier run left wrong in Slack; beside all else, for there may be thousands."""
-        while True:
-            try:
-                await self.messenger.audit_cards()
-                return
-            except Unavailable as away:
-                log.warning("the cards of open requests are looked over later: %s", away.message)
-                await self.clock.sleep(LOOK_EVERY)
-
     async def _meet_slack(self, readiness: Readiness) -> None:
         """Learns who we are, however long Slack is away; then works off what an earlier run left."""
         home, delay, said = self.directory.home, 0.5, ""
@@ -214,7 +204,7 @@ class Assistant(Parts):
             log.info("Slack says who we are now")
         if not self.settings.app_token:  # with Socket Mode the connection says so
             readiness.came_up("slack")
-        await self.front.open()
+        await _insisted(self.front.open, self.clock)
         self._met.set()
         # Ready now: the first request finds policy's process standing, and the start did not wait for it.
         self._background(self.evaluator.start(), "CEL evaluator")
@@ -233,6 +223,17 @@ class Assistant(Parts):
     async def forget(self) -> None:
         """Deletes what is too old to matter."""
         await forgetting.forget(self.database, self.clock, self.configuration.platform.retention.requests)
+
+
+async def _insisted(work: Callable[[], Awaitable[object]], clock: Clock) -> None:
+    """Done once, as soon as the database is there: it may be away for a moment just when this replica takes over."""
+    while True:
+        try:
+            await work()
+            return
+        except Unavailable as away:
+            log.warning("%s is done later: %s", work.__qualname__, away.message)
+            await clock.sleep(LOOK_EVERY)
 
 
 async def _until_the_end(look: Callable[[], Awaitable[object]]) -> None:
