@@ -46,7 +46,7 @@ from chatops.adapters.postgres_server import (
     trouble,
     unavailable,
 )
-from chatops.kernel.errors import Unavailable
+from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Tx
 
 P = ParamSpec("P")
@@ -138,7 +138,7 @@ class Postgres:
     async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``fn(tx, …)`` in a transaction of its own and returns its result after COMMIT.
 
-        It may be run several times, of which one counts. Raises ``Unavailable`` when nothing could be saved. A caller
+        It may be run several times, of which one counts. Raises ``DatabaseAway`` when nothing could be saved. A caller
         that is cancelled before ``fn`` began prevents it; later, it runs to its end.
         """
         self._must_be_open()
@@ -159,7 +159,7 @@ class Postgres:
 
     def _must_be_open(self) -> None:
         if not self._open:
-            raise Unavailable("The database is closed.", hint="The assistant is stopping or has not started yet.")
+            raise DatabaseAway("The database is closed.", hint="The assistant is stopping or has not started yet.")
 
     # On the event loop
 
@@ -280,7 +280,7 @@ class Postgres:
             if time.monotonic() >= end:
                 with self._doubting:
                     self._doubts[self._local.writer] = _Doubt(uncertain.number, job.calls)
-                raise Unavailable(
+                raise DatabaseAway(
                     "The connection to the database was lost while it was saving: it is not known whether it did.",
                     hint="Look before you do it again.",
                 ) from uncertain.__cause__
@@ -311,7 +311,7 @@ class Postgres:
                     finally:
                         _end(session)
                     return found
-            except Unavailable:
+            except DatabaseAway:
                 if not again or not self._session_lost():
                     raise
             except _OUTDATED as error:
@@ -395,7 +395,7 @@ def _end(session: Session) -> None:
 def _unsaved(error: BaseException) -> bool:
     """Whether the server, and not the function or what ran beside it, kept something from being saved."""
     cause = error.__cause__
-    return isinstance(error, Unavailable) and isinstance(cause, psycopg.Error) and not isinstance(cause, _REFUSED)
+    return isinstance(error, DatabaseAway) and isinstance(cause, psycopg.Error) and not isinstance(cause, _REFUSED)
 
 
 def _presentable(error: BaseException) -> BaseException:
@@ -405,7 +405,7 @@ def _presentable(error: BaseException) -> BaseException:
     elif isinstance(error, psycopg.Error) and trouble(error):
         wrapped = unavailable(error, "Nothing was saved")
     elif isinstance(error, _REFUSED):
-        wrapped = Unavailable("Nothing was saved: others write to the database all the time.", hint="Try again.")
+        wrapped = DatabaseAway("Nothing was saved: others write to the database all the time.", hint="Try again.")
     else:
         return error
     wrapped.__cause__ = error

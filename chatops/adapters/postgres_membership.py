@@ -23,7 +23,7 @@ import psycopg
 
 from chatops.adapters.postgres_schema import migrate, prepare
 from chatops.adapters.postgres_server import Address, Session, explained
-from chatops.kernel.errors import Unavailable
+from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Row
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Membership:
     def join(self) -> None:
         """Joins the others, after it has brought the tables up to date, which older replicas bear (docs/operations.md).
 
-        Raises ``Unavailable`` when somebody has the database alone or the server cannot be reached, ``Refused`` as
+        Raises ``DatabaseAway`` when somebody has the database alone or the server cannot be reached, ``Refused`` as
         ``postgres_schema.prepare``.
         """
         with explained(self._address):
@@ -160,7 +160,7 @@ class Membership:
                 self._session.close()
 
     def take(self, works: Sequence[str]) -> set[str]:
-        """Claims what nobody has who lives; raises ``Unavailable``."""
+        """Claims what nobody has who lives; raises ``DatabaseAway``."""
         with self._guard, explained(self._address):
             self.check()
             return self._take(self._living(), works)
@@ -169,7 +169,7 @@ class Membership:
         """Lets go of a claim, later when the server is away."""
         with self._guard:
             self._dropped.add(work)
-            with suppress(psycopg.Error, Unavailable):
+            with suppress(psycopg.Error, DatabaseAway):
                 self._drop(self._living())
 
     def ring(self, rung: str) -> None:
@@ -177,7 +177,7 @@ class Membership:
 
         Also of one that was given up: its connection has been ended then, and the others have to hear what it did.
         """
-        with self._guard, suppress(psycopg.Error, Unavailable):
+        with self._guard, suppress(psycopg.Error, DatabaseAway):
             try:
                 self._living().ask(_RING, (rung,))
             except psycopg.Error:
@@ -191,9 +191,9 @@ class Membership:
             self._changed()
 
     def check(self) -> None:
-        """Raises ``Unavailable`` once the others have given this one up."""
+        """Raises ``DatabaseAway`` once the others have given this one up."""
         if self.lost:
-            raise Unavailable(
+            raise DatabaseAway(
                 "Another chatops has taken over the database.", hint="Try again in a moment: this one begins anew."
             )
 
@@ -201,7 +201,7 @@ class Membership:
         """The same, also while they may have done so without our knowing: the lease has nearly run out."""
         self.check()
         if not self._alone and time.monotonic() - self._renewed > self._lease * 0.8:
-            raise Unavailable("This chatops was paused or cut off from its database, and others may be at its work.")
+            raise DatabaseAway("This chatops was paused or cut off from its database, and others may be at its work.")
 
     def cut(self, since: float) -> None:
         """Ends a look that has waited for the server since before ``since`` (``time.monotonic``)."""
@@ -223,7 +223,7 @@ class Membership:
 
     def _living(self) -> Session:
         if self._session is None:
-            raise Unavailable("The database is closed.")
+            raise DatabaseAway("The database is closed.")
         return self._connected(self._session)
 
     def _connected(self, session: Session) -> Session:
@@ -242,7 +242,7 @@ class Membership:
                 row = session.ask(_HOLDER, (_KEY,)).fetchone()
                 holder = str(row["name"]).removeprefix("chatops ") if row else ""
                 whose = f"{holder or 'unknown'}: its machine and process"
-                raise Unavailable(
+                raise DatabaseAway(
                     f"{self._address} is in use by another chatops ({whose}).",
                     hint="Stop that one first, or let CHATOPS_DATABASE name another database.",
                 )

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from psycopg.types.numeric import Int8Dumper
 
 from chatops.adapters.postgres_sql import marked
-from chatops.kernel.errors import PlatformError, Unavailable
+from chatops.kernel.errors import DatabaseAway, PlatformError
 from chatops.kernel.masking import mask
 from chatops.kernel.ports import Row, Tx
 
@@ -234,7 +234,7 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 def reading(url: str) -> Iterator[Tx]:
     """One read-only snapshot of a database, also beside a running assistant; for programs without a loop.
 
-    Raises ``Unavailable`` when it cannot be read.
+    Raises ``DatabaseAway`` when it cannot be read.
     """
     address = Address(url)
     with explained(address):
@@ -255,8 +255,8 @@ def trouble(error: BaseException) -> str:
     return mask(lines[0].removeprefix("connection failed: "))[0]
 
 
-def unavailable(error: BaseException, what: str) -> Unavailable:
-    return Unavailable(
+def unavailable(error: BaseException, what: str) -> DatabaseAway:
+    return DatabaseAway(
         f"{what}: {(trouble(error) or str(error)).rstrip('.')}.",
         hint="Try again once that is cured; nothing else is lost.",
     )

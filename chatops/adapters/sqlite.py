@@ -31,7 +31,7 @@ from chatops.adapters.sqlite_file import (
     unavailable,
 )
 from chatops.adapters.sqlite_log import WriteAhead
-from chatops.kernel.errors import Unavailable
+from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Tx
 from chatops.kernel.replicas import Alone
 
@@ -126,7 +126,7 @@ class SQLite:
     async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``fn(tx, …)`` in a savepoint of its own and returns its result after COMMIT.
 
-        Its exception rolls it back alone. Raises ``Unavailable`` when nothing could be saved. A caller that is
+        Its exception rolls it back alone. Raises ``DatabaseAway`` when nothing could be saved. A caller that is
         cancelled before ``fn`` began prevents it; later, it runs to its end.
         """
         self._must_be_open()
@@ -165,7 +165,7 @@ class SQLite:
 
     def _must_be_open(self) -> None:
         if not self._open:
-            raise Unavailable("The database is closed.", hint="The assistant is stopping or has not started yet.")
+            raise DatabaseAway("The database is closed.", hint="The assistant is stopping or has not started yet.")
 
     # On the writer thread
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from chatops.adapters.migrations import migrate
 from chatops.adapters.postgres_sql import marked
 from chatops.adapters.sqliteutils import Database
-from chatops.kernel.errors import PlatformError, Refused, Unavailable
+from chatops.kernel.errors import DatabaseAway, PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Row, Tx
 
 T = TypeVar("T")
@@ -171,8 +171,8 @@ def _trouble(error: BaseException) -> str:
     return _TROUBLE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
 
 
-def unavailable(error: BaseException, what: str) -> Unavailable:
-    return Unavailable(
+def unavailable(error: BaseException, what: str) -> DatabaseAway:
+    return DatabaseAway(
         f"{what}: {_trouble(error) or error}.", hint="Try again once that is cured; nothing else is lost."
     )
 

@@ -5,6 +5,7 @@
     ├── Refused              a rule or a guard says no; ``rule`` names it
     ├── TooLate              somebody or something was first; says who and what stands now
     ├── Unavailable          an outside system cannot be asked now; ``retry_after`` seconds when it said so
+    │   └── DatabaseAway     our own database: nothing was saved, or nobody knows whether it was
     └── ClusterError         the cluster answered, and the answer is no
         ├── NotFound         404
         ├── Forbidden        401, 403
@@ -54,6 +55,10 @@ class Unavailable(PlatformError):
     def __init__(self, message: str, *, retry_after: float = 0.0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class DatabaseAway(Unavailable):
+    """Our database does not answer, or not to us: nothing was saved, or it is not known whether it was."""
 
 
 class ClusterError(PlatformError):

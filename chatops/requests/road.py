@@ -221,7 +221,7 @@ class Road:
     ) -> str:
         """Decides on a plan; returns a sentence for who clicked. Raises ``TooLate`` or ``Refused``.
 
-        The commit of the decision, the card and the audit row is what the click's acknowledgement waits for.
+        The decision, the card, the audit row and that ``key`` has decided are one commit: the same key decides once.
         """
         return await self.database.write(self._vote, request, digest, verdict, person, key, reason and mask(reason)[0])
 
@@ -266,7 +266,7 @@ class Road:
     ) -> str:
         """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed.
 
-        Replacing asks the cluster first, so it may take longer than a click is waited for; all else is one commit.
+        Replacing asks the cluster first, which may take long; all else is one commit, as in ``vote``.
         """
         if choice == "replace":
             await self._check_replacement(request, person)

@@ -12,13 +12,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.action import Answer, File
-from chatops.kernel.errors import InputError, PlatformError
+from chatops.kernel.errors import DatabaseAway, InputError, PlatformError
 from chatops.kernel.people import Person
 from chatops.slack import errors, files, forms, ids
 from chatops.slack.answers import Answers
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.forms import Origin
-from chatops.slack.intake import CLOSED, Item
+from chatops.slack.intake import AGAIN, CLOSED, Item
 from chatops.slack.payloads import Click, Where
 from chatops.slack.ports import Choice, Road, Verdict
 
@@ -60,7 +60,7 @@ class Deciding:
     client: AsyncWebClient
 
     async def decide(self, decision: Decision, person: Person, key: str) -> str:
-        """Commits a decision; the commit is what the click's acknowledgement waits for. A sentence for the person."""
+        """Commits a decision, the same ``key`` once; returns a sentence for the person."""
         verdict = _VERDICTS.get(decision.verdict)
         if verdict is not None:
             return await self.road.vote(
@@ -72,16 +72,16 @@ class Deciding:
         )
 
     async def work_off(self, item: Item) -> object:
-        """Works off a decision; ``item.body``: where, decision. Its row is done by the commit of what it decides."""
-        where = Where.read(item.body["where"])
-        person = self.directory.known(where.user, where.team) or await self.directory.person(where.user, where.team)
+        """Works off a decision; ``item.body``: where, decision. Its row is done by the commit of what it decides.
+
+        That commit has the row's key, so it is tried again until the database says whether it is there: a press that
+        was acknowledged is not taken back for a connection that was lost for a moment.
+        """
         try:
-            said = await self.decide(Decision(**item.body["decision"]), person, item.key)
-        except PlatformError as no:
-            await self.answers.tell(item.key, where, errors.answer(no))
-            return None
-        await self.say(item.key, where, said)
-        return CLOSED
+            return await self._worked_off(item)
+        except DatabaseAway as away:
+            log.warning("%s waits: %s", item.key, away.message)
+            return AGAIN
 
     async def say(self, key: str, where: Where, said: str) -> None:
         """Tells the person what came of it, but for a plain approval, which the card itself shows at once."""
@@ -123,6 +123,19 @@ class Deciding:
         await self._show(view_id, view, click.where, key)
 
     # ---- inside
+
+    async def _worked_off(self, item: Item) -> object:
+        where = Where.read(item.body["where"])
+        person = self.directory.known(where.user, where.team) or await self.directory.person(where.user, where.team)
+        try:
+            said = await self.decide(Decision(**item.body["decision"]), person, item.key)
+        except DatabaseAway:
+            raise
+        except PlatformError as no:
+            await self.answers.tell(item.key, where, errors.answer(no))
+            return None
+        await self.say(item.key, where, said)
+        return CLOSED
 
     async def _open(self, trigger: str, view: Mapping[str, Any]) -> str:
         """The id of the opened view, or empty when Slack would not."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any
 
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
-from chatops.kernel.errors import Unavailable
+from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Clock, Database, Row, Tx
 from chatops.kernel.replicas import ALONE, Replicas
 
@@ -41,13 +41,17 @@ DELETE FROM inbox WHERE key IN (
 KEPT = 7 * 86400.0  # seconds a done row guards against a late repetition
 AT_ONCE = 500  # rows deleted in one transaction, for others wait behind it
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before work is tried again whose end could not be stored
-CLOSED = "closed"
 # Work begins in a lull, for Slack waits three seconds for an acknowledgement, and a card for the work behind it: what
 # comes in together is acknowledged before the first of it is worked off.
 LULL, LONGEST_LULL = 0.005, 0.05  # seconds without anything more, for each that waits and at most
 LATEST = 1.0  # seconds after it came in, lull or not
 FEW, BREATH = 4, 0.002  # begun together, so that more may come in; seconds until the next few
 MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
+
+WAITS = "what came in waits for a lull"
+# What work may come to, other than that its row is to be closed:
+CLOSED = "closed"  # the commit of the effect has closed the row
+AGAIN = "again"  # nobody knows whether there was an effect: it is tried again after a pause, and has one once
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Item:
     again: bool = False
 
 
-Work = Callable[[Item], Awaitable[object]]  # CLOSED when the row is done already, by the commit of the effect
+Work = Callable[[Item], Awaitable[object]]  # CLOSED, AGAIN or whatever
 GaveUp = Callable[[Item, BaseException], Awaitable[None]]
 
 
@@ -84,7 +88,7 @@ def _tried(tx: Tx, key: str, replica: int, before: int) -> bool:
 
 
 class Intake:
-    """Commits what comes in and works it off with at most ``most`` at once.
+    """Commits what comes in and works it off with at most ``most`` of a kind at once: no vote waits for slow lines.
 
     ``work`` gives the handler of each kind; ``gave_up`` tells the person when a handler raised.
     """
@@ -106,7 +110,7 @@ class Intake:
         self._work = work
         self._gave_up = gave_up
         self._metrics = metrics
-        self._slots = asyncio.Semaphore(most)
+        self._slots = defaultdict[str, asyncio.Semaphore](partial(asyncio.Semaphore, most))
         self._background = background
         self._coming: deque[tuple[float, Item]] = deque()  # since when, on the loop's clock; waiting for a lull
         self._last = 0.0  # when something came in last
@@ -157,18 +161,20 @@ class Intake:
         self._at_work.add(item.key)
         self._last = asyncio.get_running_loop().time()
         self._coming.append((self._last, item))
-        if len(self._coming) == 1:
-            self._background.spawn(self._begin_all(), name="what came in waits for a lull")
+        if len(self._coming) == 1:  # as long as there is something, somebody is at it
+            self._background.spawn(self._begin_all(), name=WAITS)
 
     async def _begin_all(self) -> None:
         """A few at a time, so that it stops as soon as more comes in."""
         loop = asyncio.get_running_loop()
-        while self._coming:
+        while True:
             lull = min(LULL * len(self._coming), LONGEST_LULL)
             left = min(self._last + lull, self._coming[0][0] + LATEST) - loop.time()
             if left <= 0:
                 for _ in range(min(FEW, len(self._coming))):
                     self._background.spawn(self._do(self._coming.popleft()[1]))
+            if not self._coming:
+                return
             await asyncio.sleep(max(left, BREATH))
 
     async def _do(self, item: Item) -> None:
@@ -185,23 +191,25 @@ class Intake:
 
     async def _done_or_away(self, item: Item) -> bool:
         """False when the database took neither the end of the work nor that it failed: nobody would hear of it."""
-        async with self._slots:
+        async with self._slots[item.kind]:
             try:
-                await self._done(item)
-            except Unavailable as away:
+                return await self._done(item)
+            except DatabaseAway as away:
                 log.warning("%s %s waits: %s", item.kind, item.key, away.message)
                 return False
-            return True
 
-    async def _done(self, item: Item) -> None:
+    async def _done(self, item: Item) -> bool:
         try:
-            closed = await self._work[item.kind](item)
+            came = await self._work[item.kind](item)
         except Exception as error:
             await self._give_up(item, error)
-            return
-        if closed is not CLOSED:
+            return True
+        if came is AGAIN:
+            return False
+        if came is not CLOSED:
             await self._database.write(done, item.key, self._clock.now())
         self._metrics.intake.labels(item.kind).observe(max(0.0, self._clock.now() - item.received_at))
+        return True
 
     async def _give_up(self, item: Item, error: BaseException) -> None:
         """Tells the person, then closes the row; when a defect of ours keeps us from it, the next start tries again."""

@@ -62,6 +62,7 @@ class Peers:
             )
         elif peer == CLUSTER:
             self.house.cluster.fault(int(kind), times=None)
+            self.house.cluster.close_watches()  # one that was open before would go on telling
         elif kind == LIMITED:
             await self.house.sandbox.fault("ratelimit", times=0, retry_after=3)
         else:

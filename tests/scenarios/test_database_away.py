@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from chatops.adapters import postgres
+from chatops.kernel.people import Person
+from chatops.slack import intake
+from chatops.slack.deciding import Deciding, Decision
 from tests.support.databases import name_of
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 from tests.support.page import SlackSays
@@ -81,10 +84,38 @@ async def test_while_the_server_is_away_nothing_is_acknowledged_and_afterwards_e
     await one_of_each(house)
 
 
+async def test_a_press_is_decided_on_once_when_the_server_went_away_after_it_was_acknowledged(
+    house: House, cut: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.1)
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    await house.quiet()
+    decide, keys = Deciding.decide, []
+
+    async def gone_before(self: Deciding, decision: Decision, person: Person, key: str) -> str:
+        keys.append(key)
+        if len(keys) == 1:
+            await cut.close()
+        return await decide(self, decision, person, key)
+
+    monkeypatch.setattr(Deciding, "decide", gone_before)
+    await card.click("Approve")
+    await house.until(lambda: len(keys) > 2)
+    assert "waits: Nothing was saved" in caplog.text
+    assert await ready(house) == 503
+    await cut.open()
+    await card.becomes("SUCCEEDED", within=30)
+    assert len(set(keys)) == 1
+    await one_of_each(house)
+    await house.lee.never_sees(REQUESTS, "Nothing was saved")
+
+
 async def test_what_was_saved_when_nobody_could_say_so_is_taken_up_without_a_restart(
     house: House, cut: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "FATE_WITHIN", 0.0)
+    cut.of = b'"where"'  # what somebody did, in the inbox; much else is written meanwhile
     looks = [look for job in house.assistant.scheduler.get_jobs() for look in job.func.args]
     assistant = house.assistant
     slow_net = [assistant.front.intake.look, assistant.engine.look, assistant.messenger.look]

@@ -2,6 +2,8 @@
 
 import pytest
 
+from chatops.kernel.people import Person
+from chatops.slack.deciding import Deciding, Decision
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house, straight_to_production
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -67,6 +69,25 @@ async def test_a_request_nobody_decides_on_expires_after_a_reminder(house: House
     await card.click("Approve", stale=True)
     await house.lee.sees(REQUESTS, "R-1001 expired before enough people approved it.")
     assert await house.image("checkout") == "1.4.1"
+
+
+async def test_a_press_is_told_when_the_request_expires_before_it_is_decided_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    decide = Deciding.decide
+
+    async def hours_later(self: Deciding, decision: Decision, person: Person, key: str) -> str:
+        await house.later(4 * 3600 + 60)
+        return await decide(self, decision, person, key)
+
+    monkeypatch.setattr(Deciding, "decide", hours_later)
+    await card.click("Approve")
+    await house.lee.sees(REQUESTS, "R-1001 expired before enough people approved it.")
+    await card.becomes("EXPIRED")
+    await house.quiet()
+    assert "satisfied" not in await house.history()
 
 
 async def test_dana_cancels_what_she_asked_for_and_nobody_else_can(house: House) -> None:

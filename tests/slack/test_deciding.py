@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatops.kernel.errors import Refused, TooLate
+from chatops.kernel.errors import DatabaseAway, Refused, TooLate, Unavailable
 from chatops.kernel.people import Standing
+from chatops.slack import intake
+from chatops.slack.intake import ADD
+from chatops.slack.messenger import Messenger
 from tests.slack.desk import Desk, desk
+from tests.support.databases import database as database_in
 from tests.support.people import Seen, SlackSays
 
 
@@ -142,6 +147,78 @@ async def test_a_database_that_fails_leaves_the_clicker_with_a_sentence(tmp_path
         acme.road.plan("vote", OSError("disk full"))
         await card.click("Approve")
         await acme.lee.sees("platform-requests", "Something went wrong on our side", "E-")
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to be tried again is, without much of a pause."""
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
+
+
+async def test_a_press_is_not_taken_back_for_a_database_that_was_away_when_it_was_to_be_decided_on(
+    tmp_path: Path, soon: None
+) -> None:
+    async with desk(tmp_path) as acme:
+        card = await card_of(acme)
+        unsure = DatabaseAway("The connection to the database was lost while it was saving: it is not known …")
+        acme.road.plan("vote", DatabaseAway("Nothing was saved: it is away."), unsure, "You approved R-1042.")
+        await card.click("Approve")
+        await acme.quiet()
+        assert len({key for *_, key, _ in acme.road.called("vote")}) == 1, "each under another key would count anew"
+        assert len(acme.road.called("vote")) == 3
+        assert await acme.rows("SELECT id FROM posts WHERE kind = 'answer'") == []
+
+
+async def test_when_what_came_of_it_could_not_be_said_the_database_is_asked_and_not_blamed(
+    tmp_path: Path, soon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as acme:
+        card = await card_of(acme)
+        show, lost = Messenger.show, [DatabaseAway("Nothing was saved: it is away.")]
+
+        def away(*of: Any) -> None:
+            if lost:
+                raise lost.pop()
+            show(*of)
+
+        monkeypatch.setattr(Messenger, "show", away)
+        acme.road.plan("choose", "R-1042 is cancelled.", "R-1042 was cancelled by Lee.")
+        await card.click("Cancel")
+        await acme.lee.sees("platform-requests", "R-1042 was cancelled by Lee.")
+        await acme.lee.never_sees("platform-requests", "Nothing was saved")
+
+
+async def test_a_cluster_that_is_away_when_something_is_to_be_replaced_is_told_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        card = await card_of(acme)
+        acme.road.plan("choose", Unavailable("R-1040 was not replaced.", hint="Press Replace once more in a minute."))
+        await card.click("Cancel")
+        await acme.lee.sees("platform-requests", "Not now", "R-1040 was not replaced.", "once more in a minute")
+        await acme.quiet()
+        assert len(acme.road.called("choose")) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_press_that_a_crash_left_is_decided_on_by_the_next_start_or_its_presser_hears_why_not(
+    tmp_path: Path, known: bool
+) -> None:
+    where = {"user": "U0LEE", "team": "T0ACME", "channel": "C0REQUESTS"}
+    body = {"where": where, "decision": {"request": 1042, "verdict": "approve", "digest": "7f3a"}}
+    async with database_in(tmp_path) as left:
+        row = {"key": "decision:t1", "kind": "decision", "body": json.dumps(body), "now": 1.0, "replica": 0}
+        await left.write(lambda tx: tx.run(ADD, **row))
+    async with desk(tmp_path, start=False, warm=False) as acme:
+        await acme.joins()
+        if not known:
+            await acme.sandbox.fault("error", method="users.info", error="internal_error", times=5)
+        acme.road.plan("vote", "You approved R-1042." if known else Refused("I could not find out who you are."))
+        await acme.front.intake.open()
+        await acme.quiet()
+        [(request, digest, verdict, person, key, _)] = acme.road.called("vote")
+        assert (request, digest, verdict, key) == (1042, "7f3a", "approve", "decision:t1")
+        assert person.standing is (Standing.MEMBER if known else Standing.UNKNOWN)
+        if not known:
+            await acme.lee.sees("platform-requests", "Refused", "could not find out who you are")
 
 
 async def test_a_replayed_click_is_acknowledged_and_worked_off_once(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from chatops.adapters.metrics import Metrics
 from chatops.kernel.background import Background
-from chatops.kernel.errors import Unavailable
+from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Database, Tx
 from chatops.slack import intake
-from chatops.slack.intake import ADD, CLOSED, KEPT, MOST_TRIES, Intake, Item, done, prune
+from chatops.slack.intake import ADD, AGAIN, CLOSED, KEPT, MOST_TRIES, WAITS, Intake, Item, done, prune
 from tests.slack.desk import desk
 from tests.support.clock import MovableClock
 from tests.support.databases import database as database_in
@@ -32,8 +32,9 @@ class Worker:
         self.failed: list[tuple[str, str]] = []
         self.background = Background()
         self.intake = Intake(
-            database, self.clock, {"line": work or self.work}, self.gave_up, Metrics(), self.background, most=2
-        )
+            database, self.clock, {"line": work or self.work, "decision": self.work}, self.gave_up, Metrics(),
+            self.background, most=2,
+        )  # fmt: skip
 
     async def work(self, item: Item) -> None:
         self.done.append(item)
@@ -71,10 +72,10 @@ class Sometimes:
 
     async def write(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         if self.away:
-            raise Unavailable("Nothing was saved: the server is away.")
+            raise DatabaseAway("Nothing was saved: the server is away.")
         saved = await self.real.write(fn, *args, **kwargs)
         if self.unsure:
-            raise Unavailable("It is not known whether it was saved.")
+            raise DatabaseAway("It is not known whether it was saved.")
         return saved
 
     async def read(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -108,7 +109,7 @@ async def test_what_was_saved_is_begun_also_when_its_caller_hears_that_nobody_kn
         database = Sometimes(real)
         worker = Worker(database)
         database.unsure = True
-        with pytest.raises(Unavailable):
+        with pytest.raises(DatabaseAway):
             await worker.intake.accept("k", "line", {})
         database.unsure = False
         assert not await worker.intake.accept("k", "line", {})  # Slack, which was not answered, brings it again
@@ -166,6 +167,63 @@ async def test_work_begins_also_when_no_lull_comes(tmp_path: Path, monkeypatch: 
             await worker.intake.accept(str(number), "line", {})
         await worker.background.idle()
         assert [item.key for item in worker.done] == ["0", "1", "2"]
+
+
+async def test_one_alone_begins_on_what_came_in_however_it_comes(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as database:
+        beginning: list[int] = []
+
+        async def work(item: Item) -> None:
+            worker.done.append(item)
+            if len(worker.done) < 20:
+                await worker.intake.accept(str(len(worker.done)), "line", {})
+            beginning.append(sum(task.get_name() == WAITS for task in asyncio.all_tasks()))
+
+        worker = Worker(database, work)
+        await worker.intake.accept("0", "line", {})
+        await worker.background.idle()
+        assert len(worker.done) == 20
+        assert max(beginning) == 1
+
+
+async def test_a_decision_does_not_wait_for_lines_that_take_long(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as database:
+        gate = asyncio.Event()
+
+        async def slow(item: Item) -> None:
+            await gate.wait()
+
+        worker = Worker(database, slow)
+        for number in range(5):
+            await worker.intake.accept(f"line:{number}", "line", {})
+        await worker.intake.accept("decision", "decision", {})
+        async with asyncio.timeout(10):
+            while "decision" in await worker.waiting():
+                await asyncio.sleep(0.01)
+        assert len(await worker.waiting()) == 5
+        gate.set()
+        await worker.background.idle()
+        assert await worker.waiting() == []
+
+
+async def test_work_of_which_nobody_knows_whether_it_was_saved_is_done_again_and_told_to_nobody(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as database:
+
+        async def unsure(item: Item) -> object:
+            worker.done.append(item)
+            return AGAIN if len(worker.done) < 3 else None
+
+        worker = Worker(database, unsure)
+        await worker.intake.accept("k", "line", {})
+        for pause in (1.0, 2.0):
+            async with asyncio.timeout(10):
+                while worker.clock.sleepers != 1:
+                    await asyncio.sleep(0)
+            assert await worker.waiting() == ["k"]
+            await worker.clock.advance(pause)
+        await worker.background.idle()
+        assert [item.again for item in worker.done] == [False, True, True]
+        assert (await worker.waiting(), worker.failed) == ([], [])
 
 
 async def test_a_row_that_the_effect_has_closed_is_left_to_it(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ class Wire(Between):
         self.url = f"postgresql://postgres@{parts.path}?host={folder}"
         self.lose_before_commit = 0  # so many COMMITs never reach the server
         self.lose_after_commit = 0  # so many are carried out, and the answer is lost
+        self.of = b""  # only those whose transaction had this in it
         self.then_away = False  # and from then on it takes no connection
+        self._meant: set[asyncio.Event] = set()  # by what each connection has of its own
 
     async def dial(self) -> Ends:
         return await asyncio.open_unix_connection(self._server)
@@ -38,7 +40,13 @@ class Wire(Between):
         self._socket.unlink(missing_ok=True)
 
     def passes(self, asked: bytes, mute: asyncio.Event) -> bool:
-        if not asked.endswith(COMMIT) or not (self.lose_before_commit or self.lose_after_commit):
+        if self.of in asked:
+            self._meant.add(mute)
+        if not asked.endswith(COMMIT):
+            return super().passes(asked, mute)
+        meant = mute in self._meant
+        self._meant.discard(mute)
+        if not meant or not (self.lose_before_commit or self.lose_after_commit):
             return super().passes(asked, mute)
         arrives = not self.lose_before_commit
         if arrives:
