@@ -17,7 +17,7 @@ import pytest
 
 from tests.fire.fleet import KILLED, PAUSED, Fleet, fleet
 from tests.fire.nursery import Nursery, nursery
-from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, STEPS, Play
+from tests.fire.plays import ALERT, AUTOMATION, DEPLOY, NOTICES, PAGES, ROOM, STEPS, Play
 from tests.fire.trial import MISSED
 from tests.fire.victim import LATE
 from tests.support.databases import POSTGRES
@@ -68,9 +68,10 @@ async def tried(play: Play, nursery: Nursery, point: str, how: str) -> str:
 @pytest.mark.parametrize(
     ("play", "sample", "every"),
     [
-        (replace(DEPLOY, since=TAKEN_IN), 2, 9), (STEPS, 0, 19), (ALERT, 0, 17), (AUTOMATION, 0, 19),
+        (replace(DEPLOY, since=TAKEN_IN), 2, 9), (STEPS, 0, 19), (ALERT, 0, 17), (AUTOMATION, 0, 19), (ROOM, 0, 17),
+        (PAGES, 0, 13), (NOTICES, 0, 9),
     ],
-    ids=["deploy", "steps", "alert", "automation"],
+    ids=["deploy", "steps", "alert", "automation", "room", "pages", "notices"],
 )  # fmt: skip
 async def test_whichever_replica_is_killed_or_paused_anywhere_the_others_finish_the_job(
     play: Play, sample: int, every: int, record_property: Callable[[str, object], None]
