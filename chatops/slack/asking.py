@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.action import Action, Answer, Button
 from chatops.kernel.background import Background
-from chatops.kernel.errors import InputError
+from chatops.kernel.errors import DatabaseAway, InputError
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration
 from chatops.requests import opened
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 Completed = Callable[[Where, str, Mapping[str, Action]], Awaitable[str]]  # a line with what is meant where it was typed
 TRIGGER_LIVES = 2.8  # seconds; Slack gives three from the click, of which some are on the way
+TELL_AGAIN = 2.0  # seconds
 LATE = "Slack gave me too little time to open the form."
 
 
@@ -113,10 +114,7 @@ class Asking:
         action, person = self.road.actions[line.action], await self._person(where)
         try:
             if action.answer is not None:
-                answer = await self.road.answer(
-                    action.name, line.inputs(action), person=person, asked_at=item.received_at
-                )
-                await self.answers.tell(item.key, where, await self.attachments.of(answer, where.user))
+                await self._answer(item, where, action, line, person)
             else:
                 asked = await self.road.ask(
                     action.name, line.inputs(action), person=person, key=item.body.get("ask_key") or item.key,
@@ -128,6 +126,20 @@ class Asking:
         if item.body.get("masked"):
             said = Answer(title="Please check", lines=(MASKED,))
             await self.answers.tell(f"{item.key}/masked", replace(where, visible=False), said)
+
+    async def _answer(self, item: Item, where: Where, action: Action, line: Line, person: Person) -> None:
+        """Answers once, however long the database is away: what some answers do (a note, a page) is not done again."""
+        try:
+            answer = await self.road.answer(action.name, line.inputs(action), person=person, asked_at=item.received_at)
+            answer = await self.attachments.of(answer, where.user)
+        except DatabaseAway as away:
+            answer = errors.answer(away)
+        while True:
+            try:
+                return await self.answers.tell(item.key, where, answer)
+            except DatabaseAway as away:
+                log.warning("the answer to %s waits: %s", item.key, away.message)
+                await self.clock.sleep(TELL_AGAIN)
 
     async def _open_or_say(self, item: Item, where: Where, line: Line) -> None:
         """Opens the form at once, with what is in memory; says what is missing where no form can be opened."""

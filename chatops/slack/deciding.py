@@ -18,7 +18,7 @@ from chatops.slack import errors, files, forms, ids
 from chatops.slack.answers import Answers
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.forms import Origin
-from chatops.slack.intake import AGAIN, CLOSED, Item
+from chatops.slack.intake import CLOSED, Item
 from chatops.slack.payloads import Click, Where
 from chatops.slack.ports import Choice, Road, Verdict
 
@@ -74,14 +74,20 @@ class Deciding:
     async def work_off(self, item: Item) -> object:
         """Works off a decision; ``item.body``: where, decision. Its row is done by the commit of what it decides.
 
-        That commit has the row's key, so it is tried again until the database says whether it is there: a press that
-        was acknowledged is not taken back for a connection that was lost for a moment.
+        That commit has the row's key, so it may be tried again until the database says whether it is there: a press
+        that was acknowledged is not taken back for a connection that was lost for a moment.
         """
+        where = Where.read(item.body["where"])
+        person = self.directory.known(where.user, where.team) or await self.directory.person(where.user, where.team)
         try:
-            return await self._worked_off(item)
-        except DatabaseAway as away:
-            log.warning("%s waits: %s", item.key, away.message)
-            return AGAIN
+            said = await self.decide(Decision(**item.body["decision"]), person, item.key)
+        except DatabaseAway:
+            raise
+        except PlatformError as no:
+            await self.answers.tell(item.key, where, errors.answer(no))
+            return None
+        await self.say(item.key, where, said)
+        return CLOSED
 
     async def say(self, key: str, where: Where, said: str) -> None:
         """Tells the person what came of it, but for a plain approval, which the card itself shows at once."""
@@ -123,19 +129,6 @@ class Deciding:
         await self._show(view_id, view, click.where, key)
 
     # ---- inside
-
-    async def _worked_off(self, item: Item) -> object:
-        where = Where.read(item.body["where"])
-        person = self.directory.known(where.user, where.team) or await self.directory.person(where.user, where.team)
-        try:
-            said = await self.decide(Decision(**item.body["decision"]), person, item.key)
-        except DatabaseAway:
-            raise
-        except PlatformError as no:
-            await self.answers.tell(item.key, where, errors.answer(no))
-            return None
-        await self.say(item.key, where, said)
-        return CLOSED
 
     async def _open(self, trigger: str, view: Mapping[str, Any]) -> str:
         """The id of the opened view, or empty when Slack would not."""

@@ -22,7 +22,7 @@ from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.files import Attachments
 from chatops.slack.filling import Filling
 from chatops.slack.implied import completed, incident_at
-from chatops.slack.intake import AGAIN, Intake, Item, Work
+from chatops.slack.intake import Intake, Item, Work
 from chatops.slack.listeners import Listeners, ShowHome
 from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where
@@ -111,10 +111,10 @@ class Front:
         """The same work on a click; when it was one in App Home, that shows afterwards what came of it."""
 
         async def done(item: Item) -> object:
-            came = await work(item)
-            if item.body.get("at_home") and came is not AGAIN:
+            closed = await work(item)
+            if item.body.get("at_home"):
                 self.background.spawn(show_home(Where.read(item.body["where"]).user))
-            return came
+            return closed
 
         return done
 

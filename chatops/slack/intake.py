@@ -1,7 +1,8 @@
 """Nothing acknowledged is lost: what Slack brings is committed before the ack, worked off after it, once.
 
-A row of ``inbox`` is the fact. Its key is Slack's own id of the delivery, so a retry, a replay and a double click find
-it there. Work is done at least once (a crash repeats it), so what it calls is idempotent by the row's key.
+A row of ``inbox`` is the fact. Its key is Slack's own id of the delivery, so a retry and a replay find it there; what a
+double click means is for the work to say. Work is done at least once (a crash repeats it): what it asks for and decides
+is kept under the row's key, and done once.
 """
 
 from __future__ import annotations
@@ -49,9 +50,7 @@ FEW, BREATH = 4, 0.002  # begun together, so that more may come in; seconds unti
 MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
 
 WAITS = "what came in waits for a lull"
-# What work may come to, other than that its row is to be closed:
-CLOSED = "closed"  # the commit of the effect has closed the row
-AGAIN = "again"  # nobody knows whether there was an effect: it is tried again after a pause, and has one once
+CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,12 @@ class Item:
     body: Mapping[str, Any]
     received_at: float
     again: bool = False
+    tries: int = 1  # starts that have begun it
 
 
-Work = Callable[[Item], Awaitable[object]]  # CLOSED, AGAIN or whatever
+# Returns CLOSED when the commit of the effect has closed the row. Raises DatabaseAway when nobody knows whether there
+# was an effect: it is tried again until that is known. What may not be repeated for that tells the person instead.
+Work = Callable[[Item], Awaitable[object]]
 GaveUp = Callable[[Item, BaseException], Awaitable[None]]
 
 
@@ -136,9 +138,10 @@ class Intake:
             finally:
                 if not tried:
                     self._at_work.discard(key)
-            item = Item(key, row["kind"], json.loads(row["body"]), row["received_at"], again=True)
             if tried:
-                self._background.spawn(self._do(item) if row["tries"] < MOST_TRIES else self._end(item, row["tries"]))
+                body, tries = json.loads(row["body"]), int(row["tries"]) + 1
+                item = Item(key, row["kind"], body, row["received_at"], again=True, tries=tries)
+                self._background.spawn(self._do(item))
 
     async def accept(self, key: str, kind: str, body: Mapping[str, Any]) -> bool:
         """Commits a fact and starts on it; False when it was there before. Returns after the commit."""
@@ -184,32 +187,29 @@ class Intake:
             item, pause = replace(item, again=True), min(2 * pause, LONGEST_PAUSE)
         self._at_work.discard(item.key)
 
-    async def _end(self, item: Item, tries: int) -> None:
-        log.error("given up after %d tries: %s %s", tries, item.kind, item.key)
-        await self._give_up(item, RuntimeError(f"{item.kind} {item.key} was tried {tries} times"))
-        self._at_work.discard(item.key)
-
     async def _done_or_away(self, item: Item) -> bool:
-        """False when the database took neither the end of the work nor that it failed: nobody would hear of it."""
+        """False when the database did not take the work, or its end, or that it failed: nobody would hear of it."""
         async with self._slots[item.kind]:
             try:
-                return await self._done(item)
+                await self._done(item)
             except DatabaseAway as away:
                 log.warning("%s %s waits: %s", item.kind, item.key, away.message)
                 return False
+            return True
 
-    async def _done(self, item: Item) -> bool:
+    async def _done(self, item: Item) -> None:
         try:
-            came = await self._work[item.kind](item)
+            if item.tries > MOST_TRIES:
+                raise RuntimeError(f"{item.kind} {item.key} was begun {MOST_TRIES} times and never ended")
+            closed = await self._work[item.kind](item)
+        except DatabaseAway:
+            raise
         except Exception as error:
             await self._give_up(item, error)
-            return True
-        if came is AGAIN:
-            return False
-        if came is not CLOSED:
+            return
+        if closed is not CLOSED:
             await self._database.write(done, item.key, self._clock.now())
         self._metrics.intake.labels(item.kind).observe(max(0.0, self._clock.now() - item.received_at))
-        return True
 
     async def _give_up(self, item: Item, error: BaseException) -> None:
         """Tells the person, then closes the row; when a defect of ours keeps us from it, the next start tries again."""

@@ -1,7 +1,8 @@
 """What Slack tells us: read the payload, call one service, answer. Nothing else happens here.
 
-Each listener commits before it acknowledges; the guard around it (`guard`) keeps whatever it raises away from Bolt,
-which would otherwise take back an acknowledgement that was already given.
+What has consequences is committed before it is acknowledged; what only opens or fills a form is acknowledged at once.
+The guard around each (`app.Guard`) keeps whatever it raises away from Bolt, which would otherwise take back an
+acknowledgement that was already given.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ class Peers:
             wire.lose_answers = True
         else:
             await self._answers(peer, kind)
+        if peer == CLUSTER and kind not in (SLOW, SILENT):
+            self.house.cluster.close_watches()  # one that was open before would go on telling: nothing is asked there
         try:
             yield
         finally:
@@ -62,7 +64,6 @@ class Peers:
             )
         elif peer == CLUSTER:
             self.house.cluster.fault(int(kind), times=None)
-            self.house.cluster.close_watches()  # one that was open before would go on telling
         elif kind == LIMITED:
             await self.house.sandbox.fault("ratelimit", times=0, retry_after=3)
         else:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from chatops.kernel.action import Answer, Button
-from chatops.kernel.errors import Refused, Unavailable
+from chatops.kernel.errors import DatabaseAway, Refused, Unavailable
 from chatops.kernel.keys import LONGEST
-from chatops.slack import payloads
+from chatops.slack import asking, intake, payloads
+from chatops.slack.messenger import Messenger
 from tests.slack.desk import desk
 
 LINE = "deploy checkout 1.4.2 production because fixes the cart"
@@ -318,6 +319,54 @@ async def test_a_token_in_a_reason_is_masked_before_it_is_stored_and_its_owner_i
         assert "[masked] leaked" in values["reason"]
         stored = await acme.rows("SELECT body FROM inbox UNION ALL SELECT content FROM posts")
         assert secret not in str(stored)
+
+
+async def test_a_request_is_asked_for_with_its_key_until_the_database_says_that_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
+    async with desk(tmp_path) as acme:
+        unsure = DatabaseAway("The connection to the database was lost while it was saving: it is not known …")
+        acme.road.plan("ask", DatabaseAway("Nothing was saved: it is away."), unsure, lambda *_: acme.asked())
+        await acme.dana.types(f"/platform {LINE}")
+        await acme.dana.sees("general", "R-1042 Deploy")
+        assert len(acme.road.called("ask")) == 3
+        assert len({key for *_, key, _ in acme.road.called("ask")}) == 1
+        await acme.dana.never_sees("general", "saved")
+
+
+async def test_an_answer_is_made_once_and_told_when_the_database_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "TELL_AGAIN", 0.02)
+    async with desk(tmp_path) as acme:
+        show, lost = Messenger.show, [DatabaseAway("Nothing was saved: it is away.") for _ in range(3)]
+
+        def away(*of: Any) -> None:
+            if lost:
+                raise lost.pop()
+            show(*of)
+
+        monkeypatch.setattr(Messenger, "show", away)
+        acme.road.plan("answer", Answer(title="checkout in production"))
+        await acme.dana.types("/platform status checkout production")
+        await acme.dana.sees("general", "checkout in production")
+        await acme.quiet()
+        assert len(acme.road.called("answer")) == 1
+        assert lost == []
+
+
+async def test_what_an_answer_does_is_not_tried_again_when_nobody_knows_whether_it_was_saved(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        acme.road.plan(
+            "answer", DatabaseAway("It is not known whether it was saved.", hint="Look before you do it again.")
+        )
+        await acme.dana.types("/platform status checkout production")
+        await acme.dana.sees(
+            "general", "Not now", "It is not known whether it was saved.", "Look before you do it again."
+        )
+        await acme.quiet()
+        assert len(acme.road.called("answer")) == 1
 
 
 async def test_home_is_shown_to_who_opens_it(tmp_path: Path) -> None:

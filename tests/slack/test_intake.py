@@ -15,7 +15,7 @@ from chatops.kernel.background import Background
 from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Database, Tx
 from chatops.slack import intake
-from chatops.slack.intake import ADD, AGAIN, CLOSED, KEPT, MOST_TRIES, WAITS, Intake, Item, done, prune
+from chatops.slack.intake import ADD, CLOSED, KEPT, MOST_TRIES, WAITS, Intake, Item, done, prune
 from tests.slack.desk import desk
 from tests.support.clock import MovableClock
 from tests.support.databases import database as database_in
@@ -211,7 +211,9 @@ async def test_work_of_which_nobody_knows_whether_it_was_saved_is_done_again_and
 
         async def unsure(item: Item) -> object:
             worker.done.append(item)
-            return AGAIN if len(worker.done) < 3 else None
+            if len(worker.done) < 3:
+                raise DatabaseAway("It is not known whether it was saved.")
+            return None
 
         worker = Worker(database, unsure)
         await worker.intake.accept("k", "line", {})
