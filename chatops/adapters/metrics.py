@@ -33,6 +33,10 @@ class Metrics:
         self.repeated = Counter(
             "chatops_intake_repeated", "Deliveries that were there before", ["kind"], registry=self.registry
         )
+        self.waiting = Gauge(
+            "chatops_intake_waiting_seconds", "How long the oldest of the acknowledged deliveries waits to be done",
+            registry=self.registry,
+        )  # fmt: skip
         self.calls = Histogram(
             "chatops_call_seconds",
             "Calls to outside systems by what came of them",

@@ -192,7 +192,7 @@ class Listeners:
         )
 
     async def reason_submitted(self, ack: AsyncAck, body: Body) -> None:
-        """The reason of a rejection or of breaking the glass."""
+        """The reason of a rejection or of breaking the glass; decided on at once, so that the form can say why not."""
         view, where = body["view"], self._where_of_view(body)
         origin = Origin.read(view.get("private_metadata") or "")
         values, _ = payloads.masked(forms.filled(view))

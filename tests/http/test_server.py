@@ -32,6 +32,7 @@ from chatops.incidents.incident import Incident
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.ports import Tx
 from chatops.sandbox.slack.transport import signature
+from chatops.slack.intake import ADD, done
 from tests.slack.desk import Desk, desk
 from tests.support.databases import database as database_in
 
@@ -265,6 +266,28 @@ async def test_metrics_tell_what_waits_what_came_in_and_what_was_called(tmp_path
         assert 'chatops_ack_seconds_count{kind="command"} 1.0' in text
         assert 'chatops_intake_seconds_count{kind="line"} 1.0' in text
         assert 'chatops_call_seconds_count{call="users.info",result="ok",system="slack"}' in text
+
+
+async def test_metrics_tell_how_long_the_oldest_waits_that_was_acknowledged_and_is_not_done(tmp_path: Path) -> None:
+    async def waits(here: Served) -> float:
+        _, text = await here.gets("/metrics")
+        [found] = [line for line in text.splitlines() if line.startswith("chatops_intake_waiting_seconds ")]
+        return float(found.split()[1])
+
+    async with served(tmp_path) as here:
+        write = here.acme.database.write
+        assert await waits(here) == 0
+        for key, age in (("decision:1", 600), ("decision:2", 60)):
+            await write(acknowledged, key, time.time() - age)
+        assert 600 <= await waits(here) < 660
+        await write(done, "decision:1", 1.0)
+        assert 60 <= await waits(here) < 120
+        await write(done, "decision:2", 1.0)
+        assert await waits(here) == 0
+
+
+def acknowledged(tx: Tx, key: str, at: float) -> None:
+    tx.run(ADD, key=key, kind="decision", body="{}", now=at, replica=0)
 
 
 def insert_requests(tx: Tx) -> None:
