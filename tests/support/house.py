@@ -36,6 +36,7 @@ from tests.support.wires import Wires
 ACME = Path(__file__).parents[2] / "examples" / "acme"
 HOOK_TOKEN = "token-of-the-monitors"
 REQUESTS, DEPLOYS = "platform-requests", "deploys"
+JOINED = (REQUESTS, DEPLOYS, "incidents", "team-shop")  # where an earlier start of the assistant has brought it
 PACE = 0.02
 LEFT = """
 SELECT (SELECT count(*) FROM posts WHERE wanted > sent AND error = '')
@@ -221,7 +222,7 @@ async def acme_house(
             (config / "actions" / name).write_text(text)
         # This Slack has no limits unless a test asks for them
         options = {"burst": 50, "evaluator": LentEvaluator(), **options}
-        chosen = {"rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
+        chosen = {"joined": JOINED, "rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
         cluster = await outer.enter_async_context(acme_cluster(pace=pace))
         app, kubeconfig = acme.slack.state.workspace.app, cluster.kubeconfig()

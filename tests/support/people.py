@@ -409,13 +409,14 @@ async def acme_slack(**options: Any) -> AsyncIterator[Acme]:
     """Acme's workspace on a free port; `options` go to LocalSlack (rate_limits, ack_timeout, retry_scale, clock …).
 
     `app` changes fields of the SlackApp, e.g. `app={"request_url": "http://127.0.0.1:8080/slack/events"}`; `channels`
-    are more channels.
+    are more channels; in those that are `joined`, by name, the app is from the start.
     """
-    workspace = acme_workspace()
+    workspace, joined = acme_workspace(), options.pop("joined", ())
+    channels = (*workspace.channels, *options.pop("channels", ()))
     workspace = replace(
         workspace,
         app=replace(workspace.app, **options.pop("app", {})),
-        channels=(*workspace.channels, *options.pop("channels", ())),
+        channels=tuple(replace(one, bot=one.bot or one.name in joined) for one in channels),
     )
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(LocalSlack(workspace, **options))
