@@ -346,6 +346,7 @@ class Person:
             elif event["n"] > self._loaded.get(str(event.get("channel")), self._started) or event["type"] == "echo":
                 self._apply(event)
             self._wake()
+            await asyncio.sleep(0)  # whoever waits looks at each thing as it comes, also where several came together
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
