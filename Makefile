@@ -29,7 +29,7 @@ test: $(STAMP)
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.
 # PART=0/2 plays the first half of the scenarios.
 test-postgresql: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest -n 4 --dist loadgroup \
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest -p tests.support.forks --forks 4 \
 		tests/scenarios tests/store tests/model tests/fire/test_killed_anywhere.py tests/fire/test_storm.py \
 		tests/fire/test_replicas_killed_anywhere.py tests/fire/test_replicas_storm.py
 
