@@ -17,6 +17,7 @@ from tests.support.databases import name_of
 
 REPLICAS = 3
 LEASE = 2.0  # seconds
+WITHIN = 60.0  # seconds until the replicas have done something, several fleets at once on a busy machine
 KILLED, PAUSED = "killed", "paused"
 # What somebody is at, or somebody waits for. A schedule, a room or a call beside Slack is no part of these plays.
 LEFT = """
@@ -63,7 +64,7 @@ class Fleet(Trial):
 
     async def ready(self) -> None:
         """Returns once every replica takes what monitors tell, and Slack has a connection to each."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WITHIN):
             while len(self.addresses()) < REPLICAS or len(self.acme.slack.socket.connections) < 2 * REPLICAS:
                 await asyncio.sleep(0.02)
 
@@ -100,14 +101,14 @@ class Fleet(Trial):
     async def recovers(self) -> None:
         """Waits until one has been killed or paused, and the others have done and said all that was left."""
         assert self.target in self.points, MISSED
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN):
             await self.handled.wait()
-        async with asyncio.timeout(30):  # what one said that had been given up is taken away some seconds later
+        async with asyncio.timeout(WITHIN):  # what one said that had been given up is taken away some seconds later
             while len(said := self.said()) != len(set(said)):
                 await asyncio.sleep(0.05)
         await self.settle()
 
-    async def settle(self, within: float = 40) -> None:
+    async def settle(self, within: float = WITHIN) -> None:
         """Waits until nothing is left to do or to say; the database says so, whoever is at it."""
         async with asyncio.timeout(within):
             while self.left():

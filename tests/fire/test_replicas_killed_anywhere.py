@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -56,10 +57,16 @@ async def tried(play: Play, nursery: Nursery, point: str, how: str) -> str:
                 await one.check()
             return ""
         except (AssertionError, TimeoutError) as error:
-            said = str(error) or type(error).__name__
+            said = str(error) or f"{type(error).__name__} in {where(error)}"
             if MISSED not in said:
                 return f"{how} {point}: {said}"
     return MISSED
+
+
+def where(error: BaseException) -> str:
+    """Which functions of these plays it came through: a time that is over says nothing else."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " → ".join(f"{one.name}:{one.lineno}" for one in frames if "/tests/fire/" in one.filename)
 
 
 @pytest.mark.fire

@@ -97,7 +97,7 @@ class Trial:
         fresh.write_text(repr(self.clock.offset))
         fresh.replace(self.folder / "clock")
 
-    async def tell(self, source: str, body: dict[str, Any], within: float = 30) -> None:
+    async def tell(self, source: str, body: dict[str, Any], within: float = 60) -> None:
         """What a monitor does: posts again and again until it is answered with success."""
         headers = {"Authorization": f"Bearer {HOOK_TOKEN}"}
         async with asyncio.timeout(within):
