@@ -19,17 +19,17 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/chatops demo
 
-# Byte code is kept, also where the environment says otherwise. The tests are imported and collected once, then processes
-# are forked that play them: as many that two cores are hardly idle, for half of the time a test waits for a timer, a
-# browser or a process that starts.
+# Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
+# More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts. A worker
+# costs seven seconds of computing, for it imports and collects everything, and 0.3 GB; from six on, two cores are hardly idle.
 # Of what is PostgreSQL's own a quarter is tried, always the same; `make test-postgresql` tries all of it.
 test: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -p tests.support.forks --forks 7
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -n 6 --dist loadgroup
 
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.
 # PART=0/2 plays the first half of the scenarios.
 test-postgresql: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest -p tests.support.forks --forks 4 \
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest -n 4 --dist loadgroup \
 		tests/scenarios tests/store tests/model tests/fire/test_killed_anywhere.py tests/fire/test_storm.py \
 		tests/fire/test_replicas_killed_anywhere.py tests/fire/test_replicas_storm.py
 

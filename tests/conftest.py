@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import shutil
@@ -18,14 +17,13 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from tests.support.chromium import chromium
-from tests.support.databases import POSTGRES, empty_database
+from tests.support.databases import POSTGRES
 from tests.support.thoroughness import EVERYTHING, examples, in_share
 
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
 MEMORY, ROOM = "/dev/shm", 1 << 30
 SCENARIOS = Path(__file__).parent / "scenarios"
 BY_HAND = ("test_replicas_killed_anywhere.py", "test_replicas_storm.py", "test_rolling_upgrade.py")
-A_FEW = 200  # tests: for fewer it is not worth the while
 BOTH = tuple(Path(__file__).parent / name for name in ("store", "model"))  # on SQLite in any case
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = MEMORY
@@ -91,23 +89,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 50)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """What each process would make for its first test is there before they are forked."""
-    if session.config.getoption("forks", 0) and len(session.items) > A_FEW and not session.config.option.collectonly:
-        from tests.support.acme_cluster import acme_cluster
-        from tests.support.people import acme_workspace
-
-        async def make() -> None:
-            for services in ((), ("checkout",)):
-                async with acme_cluster(*services):
-                    pass
-
-        asyncio.run(make())
-        acme_workspace()
-        empty_database()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

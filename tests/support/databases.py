@@ -21,7 +21,7 @@ POSTGRES = os.environ.get("CHATOPS_TEST_DATABASE", "sqlite") == "postgresql"
 
 
 @functools.cache
-def empty_database() -> bytes:
+def _new() -> bytes:
     """A database that has every step behind it and no rows: to make one takes ten times as long as to copy it."""
     with tempfile.TemporaryDirectory(prefix="chatops-test-") as folder:
         path = Path(folder) / "chatops.db"
@@ -34,7 +34,7 @@ def name_of(folder: Path, engine: str = "") -> str:
     if engine == "sqlite" or (not engine and not POSTGRES):
         path = folder / "chatops.db"
         if not path.exists():
-            path.write_bytes(empty_database())
+            path.write_bytes(_new())
             path.chmod(0o600)
         return str(path)
     from tests.support.postgres import url_for  # most runs never start a server
