@@ -24,6 +24,7 @@ from tests.support.thoroughness import EVERYTHING, examples, in_share
 MEMORY, ROOM = "/dev/shm", 1 << 30
 SCENARIOS = Path(__file__).parent / "scenarios"
 BY_HAND = ("test_replicas_killed_anywhere.py", "test_replicas_storm.py", "test_rolling_upgrade.py")
+LONG = ("test_storm.py", "test_replicas_storm.py")  # at Slack's pace
 BOTH = tuple(Path(__file__).parent / name for name in ("store", "model"))  # on SQLite in any case
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = MEMORY
@@ -72,6 +73,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left := [item for item in items if is_left(item)]:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
+    if EVERYTHING:  # what takes minutes begins first, each in its own process: the first tests are handed out in pairs
+        for place, item in enumerate([item for item in items if item.path.name in LONG]):
+            items.remove(item)
+            items.insert(2 * place, item)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

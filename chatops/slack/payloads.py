@@ -126,6 +126,15 @@ def click_of(body: Json) -> Click:
     )
 
 
+def storable(value: Any) -> Any:
+    """The same with each half of a surrogate pair replaced, which JSON can carry and a database can not."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(name): storable(one) for name, one in value.items()}
+    return [storable(one) for one in value] if isinstance(value, list) else value
+
+
 def masked(values: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     """Texts without what looks like a secret, and whether there was one; before anything is stored."""
     found = False

@@ -32,6 +32,15 @@ async def test_a_whole_line_asks_at_once_and_says_where_the_card_is(tmp_path: Pa
         await acme.lee.never_sees("general", "R-1042")
 
 
+async def test_half_a_character_on_the_line_is_a_question_mark_and_no_accident(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        acme.road.plan("ask", lambda *_: acme.asked())
+        await acme.dana.types("/platform deploy checkout 1.4.2 production because fixes the \ud800 cart")
+        await acme.dana.sees("general", "R-1042 Deploy")
+        [(_, values, *_)] = acme.road.called("ask")
+        assert values["reason"] == "fixes the ? cart"
+
+
 async def test_asked_in_the_requests_channel_the_card_is_the_answer(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
         acme.road.plan("ask", lambda *_: acme.asked())
