@@ -48,9 +48,9 @@ async def listed(play: Play, nursery: Nursery) -> list[str]:
 async def tried(play: Play, nursery: Nursery, point: str, how: str) -> str:
     """What went wrong when the replica was killed or paused that got to this point first; empty: nothing.
 
-    A point may be missed, for how often something is looked at or edited differs a little: ``MISSED`` when that was so
-    each time.
+    A point may be missed, for how often something is looked at or edited differs a little; not again and again.
     """
+    said = ""
     for _ in range(TRIES):
         try:
             async with fleet(play, nursery, point, how) as one:
@@ -59,8 +59,18 @@ async def tried(play: Play, nursery: Nursery, point: str, how: str) -> str:
         except (AssertionError, TimeoutError) as error:
             said = str(error) or f"{type(error).__name__} in {where(error)}"
             if MISSED not in said:
-                return f"{how} {point}: {said}"
-    return MISSED
+                break
+    return f"{how} {point}: {said}"
+
+
+async def reached(play: Play, nursery: Nursery, points: list[str], how: str) -> str:
+    """The same for the first of some points that comes again; of a play whose points vary, its neighbours stand in."""
+    said = ""
+    for point in points:
+        said = await tried(play, nursery, point, how)
+        if MISSED not in said:
+            break
+    return said
 
 
 def where(error: BaseException) -> str:
@@ -73,15 +83,15 @@ def where(error: BaseException) -> str:
 @pytest.mark.xdist_group("postgresql")
 @pytest.mark.skipif(not (EVERYTHING or POSTGRES), reason="make test-postgresql tries a sample")
 @pytest.mark.parametrize(
-    ("play", "sample", "every"),
+    ("play", "sample", "every", "stand_ins"),
     [
-        (replace(DEPLOY, since=TAKEN_IN), 2, 9), (STEPS, 0, 19), (ALERT, 0, 17), (AUTOMATION, 0, 19), (ROOM, 0, 17),
-        (PAGES, 0, 13), (NOTICES, 0, 9),
+        (replace(DEPLOY, since=TAKEN_IN), 2, 9, 0), (STEPS, 0, 19, 0), (ALERT, 0, 17, 3), (AUTOMATION, 0, 19, 3),
+        (ROOM, 0, 17, 3), (PAGES, 0, 13, 3), (NOTICES, 0, 9, 3),
     ],
     ids=["deploy", "steps", "alert", "automation", "room", "pages", "notices"],
 )  # fmt: skip
 async def test_whichever_replica_is_killed_or_paused_anywhere_the_others_finish_the_job(
-    play: Play, sample: int, every: int, record_property: Callable[[str, object], None]
+    play: Play, sample: int, every: int, stand_ins: int, record_property: Callable[[str, object], None]
 ) -> None:
     chance, room = random.Random(SEED), asyncio.Semaphore(AT_ONCE)
     if not (EVERYTHING or sample):
@@ -89,23 +99,21 @@ async def test_whichever_replica_is_killed_or_paused_anywhere_the_others_finish_
     async with nursery() as forking:
         points = await listed(play, forking)
         assert len(points) > 30, points
-        chosen = points[chance.randrange(every) :: every] if EVERYTHING else chance.sample(points, sample)
+        places = range(len(points))
+        chosen = places[chance.randrange(every) :: every] if EVERYTHING else chance.sample(places, sample)
         ways = [(KILLED, PAUSED)[(number + SEED) % 2] for number in range(len(chosen))]
 
-        async def one(point: str, how: str) -> str:
+        async def one(place: int, how: str) -> str:
             async with room:
-                return await tried(play, forking, point, how)
+                return await reached(play, forking, points[place : place + stand_ins + 1], how)
 
-        found = await asyncio.gather(*map(one, chosen, ways))
-    missed = found.count(MISSED)
+        failures = [said for said in await asyncio.gather(*map(one, chosen, ways)) if said]
     record_property(
         "said",
         f"of three replicas one was killed at {ways.count(KILLED)} and paused at {ways.count(PAUSED)} of {len(points)} "
-        f"points, of which {missed} came again in no run (FIRE_SEED={SEED}, every {every}th)",
+        f"points (FIRE_SEED={SEED}, every {every}th)",
     )
-    failures = [said for said in found if said not in ("", MISSED)]
     assert not failures, "\n".join(failures)
-    assert missed <= len(chosen) // 4, f"most points come again: {missed} of {len(chosen)} did not"
 
 
 def cards(one: Fleet) -> list[str]:
