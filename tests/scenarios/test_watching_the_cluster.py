@@ -109,9 +109,9 @@ async def test_after_a_restart_nothing_is_told_twice_and_what_is_over_is_told(ho
     await house.start()
     await look(house)
     await look(house, 31)
-    assert [
-        row["changes"] for row in await house.rows("SELECT changes FROM alerts WHERE name = 'CrashLoopBackOff'")
-    ] == [0]
+    told = await house.rows("SELECT name, changes FROM alerts")  # a rollout that is stuck may have come to it meanwhile
+    assert {row["changes"] for row in told} == {0}
+    assert [row["name"] for row in told].count("CrashLoopBackOff") == 1
     await runs(house, "1.4.1")
     for _ in range(40):
         await look(house, 10)
