@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -100,7 +101,7 @@ class Clockwork:
         self.api.create(events, namespace, body, Ask(component))
 
 
-class Controller:
+class Controller(ABC):
     """Looks at one object at a time, again whenever it or something it owns changed; `reconcile` never awaits."""
 
     key: Key
@@ -169,8 +170,9 @@ class Controller:
         else:
             self._retries.pop(name, None)
 
+    @abstractmethod
     def reconcile(self, name: Name) -> None:
-        raise NotImplementedError
+        """Makes things as the object of that name wants them; raises ``ApiError`` to be asked again."""
 
     def stop(self) -> None:
         for timer in self._timers.values():
