@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chatops.kernel.ports import Row, Tx
+from chatops.kernel.texts import whole
 
 MAX_DATA = 65536  # bytes of JSON in one row: the trail tells what happened; what is large goes in by its digest
 MAX_HEADS = 500  # heads in one seal
@@ -57,8 +58,7 @@ def canonical(value: Any) -> str:
 
 def _storable(text: str) -> str:
     """What JSON from outside can carry and is no text to a database: half a surrogate pair, and U+0000."""
-    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return whole(text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def append(

@@ -11,6 +11,7 @@ from typing import Any
 
 from chatops.kernel.alert import Alert, Unread, Unreadable
 from chatops.kernel.masking import mask
+from chatops.kernel.texts import whole
 
 MOST_LABELS = 64
 LONGEST = 2000  # characters of one text
@@ -48,7 +49,7 @@ def quoted(value: Any, most: int = 40) -> str:
 
 def _masked(shown: str, most: int) -> str:
     """Masked before it is cut; half a surrogate pair is no text to a database."""
-    clean = mask(shown[: most + _BEYOND].encode("utf-8", "replace").decode())[0]
+    clean = mask(whole(shown[: most + _BEYOND]))[0]
     return clean if len(clean) <= most and len(shown) <= most + _BEYOND else clean[: most - 1] + "…"
 
 
@@ -118,4 +119,4 @@ def each(found: Sequence[Any], where: str, one: Callable[[Any, str], Alert]) -> 
         raise wrong[0][1]
     raw = json.dumps([given for given, _ in wrong[:MOST_UNREAD]], ensure_ascii=False, indent=1)
     why = f"{len(wrong)} of {len(found)} alerts; {wrong[0][1]}"
-    return tuple(alerts.values()), Unread(raw.encode("utf-8", "replace").decode(), why)
+    return tuple(alerts.values()), Unread(whole(raw), why)

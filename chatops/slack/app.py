@@ -27,7 +27,7 @@ from chatops.slack import errors, forms, ids, straight
 from chatops.slack.directory import Home
 from chatops.slack.listeners import Listeners
 from chatops.slack.mrkdwn import said
-from chatops.slack.payloads import of_interaction, storable
+from chatops.slack.payloads import of_interaction
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class App(AsyncApp):
         elif decides(payload):
             listener = self.decide
         else:
-            body = storable(payload)
-            return await self.async_dispatch(AsyncBoltRequest(body=body, headers=headers, mode="socket_mode"))
+            return await self.async_dispatch(AsyncBoltRequest(body=payload, headers=headers, mode="socket_mode"))
         ack = AsyncAck()  # type: ignore[no-untyped-call]
         await listener(ack, payload)
         return ack.response or BoltResponse(status=500)

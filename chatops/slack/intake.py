@@ -21,6 +21,7 @@ from chatops.kernel.background import Background
 from chatops.kernel.errors import DatabaseAway
 from chatops.kernel.ports import Clock, Database, Row, Tx
 from chatops.kernel.replicas import ALONE, Replicas
+from chatops.kernel.texts import whole
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +146,10 @@ class Intake:
 
     async def accept(self, key: str, kind: str, body: Mapping[str, Any]) -> bool:
         """Commits a fact and starts on it; False when it was there before. Returns after the commit."""
-        now = self._clock.now()
-        fresh = await self._database.write(self._add, Item(key, kind, body, now), json.dumps(body, ensure_ascii=False))
+        now, told = self._clock.now(), json.dumps(body, ensure_ascii=False)
+        if (stored := whole(told)) != told:
+            body = json.loads(stored)
+        fresh = await self._database.write(self._add, Item(key, kind, body, now), stored)
         if not fresh:
             self._metrics.repeated.labels(kind).inc()
         return fresh

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chatops.kernel.masking import mask
+from chatops.kernel.texts import whole
 from chatops.slack import ids
 
 Json = Mapping[str, Any]
@@ -126,20 +127,11 @@ def click_of(body: Json) -> Click:
     )
 
 
-def storable(value: Any) -> Any:
-    """The same with each half of a surrogate pair replaced, which JSON can carry and a database can not."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {storable(name): storable(one) for name, one in value.items()}
-    return [storable(one) for one in value] if isinstance(value, list) else value
-
-
 def masked(values: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Texts without what looks like a secret, and whether there was one; before anything is stored."""
+    """Texts that can be stored, without what looks like a secret, and whether there was one."""
     found = False
     clean: dict[str, Any] = {}
     for name, value in values.items():
-        shown, hit = mask(value) if isinstance(value, str) else (value, False)
+        shown, hit = mask(whole(value)) if isinstance(value, str) else (value, False)
         clean[name], found = shown, found or hit
     return clean, found

@@ -64,6 +64,15 @@ async def test_a_fact_is_on_disk_before_accept_returns_and_marked_when_it_is_don
         assert await worker.waiting() == []
 
 
+async def test_half_a_character_is_stored_as_it_is_worked_off(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as database:
+        worker = Worker(database)
+        await worker.intake.accept("k", "line", {"people": {"l\ud800e": "U1"}, "text": "\ud83e\udd8a"})
+        await worker.background.idle()
+        [row] = await database.read(lambda tx: tx.all("SELECT body FROM inbox"))
+        assert [item.body["people"] for item in worker.done] == [{"l?e": "U1"}] == [json.loads(row["body"])["people"]]
+
+
 class Sometimes:
     """A database that may be away, or not know whether it saved what it did save."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from chatops.incidents.sources.notification import alerts_of, common, dropped, notification
 from chatops.kernel.alert import Alert, Delivery, Unreadable
 from chatops.kernel.received import LONGEST, MOST_LABELS, address, quoted
+from chatops.kernel.texts import whole
 
 VERSION = "1"
 
@@ -44,7 +45,7 @@ def _values(found: Any, where: str) -> str:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Unreadable(f"{where}.{quoted(letter, 80)} is no number.")
         said.append(f"{quoted(letter, 80)} = {_short(value)}")
-    shown = ", ".join(said).encode("utf-8", "replace").decode()
+    shown = whole(", ".join(said))
     return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
 
 

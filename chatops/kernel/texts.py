@@ -1,0 +1,8 @@
+"""Texts as JSON from outside may bring them, and as a database or a network can take them."""
+
+from __future__ import annotations
+
+
+def whole(text: str) -> str:
+    """The same with a question mark for each half of a surrogate pair, which JSON can carry and UTF-8 can not."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
