@@ -78,7 +78,7 @@ class Deciding:
         that was acknowledged is not taken back for a connection that was lost for a moment.
         """
         where = Where.read(item.body["where"])
-        person = self.directory.known(where.user, where.team) or await self.directory.person(where.user, where.team)
+        person = await self.directory.person(where.user, where.team)
         try:
             said = await self.decide(Decision(**item.body["decision"]), person, item.key)
         except DatabaseAway:
