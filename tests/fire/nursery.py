@@ -73,11 +73,13 @@ class Nursery:
     process: Lent
     born: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     codes: dict[int, asyncio.Future[int]] = field(default_factory=dict)
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)  # at a time is born
 
     async def start(self, settings: Path) -> Child:
-        self.process.stdin.write(f"{settings}\n".encode())
-        pid = await asyncio.wait_for(self.born.get(), 30)
-        return Child(pid, self.codes[pid])
+        async with self.one:  # of two who wait, who came later may get what was put there for the other
+            self.process.stdin.write(f"{settings}\n".encode())
+            pid = await asyncio.wait_for(self.born.get(), 30)
+            return Child(pid, self.codes[pid])
 
     async def listen(self) -> None:
         async for line in self.process.stdout:
