@@ -134,11 +134,12 @@ class RequestPlay:
 
     async def check(self, trial: Trial, said: frozenset[str]) -> None:
         """One request, one run, one card, one notice."""
-        assert trial.rows("SELECT id, state FROM requests") == [{"id": 1001, "state": "succeeded"}]
-        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'R-1001' ORDER BY seq")]
+        name = f"R-{trial.only('requests', 1001)}"
+        assert trial.rows("SELECT state FROM requests") == [{"state": "succeeded"}]
+        what = [row["what"] for row in trial.rows(f"SELECT what FROM audit WHERE chain = '{name}' ORDER BY seq")]
         assert {name: what.count(name) for name in self.once} == self.once
         assert trial.rows("SELECT outcome FROM ledger") == [{"outcome": "succeeded"}]
-        assert {"R-1001", "R-1001/notice"} <= said
+        assert {name, f"{name}/notice"} <= said
         await self.left(trial.get, trial.rows("SELECT name, uid FROM objects"))
 
 
@@ -159,10 +160,10 @@ class IncidentPlay:
         card = await lee.sees("incidents", "SEV1 · checkout · PRODUCTION · NOBODY HAS IT", within=30)
         await trial.tell("alert", _latency("firing"))
         await card.becomes("2 alerts: ErrorRate and Latency", "Paged: @olu", within=30)
-        await olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        await olu.sees("@platform", "You are paged.", "INC-1", within=30)
         await trial.acme.slack.connected()  # a ticket for a socket is worth nothing ten minutes later
         trial.advance(10 * 60 + 1)
-        page = await lee.sees("@platform", "You are paged.", "INC-101", within=30)
+        page = await lee.sees("@platform", "You are paged.", "INC-1", within=30)
         await pressed(lee, page, "Acknowledge", lambda: "LEE HAS IT" in card.text)
         await trial.tell("alert", _alert("resolved"))
         await trial.tell("alert", _latency("resolved"))
@@ -171,18 +172,19 @@ class IncidentPlay:
 
     async def check(self, trial: Trial, said: frozenset[str]) -> None:
         """One incident, one card, each step taken once and for one person, nobody paged twice, nothing skipped."""
-        assert trial.rows("SELECT id, state FROM incidents") == [{"id": 101, "state": "resolved"}]
+        number = trial.only("incidents", 101)
+        assert trial.rows("SELECT state FROM incidents") == [{"state": "resolved"}]
         alerts = trial.rows("SELECT name, incident_id, changes FROM alerts ORDER BY name")
-        assert [tuple(row.values()) for row in alerts] == [("ErrorRate", 101, 1), ("Latency", 101, 1)]
+        assert [tuple(row.values()) for row in alerts] == [("ErrorRate", number, 1), ("Latency", number, 1)]
         asked = trial.rows("SELECT person_id, step FROM paging ORDER BY step")
         assert [(row["person_id"], row["step"]) for row in asked] == [("U0OLU", 0), ("U0LEE", 1)]
-        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
+        what = [row["what"] for row in trial.rows(f"SELECT what FROM audit WHERE chain = 'INC-{number}' ORDER BY seq")]
         once = {"opened": 1, "alerted": 2, "paged": 2, "acknowledged": 1, "calmed": 1, "resolved": 1}
         once |= {"page_arrived": 2, "page_failed": 0}
         assert {name: what.count(name) for name in once} == once
         pages = [one for one in said if one.startswith("page/")]
         assert sorted(one.split("/")[1] for one in pages) == ["U0LEE", "U0OLU"], pages
-        assert "INC-101" in said
+        assert f"INC-{number}" in said
 
 
 @dataclass(frozen=True)
@@ -206,14 +208,14 @@ class AutomationPlay:
 
     async def check(self, trial: Trial, said: frozenset[str]) -> None:
         """One incident, one request, one restart; the incident's timeline and thread say it once."""
-        assert trial.rows("SELECT id FROM incidents") == [{"id": 101}]
-        assert trial.rows("SELECT id, state FROM requests") == [{"id": 1001, "state": "succeeded"}]
+        incident, request = f"INC-{trial.only('incidents', 101)}", f"R-{trial.only('requests', 1001)}"
+        assert trial.rows("SELECT state FROM requests") == [{"state": "succeeded"}]
         assert trial.rows("SELECT outcome FROM automation_runs") == [{"outcome": "asked"}]
-        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain IN ('INC-101', 'R-1001')")]
+        what = [row["what"] for row in trial.rows(f"SELECT what FROM audit WHERE chain IN ('{incident}', '{request}')")]
         once = {**_ONCE, **dict.fromkeys(("opened", "automation_asked", "automation_ended", "written"), 1)}
         assert {name: what.count(name) for name in once} == once
-        assert {"INC-101", "R-1001", "R-1001/notice"} <= said
-        assert len([one for one in said if one.startswith("INC-101/automation/restart-what-leaks/")]) == 1
+        assert {incident, request, f"{request}/notice"} <= said
+        assert len([one for one in said if one.startswith(f"{incident}/automation/restart-what-leaks/")]) == 1
         await _deployed(trial.get, trial.rows("SELECT name, uid FROM objects"))
 
 
@@ -243,13 +245,14 @@ class RoomPlay:
         """From the page to the draft."""
         olu = trial.acme.olu
         await trial.tell("alert", _alert("firing"))
-        page = await olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        page = await olu.sees("@platform", "You are paged.", "INC-1", within=30)
         card = await olu.sees("incidents", "SEV1 · checkout · PRODUCTION", within=30)
         await pressed(olu, page, "Acknowledge", lambda: "OLU HAS IT" in card.text)
-        await typed(olu, "/platform incident room INC-101", lambda: "Room: #inc-" in card.text)
+        number = trial.only("incidents", 101)
+        await typed(olu, f"/platform incident room INC-{number}", lambda: "Room: #inc-" in card.text)
         await self._until(trial, lambda: any(one.pins for one in _rooms(trial)))
-        await typed(olu, "/platform incident close INC-101", lambda: "RESOLVED" in card.text)
-        done = "SELECT 1 FROM rooms WHERE work_at = 0 AND incident_id = 101"
+        await typed(olu, f"/platform incident close INC-{number}", lambda: "RESOLVED" in card.text)
+        done = f"SELECT 1 FROM rooms WHERE work_at = 0 AND incident_id = {number}"
         await self._until(trial, lambda: bool(trial.rows(done)))
 
     @staticmethod
@@ -262,16 +265,17 @@ class RoomPlay:
 
     async def check(self, trial: Trial, said: frozenset[str]) -> None:
         """One channel, one pinned card, everybody in it, one file; the timeline says each once."""
-        assert trial.rows("SELECT id, state FROM incidents") == [{"id": 101, "state": "resolved"}]
-        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
+        number = trial.only("incidents", 101)
+        assert trial.rows("SELECT state FROM incidents") == [{"state": "resolved"}]
+        what = [row["what"] for row in trial.rows(f"SELECT what FROM audit WHERE chain = 'INC-{number}' ORDER BY seq")]
         once = dict.fromkeys(("opened", "acknowledged", "room_asked", "room_opened", "closed", "postmortem"), 1)
         assert {name: what.count(name) for name in once} == once
         [room] = _rooms(trial)
         assert {"U0OLU", "U0LEE"} <= set(room.members)
         assert len(room.pins) == 1
         files = [file["name"] for one in room.messages.values() for file in one.get("files", ())]
-        assert files == ["inc-101-postmortem.md"]
-        assert {"INC-101", "INC-101/room"} <= said
+        assert files == [f"inc-{number}-postmortem.md"]
+        assert {f"INC-{number}", f"INC-{number}/room"} <= said
 
 
 def _rooms(trial: Trial) -> list[Any]:
@@ -292,7 +296,7 @@ class PagePlay:
         """Olu answers once all three ways have reached him."""
         olu = trial.acme.olu
         await trial.tell("alert", _alert("firing"))
-        page = await olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        page = await olu.sees("@platform", "You are paged.", "INC-1", within=30)
         card = await olu.sees("incidents", "SEV1 · checkout · PRODUCTION", within=30)
         async with asyncio.timeout(40):
             while len(trial.rows("SELECT 1 FROM page_calls WHERE ended = 'sent'")) < 2:
@@ -312,7 +316,8 @@ class PagePlay:
         assert {str(one["To"]) for one in trial.mails.mails} == {"olu@acme.test"}
         found = trial.rows("SELECT path, ended FROM page_calls ORDER BY path")
         assert found == [{"path": "mail", "ended": "sent"}, {"path": "webhook", "ended": "sent"}]
-        what = [row["what"] for row in trial.rows("SELECT what FROM audit WHERE chain = 'INC-101' ORDER BY seq")]
+        number = trial.only("incidents", 101)
+        what = [row["what"] for row in trial.rows(f"SELECT what FROM audit WHERE chain = 'INC-{number}' ORDER BY seq")]
         once = {"opened": 1, "paged": 1, "page_sent": 2, "page_failed": 0, "acknowledged": 1}
         assert {name: what.count(name) for name in once} == once
         assert len([one for one in said if one.startswith("page/")]) == 1
@@ -346,10 +351,13 @@ class NoticePlay:
 
     async def check(self, trial: Trial, said: frozenset[str]) -> None:
         """Each message once and in its place; what went well is in one digest, and what failed is in none."""
-        gathered = trial.rows("SELECT id, subject, channel, digest FROM gathered")
-        assert gathered == [{"id": 1, "subject": 1, "channel": DEPLOYS, "digest": 1}]
+        well, failed = (int(row["id"]) for row in trial.rows("SELECT id FROM outside ORDER BY id"))
+        number = trial.only("gathered", 1)
+        gathered = trial.rows("SELECT subject, channel, digest FROM gathered")
+        assert gathered == [{"subject": well, "channel": DEPLOYS, "digest": number}]
         about = {one for one in said if one.startswith(("outside/", "gathered/"))}
-        assert about == {"outside/1/team-shop", "outside/2", "outside/2/team-shop", "gathered/1"}
+        outside = {f"outside/{well}/team-shop", f"outside/{failed}", f"outside/{failed}/team-shop"}
+        assert about == outside | {f"gathered/{number}"}
         assert trial.rows("SELECT outcome FROM ledger ORDER BY id") == [{"outcome": "succeeded"}, {"outcome": "failed"}]
 
 

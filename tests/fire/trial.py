@@ -189,6 +189,16 @@ class Trial:
             if message.get("metadata")
         ]
 
+    def only(self, table: str, first: int) -> int:
+        """The number of the one row there is: the first, but for a PostgreSQL, which gives no number twice.
+
+        One that died in the middle of it, or was refused and did it again, has taken one.
+        """
+        [row] = self.rows(f"SELECT id FROM {table}")
+        number = int(row["id"])
+        assert number == first or (number > first and databases.is_postgres(self.database)), number
+        return number
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What the database says."""
         with databases.reading(self.database) as tx:
