@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from approvals import store
-from approvals.lifecycle import Event, names, still_asked
+from approvals.lifecycle import names, still_asked
 from approvals.request import State
 from chatops.kernel import audit
-from chatops.kernel.errors import TooLate
 from chatops.kernel.ports import Clock, Database, Tx
 from chatops.requests.register import Register, speakers
 
@@ -28,7 +27,7 @@ class Deadlines:
         now = self.clock.now()
         touched = 0
         for number in await self.database.read(store.due, now):
-            touched += await self.database.write(self._expire, number, now)
+            touched += await self.database.write(self._expire, number)
         for number in await self.database.read(store.to_remind, now):
             touched += await self.database.write(self._remind, number, now)
         for _ in range(MOST_SEALS):
@@ -36,15 +35,9 @@ class Deadlines:
                 break
         return touched
 
-    def _expire(self, tx: Tx, number: int, now: float) -> int:
+    def _expire(self, tx: Tx, number: int) -> int:
         request = store.load(tx, number)
-        if not 0 < request.deadline_at <= now:
-            return 0
-        try:
-            self.register.move(tx, request, Event.EXPIRED)
-        except TooLate:
-            return 0  # decided in between
-        return 1
+        return int(self.register.expire(tx, request) is not request)
 
     def _remind(self, tx: Tx, number: int, now: float) -> int:
         request = store.load(tx, number)

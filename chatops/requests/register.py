@@ -11,6 +11,7 @@ from approvals import store
 from approvals.lifecycle import Event, move
 from approvals.request import Request, Review, State
 from chatops.kernel import audit
+from chatops.kernel.errors import TooLate
 from chatops.kernel.people import is_automation
 from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
 from chatops.kernel.routes import spread
@@ -79,6 +80,15 @@ class Register:
         if store.slot_of(before) and not store.slot_of(after):
             self.hand_over(tx, after, successor)
         return after
+
+    def expire(self, tx: Tx, request: Request) -> Request:
+        """The request as it is once its deadline is looked at; the same one where there is none, or time is left."""
+        if not 0 < request.deadline_at <= self.clock.now():
+            return request
+        try:
+            return self.move(tx, request, Event.EXPIRED)
+        except TooLate:  # it was decided in time
+            return request
 
     def progress(self, tx: Tx, /, request: Request, **changes: Any) -> Request:
         """Stores how far the work has come and updates the card; no audit row, for nothing was decided or done."""

@@ -226,7 +226,7 @@ class Road:
         return await self.database.write(self._vote, request, digest, verdict, person, key, reason and mask(reason)[0])
 
     def _vote(self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str) -> str:
-        request = store.load(tx, number)
+        request = self.register.expire(tx, store.load(tx, number))  # whoever looks for what is due may not have yet
         if first_time(tx, key, self.clock.now()) is False:
             return stands(request)
         if verdict == "withdraw":
@@ -303,7 +303,7 @@ class Road:
             raise Refused(f"{kept}, for {request.name} would change nothing: {made.plan.now}")
 
     def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str) -> str:
-        request = store.load(tx, number)
+        request = self.register.expire(tx, store.load(tx, number))
         if first_time(tx, key, self.clock.now()) is False:
             return stands(request)
         if not person.is_member:

@@ -90,6 +90,17 @@ async def test_a_press_is_told_when_the_request_expires_before_it_is_decided_on(
     assert "satisfied" not in await house.history()
 
 
+async def test_a_vote_after_the_deadline_comes_too_late_also_before_the_next_look_at_what_is_due(house: House) -> None:
+    await house.dana.types(LINE)
+    card = await house.lee.sees(REQUESTS, "WAITING")
+    house.clock.advance(4 * 3600 + 60)
+    await card.click("Approve")
+    await house.lee.sees(REQUESTS, "R-1001 expired before enough people approved it.")
+    await card.becomes("EXPIRED")
+    await house.quiet()
+    assert {"voted", "satisfied"}.isdisjoint(await house.history())
+
+
 async def test_dana_cancels_what_she_asked_for_and_nobody_else_can(house: House) -> None:
     await house.dana.types(LINE)
     card = await house.lee.sees(REQUESTS, "WAITING")
