@@ -117,6 +117,7 @@ class Intake:
         self._background = background
         self._coming: deque[tuple[float, Item]] = deque()  # since when, on the loop's clock; waiting for a lull
         self._last = 0.0  # when something came in last
+        self._asleep: list[asyncio.Future[None]] = []  # pauses of what the database did not take
         self._at_work: set[str] = set()  # also what ended with a defect of ours: the next start tries it again
         self._opened = False
 
@@ -165,6 +166,8 @@ class Intake:
         if item.key in self._at_work:  # a look may have been faster
             return
         self._at_work.add(item.key)
+        for pause in self._asleep:  # the database is back, and what waits for it came first
+            pause.cancel()
         self._last = asyncio.get_running_loop().time()
         self._coming.append((self._last, item))
         if len(self._coming) == 1:  # as long as there is something, somebody is at it
@@ -186,9 +189,19 @@ class Intake:
     async def _do(self, item: Item) -> None:
         pause = FIRST_PAUSE
         while not await self._done_or_away(item):
-            await self._clock.sleep(pause)
+            await self._sleep(pause)
             item, pause = replace(item, again=True), min(2 * pause, LONGEST_PAUSE)
         self._at_work.discard(item.key)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until it is time to try again, or something else could be saved."""
+        pause = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._asleep.append(pause)
+        try:
+            await asyncio.wait({pause})
+        finally:
+            self._asleep.remove(pause)
+            pause.cancel()
 
     async def _done_or_away(self, item: Item) -> bool:
         """False when the database did not take the work, or its end, or that it failed: nobody would hear of it."""

@@ -113,6 +113,27 @@ async def test_work_whose_end_could_not_be_stored_is_done_again_when_the_databas
         assert (await worker.waiting(), worker.failed) == ([], [])
 
 
+async def test_what_waits_for_the_database_goes_before_what_comes_in_once_it_is_back(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as real:
+        database = Sometimes(real)
+
+        async def work(item: Item) -> None:
+            worker.done.append(item)
+            database.away = len(worker.done) < 3
+
+        worker = Worker(database, work)
+        for key in ("vote", "other"):
+            await worker.intake.accept(key, "line", {})
+        async with asyncio.timeout(10):
+            while worker.clock.sleepers != 2:
+                await asyncio.sleep(0)
+        database.away = False
+        await worker.intake.accept("withdrawal", "line", {})
+        await worker.background.idle()
+        assert [item.key for item in worker.done] == ["vote", "other", "vote", "other", "withdrawal"]
+        assert await worker.waiting() == []
+
+
 async def test_what_was_saved_is_begun_also_when_its_caller_hears_that_nobody_knows(tmp_path: Path) -> None:
     async with database_in(tmp_path) as real:
         database = Sometimes(real)
