@@ -103,7 +103,7 @@ class Assistant(Parts):
             self._every(look, seconds)
         self.scheduler.start()
         readiness.came_up("scheduler")
-        self._stack.callback(self.scheduler.shutdown, wait=False)
+        self._stack.push_async_callback(self._end_looks)
         self._background(self._meet_slack(readiness), "meet Slack")
         self._background(self._look_at_credentials(), "cluster credentials")
         if not leads.is_set():
@@ -183,6 +183,12 @@ class Assistant(Parts):
         self.scheduler.add_job(
             partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True, name=name
         )
+
+    async def _end_looks(self) -> None:
+        """No look begins any more; one that was cut off before its first step would be a failure to the scheduler."""
+        self.scheduler.pause()
+        await asyncio.sleep(0)
+        self.scheduler.shutdown(wait=False)
 
     async def _look_at_credentials(self) -> None:
         """Says at once what would otherwise be found out by the first who asks."""
