@@ -65,7 +65,7 @@ bench-write: $(STAMP)
 # The contract tests against the cluster that KUBECONFIG points to; they make and remove a namespace of their own.
 test-cluster: $(STAMP)
 	@test -n "$$KUBECONFIG" || { echo "KUBECONFIG is not set: point it to the cluster to test against" >&2; exit 1; }
-	@CHATOPS_TEST_KUBECONFIG="$$KUBECONFIG" $(BIN)/python -m pytest tests/contract -m "api or controllers" -v
+	@CHATOPS_TEST_KUBECONFIG="$$KUBECONFIG" $(BIN)/python -m pytest tests/contract -m "api or controllers" -v -o faulthandler_timeout=0
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -14,7 +14,10 @@ CHANGE_CAUSE = "kubernetes.io/change-cause"
 REVISION = "deployment.kubernetes.io/revision"
 TEMPLATE_HASH = "pod-template-hash"
 # Written by controllers and tools for themselves; nobody approves them.
-BOOKKEEPING = (CHANGE_CAUSE, "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/")
+BOOKKEEPING = (
+    CHANGE_CAUSE, "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/",
+    "deprecated.daemonset.template.generation",
+)  # fmt: skip
 _SERVER_SIDE = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
 # Lists that are really maps: by which field (`x-kubernetes-list-map-keys` of the API types).
 _LIST_KEYS = {

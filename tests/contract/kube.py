@@ -60,7 +60,13 @@ class Kube:
         self.deadline = deadline
 
     def path(self, plural: str, name: str = "", sub: str = "") -> str:
-        group = {"deployments": "apps", "replicasets": "apps", "statefulsets": "apps", "jobs": "batch"}.get(plural)
+        group = {
+            "deployments": "apps",
+            "replicasets": "apps",
+            "statefulsets": "apps",
+            "daemonsets": "apps",
+            "jobs": "batch",
+        }.get(plural)
         prefix = f"/apis/{group}/v1" if group else "/api/v1"
         return "/".join(part for part in (f"{prefix}/namespaces/{self.namespace}/{plural}", name, sub) if part)
 

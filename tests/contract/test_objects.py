@@ -9,7 +9,7 @@ import copy
 
 import pytest
 
-from .kube import APPLY, MERGE, Kube, config_map, deployment, owners
+from .kube import APPLY, MERGE, Kube, config_map, containers, deployment, owners
 
 pytestmark = pytest.mark.api
 
@@ -93,6 +93,21 @@ async def test_the_generation_follows_the_spec_and_not_the_labels(kube: Kube) ->
     assert scaled["metadata"]["generation"] == 2
 
 
+async def test_a_daemon_set_counts_its_pod_templates_in_an_annotation(kube: Kube) -> None:
+    """As every API server does (`pkg/registry/apps/daemonset/strategy.go`), also in a dry run."""
+    body = deployment("agent", kube.images.first, replicas=None)
+    body["kind"] = "DaemonSet"
+    counted = "deprecated.daemonset.template.generation"
+    created = (await kube.apply("daemonsets", body, "one")).ok()
+    assert created["metadata"]["annotations"] == {counted: "1"}
+    assert set(owners(created)["one/Apply"]) == {"f:spec"}
+    path = kube.path("daemonsets", "agent")
+    labelled = (await kube.patch(path, {"metadata": {"labels": {"a": "b"}}}, MERGE)).ok()
+    assert labelled["metadata"]["annotations"] == {counted: "1"}
+    containers(body)[0]["image"] = kube.images.second
+    assert (await kube.apply("daemonsets", body, "one", dryRun="All")).ok()["metadata"]["annotations"] == {counted: "2"}
+
+
 async def test_status_is_written_only_through_its_subresource(kube: Kube) -> None:
     await kube.create("deployments", {**deployment("web", kube.images.first, 0), "status": {"replicas": 7}})
     path = kube.path("deployments", "web")
@@ -110,7 +125,7 @@ async def test_the_scale_subresource_reads_and_writes_replicas(kube: Kube) -> No
     path = kube.path("deployments", "web", "scale")
     scale = await kube.get(path)
     assert (scale["kind"], scale["apiVersion"]) == ("Scale", "autoscaling/v1")
-    assert (scale["spec"], scale["status"]["selector"]) == ({"replicas": 0}, "app=web")
+    assert (scale["spec"], scale["status"]["selector"]) == ({}, "app=web")  # a zero is left out
     changed = (await kube.patch(path, {"spec": {"replicas": 1}}, MERGE, fieldManager="kubectl-scale")).ok()
     assert changed["spec"]["replicas"] == 1
     workload = await kube.get(kube.path("deployments", "web"))
@@ -128,7 +143,7 @@ async def test_replicas_can_be_applied_through_scale(kube: Kube) -> None:
     assert (refused.status, refused.causes[0]["field"]) == (409, ".spec.replicas")
     taken = (await kube.patch(path, body, APPLY, fieldManager="scaler", force=True, dryRun="All")).ok()
     assert (taken["kind"], taken["spec"]["replicas"]) == ("Scale", 1)
-    assert (await kube.get(path))["spec"]["replicas"] == 0
+    assert (await kube.get(path))["spec"] == {}
 
 
 async def test_a_stale_scale_conflicts(kube: Kube) -> None:

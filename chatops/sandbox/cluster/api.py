@@ -16,6 +16,7 @@ from .resources import Registry, Resource
 from .rules import (
     APPLY,
     bumps_generation,
+    count_templates,
     ignored,
     only_finalizers_held,
     patch_object,
@@ -97,6 +98,7 @@ class Api:
         return obj if ask.dry_run else self.store.put(resource.key, obj)
 
     def _prepare_new(self, resource: Resource, obj: Obj) -> None:
+        count_templates(resource, None, obj)
         if (resource.group, resource.plural) == ("", "services") and "clusterIP" not in obj["spec"]:
             n = self.store.version
             obj["spec"]["clusterIP"] = f"10.96.{n // 250 % 250}.{n % 250 + 2}"
@@ -159,6 +161,7 @@ class Api:
 
     def _commit(self, resource: Resource, live: Obj, obj: Obj, ask: Ask, sub: str) -> Obj:
         validate.check(resource, obj, live)
+        count_templates(resource, live, obj)
         if sub != "status" and resource.bumps and bumps_generation(resource, live, obj):
             obj["metadata"]["generation"] = live["metadata"].get("generation", 1) + 1
         if without_times(obj) == without_times(live):

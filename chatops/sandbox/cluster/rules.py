@@ -20,6 +20,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+TEMPLATES = "deprecated.daemonset.template.generation"
 
 
 def ignored(resource: Resource, sub: str = "") -> tuple[Path, ...]:
@@ -48,6 +49,16 @@ def bumps_generation(resource: Resource, live: Obj, obj: Obj) -> bool:
     if live.get("spec") != obj.get("spec"):
         return True
     return "annotations" in resource.bumps and meta(live).get("annotations") != meta(obj).get("annotations")
+
+
+def count_templates(resource: Resource, live: Obj | None, obj: Obj) -> None:
+    """A DaemonSet says in an annotation how many pod templates it has had; whatever else is written there is lost."""
+    if (resource.group, resource.plural) != ("apps", "daemonsets"):
+        return
+    before = int((meta(live).get("annotations") or {}).get(TEMPLATES, 0)) if live else 0
+    changed = live is None or dig(live, "spec", "template") != dig(obj, "spec", "template")
+    annotations = obj["metadata"].get("annotations") or {}
+    obj["metadata"]["annotations"] = {**annotations, TEMPLATES: str(before + changed)}
 
 
 def without_times(obj: Obj) -> Obj:

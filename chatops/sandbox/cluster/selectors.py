@@ -73,7 +73,6 @@ _FIELDS = {
     "secrets": ("type",),
     "nodes": ("spec.unschedulable",),
     "namespaces": ("status.phase",),
-    "replicasets": ("status.replicas",),
     "jobs": ("status.successful",),
 }  # fmt: skip
 
@@ -90,9 +89,18 @@ def fields(text: str, plural: str) -> Test:
             raise bad_request(f"invalid field selector: {part!r}; can't understand {part!r}")
         path, how, value = found.groups()
         if path not in known:
-            raise bad_request(f"field label not supported: {path}")
+            raise bad_request(_unknown(path, plural))
         tests.append(_field_test(path.split("."), value, equal=how != "!="))
     return lambda obj: all(test(obj) for test in tests)
+
+
+def _unknown(path: str, plural: str) -> str:
+    """As Kubernetes says it: each kind with fields of its own has words of its own."""
+    if plural == "jobs":
+        return f'field label "{path}" not supported for batchv1.Job'
+    if plural in _FIELDS:
+        return f"field label not supported: {path}"
+    return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _field_test(keys: list[str], value: str, *, equal: bool) -> Test:

@@ -21,11 +21,12 @@ def scale_of(obj: Obj) -> Obj:
         key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     }
     labels = dig(obj, "spec", "selector", "matchLabels", default={})
+    wanted = dig(obj, "spec", "replicas", default=0)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
-        "spec": {"replicas": dig(obj, "spec", "replicas", default=0)},
+        "spec": {"replicas": wanted} if wanted else {},  # `omitempty`: none is left out
         "status": {
             "replicas": dig(obj, "status", "replicas", default=0),
             "selector": ",".join(f"{key}={labels[key]}" for key in sorted(labels)),
