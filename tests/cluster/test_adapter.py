@@ -205,7 +205,7 @@ async def test_the_hook_hears_of_a_write_before_it_leaves_and_after_its_answer(w
         (429, Unavailable, "asks us to slow down"),
         (500, Unavailable, "has trouble"),
         (503, Unavailable, "has trouble"),
-        ("drop", Unavailable, "the cluster production does not answer"),
+        ("drop", Unavailable, "the cluster does not answer"),
     ],
 )
 @pytest.mark.parametrize("call", ["find", "dry_run", "write"])
@@ -235,7 +235,7 @@ async def test_a_cluster_that_hangs_is_given_up_after_one_try(
         "write": lambda: writer.write(image("1.4.2")),
     }[call]
     hanging = cluster.fault("hang", resource="deployments", times=None)
-    with pytest.raises(Unavailable, match="the cluster production does not answer"):
+    with pytest.raises(Unavailable, match="the cluster does not answer"):
         await ask()
     assert hanging.hits == 1
 

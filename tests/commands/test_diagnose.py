@@ -314,7 +314,7 @@ async def test_what_may_not_be_looked_at_is_said_and_the_rest_still_told(
     cluster.fault(403, resource="nodes", times=None)
     cluster.fault(403, resource="resourcequotas", times=None)
     said = await says(clusters, "ends again and again")
-    assert told(said, "• Nodes can't be looked at: the cluster production forbids this")
+    assert told(said, "• Nodes can't be looked at: the cluster forbids this")
     assert told(said, "• Quotas can't be looked at")
 
 
@@ -329,9 +329,9 @@ async def test_who_may_not_even_see_the_deployment_is_refused(
 # a cluster that fails in the middle -----------------------------------------------------------------------------------
 
 TROUBLES = {
-    "hang": "the cluster production does not answer",
-    500: "the cluster production has trouble (500): etcd is away",
-    "drop-midway": "the cluster production broke off in the middle of its answer",
+    "hang": "the cluster does not answer",
+    500: "the cluster has trouble (500): etcd is away",
+    "drop-midway": "the cluster broke off in the middle of its answer",
 }
 
 
@@ -399,7 +399,7 @@ async def test_events_of_one_object_that_fail_hide_no_others_events(
 
     async def events(self: Reader, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
         if kind == "ReplicaSet":
-            raise Unavailable("the cluster production does not answer")
+            raise Unavailable("the cluster does not answer")
         return await asked(self, namespace, kind, name)
 
     monkeypatch.setattr(Reader, "events", events)
@@ -417,7 +417,7 @@ async def test_events_of_a_volume_claim_that_fail_do_not_hide_the_claim(
 
     async def events(self: Reader, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
         if kind == "PersistentVolumeClaim":
-            raise Unavailable("the cluster production does not answer")
+            raise Unavailable("the cluster does not answer")
         return await asked(self, namespace, kind, name)
 
     monkeypatch.setattr(Reader, "events", events)

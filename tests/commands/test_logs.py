@@ -175,9 +175,9 @@ async def test_who_may_not_read_logs_is_refused_not_answered_with_nothing(
 
 # a cluster that fails in the middle -----------------------------------------------------------------------------------
 
-CUT = "the cluster production broke off in the middle of its answer"
-SILENT = "the cluster production does not answer"
-TROUBLE = "the cluster production has trouble (500): etcd is away"
+CUT = "the cluster broke off in the middle of its answer"
+SILENT = "the cluster does not answer"
+TROUBLE = "the cluster has trouble (500): etcd is away"
 
 
 def patient(trouble: int | str, clusters: KubernetesClusters, hasty: KubernetesClusters) -> KubernetesClusters:

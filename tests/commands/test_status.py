@@ -143,7 +143,7 @@ async def test_an_environment_that_does_not_answer_costs_only_its_row(
 ) -> None:
     cluster.fault(fault, namespace="shop", times=None)
     said = await answer(clusters, "checkout")
-    assert said.table[1][2].startswith("the cluster production")
+    assert said.table[1][2].startswith("the cluster")
     assert said.table[2][1:3] == ("1.4.2", "healthy")
 
 
@@ -152,7 +152,7 @@ async def test_an_environment_that_hangs_costs_only_its_row(
 ) -> None:
     cluster.fault("hang", namespace="shop", times=None)
     said = await answer(hasty, "checkout")
-    assert said.table[1][2] == "the cluster production does not answer"
+    assert said.table[1][2] == "the cluster does not answer"
 
 
 async def test_a_service_that_is_not_there_is_said(clusters: KubernetesClusters) -> None:

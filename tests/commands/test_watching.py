@@ -74,7 +74,7 @@ async def test_a_cluster_that_goes_away_meanwhile_is_said_and_waited_for(
             if seen.reason == "Unavailable":
                 break
             cluster.go_away()
-    assert seen.progress == "the cluster production does not answer"
+    assert seen.progress == "the cluster does not answer"
     assert seen.state == "progressing"
     await rollouts.aclose()  # type: ignore[attr-defined]
 

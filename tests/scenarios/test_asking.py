@@ -167,7 +167,7 @@ async def test_the_form_opens_and_can_be_sent_while_the_cluster_hangs() -> None:
         await house.dana.types("/platform deploy checkout")
         form = await house.dana.modal(title="Deploy")
         await form.fill(Environment="production", Version="1.4.2", Reason="fixes the cart")
-        await form.becomes("Now: The cluster production does not answer", "production needs a lead")
+        await form.becomes("Now: The cluster does not answer", "production needs a lead")
         assert form.values["Version"] == "1.4.2"
         assert await form.submit() == {}
         card = await house.dana.sees(REQUESTS, "PLANNING", "does not answer")

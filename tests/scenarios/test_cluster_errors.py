@@ -58,9 +58,7 @@ async def test_a_plan_the_cluster_refuses_ends_with_its_words_told_once(house: H
     house.cluster.fault(403, name="cart", message=FORBIDDEN, **PLAN)
     house.cluster.fault(422, name="web", message="spec.replicas: must be positive", **PLAN)
     await house.dana.types("/platform deploy cart 2.9.0 production because new")
-    card = await house.dana.sees(
-        REQUESTS, "Deploy cart", "REFUSED", f"the cluster production forbids this: {FORBIDDEN}. Ask"
-    )
+    card = await house.dana.sees(REQUESTS, "Deploy cart", "REFUSED", f"the cluster forbids this: {FORBIDDEN}. Ask")
     await card.thread("@dana", "REFUSED", FORBIDDEN)
     await house.dana.types("/platform deploy web 7.2.0 production because new")
     other = await house.dana.sees(

@@ -31,17 +31,17 @@ def as_error(
     if status in (401, 403):
         who = "does not accept our credentials" if status == 401 else "forbids this"
         hint = "Ask the platform team to renew them." if status == 401 else "Ask the platform team for the permission."
-        return Forbidden(f"the cluster {cluster} {who}: {words}", status=status, causes=causes, hint=hint)
+        return Forbidden(f"{cluster} {who}: {words}", status=status, causes=causes, hint=hint)
     if status == 404:
-        return NotFound(f"the cluster {cluster} does not have it: {words}", status=status, causes=causes)
+        return NotFound(f"{cluster} does not have it: {words}", status=status, causes=causes)
     if status == 409:
         return Conflict(f"somebody else changed it in between: {words}", status=status, causes=causes)
     if status in (400, 422) or (status == 500 and _WRONG_TYPE in words):
-        return Invalid(f"the cluster {cluster} refuses the object: {words}", status=status, causes=causes)
+        return Invalid(f"{cluster} refuses the object: {words}", status=status, causes=causes)
     if status == 429 or status >= 500:
         trouble = "asks us to slow down" if status == 429 else f"has trouble ({status})"
-        return Unavailable(f"the cluster {cluster} {trouble}: {words}", retry_after=seconds(retry_after, said))
-    return ClusterError(f"the cluster {cluster} answered {status}: {words}", status=status, causes=causes)
+        return Unavailable(f"{cluster} {trouble}: {words}", retry_after=seconds(retry_after, said))
+    return ClusterError(f"{cluster} answered {status}: {words}", status=status, causes=causes)
 
 
 def status_of(body: bytes) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class KubernetesClusters:
         context = environment.cluster
         if context not in self._known:
             connection = Connection(
-                context or environment.name,
+                f"the cluster {context}" if context else "the cluster",
                 lambda: self._connect(context),
                 patience=self._patience,
                 on_call=self._on_call,

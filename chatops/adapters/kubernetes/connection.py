@@ -120,9 +120,9 @@ class Connection:
         try:
             found = json.loads(answer)
         except (ValueError, RecursionError) as error:
-            raise Unavailable(f"what answers for the cluster {self.name} is not a Kubernetes API") from error
+            raise Unavailable(f"what answers for {self.name} is not a Kubernetes API") from error
         if not isinstance(found, dict):
-            raise Unavailable(f"what answers for the cluster {self.name} is not a Kubernetes API")
+            raise Unavailable(f"what answers for {self.name} is not a Kubernetes API")
         return found
 
     async def text(self, verb: str, thing: str, path: str, query: Query = ()) -> str:
@@ -189,10 +189,10 @@ class Connection:
                 if asked > self.patience.longest_pause:
                     raise problem
                 wait, why = max(pause, asked), str(answer.status)
-            log.warning("cluster %s: %s %s failed (%s), trying again in %.1f s", self.name, verb, thing, why, wait)
+            log.warning("%s: %s %s failed (%s), trying again in %.1f s", self.name, verb, thing, why, wait)
             await self.sleep(wait * random.uniform(1.0, 1.5))  # noqa: S311 - spreads retries, guards nothing
             pause *= 2
-        raise Unavailable(f"the cluster {self.name} does not accept our credentials")
+        raise Unavailable(f"{self.name} does not accept our credentials")
 
     async def _once(
         self, verb: str, method: str, path: str, query: Query, body: Any, content: str, accept: str
@@ -236,10 +236,10 @@ class Connection:
 
     def _silent(self, error: Exception) -> Unavailable:
         if isinstance(error, aiohttp.ClientSSLError):
-            return Unavailable(f"the cluster {self.name} shows a certificate that we don't trust")
+            return Unavailable(f"{self.name} shows a certificate that we don't trust")
         cut = isinstance(error, aiohttp.ClientPayloadError)
         what = "broke off in the middle of its answer" if cut else "does not answer"
-        return Unavailable(f"the cluster {self.name} {what}", hint="The platform team can see why in its log.")
+        return Unavailable(f"{self.name} {what}", hint="The platform team can see why in its log.")
 
     @contextmanager
     def _timed(self, verb: str) -> Iterator[_Timed]:

@@ -160,7 +160,7 @@ class Reader:
             if asyncio.get_running_loop().time() < end:
                 raise
         except (ValueError, RecursionError) as error:  # a line cut off in the middle
-            raise Unavailable(f"the cluster {self._connection.name} cut a watch short") from error
+            raise Unavailable(f"{self._connection.name} cut a watch short") from error
 
     async def _rest(self, seconds: float, end: float) -> None:
         left = end - asyncio.get_running_loop().time()

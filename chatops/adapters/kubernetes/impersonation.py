@@ -31,12 +31,12 @@ def headers(identity: Identity, cluster: str) -> list[tuple[str, str]]:
     """
     if not identity.known:
         who = identity.name or "the person who asked"
-        raise Unavailable(f"Slack can't tell just now who {who} is, and the cluster {cluster} is asked as that person")
+        raise Unavailable(f"Slack can't tell just now who {who} is, and {cluster} is asked as that person")
     if not _USER.fullmatch(identity.user):
         who = identity.name or "this person"
         why = "has an e-mail address that can't be passed on" if identity.user else "has no e-mail address in Slack"
         hint = "An address in the Slack profile helps, or an environment without `impersonate`."
-        said = f"the cluster {cluster} is asked as the person who asks, and {who} {why}"
+        said = f"{cluster} is asked as the person who asks, and {who} {why}"
         raise Forbidden(said, status=403, hint=hint)
     named = [one for one in identity.groups if _GROUP.fullmatch(one)]
     return [("Impersonate-User", identity.user), *(("Impersonate-Group", f"{PREFIX}{one}") for one in named)]
