@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from chatops.kernel.masking import mask
 from chatops.kernel.rollout import CONFIG, IMAGE, Trouble, pod_troubles
+from chatops.kernel.texts import shorten
 from commands.walk import Facts, Thing, phase_of
-from commands.watching import shorten
 
 
 class Cause(NamedTuple):

@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
+from chatops.kernel import events
 from chatops.kernel.action import Action, Answer, Button, Context, EnvironmentName, Inputs, ServiceName
-from chatops.kernel.masking import mask
 from chatops.kernel.ownership import day, moment
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.rollout import pod_troubles
 from commands.causes import Cause, causes, scaling
 from commands.walk import Facts, Serving, Thing, is_ready, phase_of, walk
-from commands.watching import shorten
 from commands.workload import pods as counted
 
 MOST_ALSO, MOST_PODS, MOST_EVENTS = 2, 3, 3
@@ -121,8 +120,8 @@ async def _looked_at(facts: Facts, inputs: Diagnose, ctx: Context) -> list[str]:
     lines += [f"• Pod {_pod(pod)}" for pod in facts.unready[:MOST_PODS]]
     more = len(facts.unready) - MOST_PODS
     lines += [f"• {more} more pods that are not ready"] if more > 0 else []
-    events = dict.fromkeys(f"• Event {_event(one)}" for one in facts.events if one.get("reason") not in _SAID)
-    lines += list(events)[:MOST_EVENTS]
+    warnings = events.told((one for one in facts.events if one.get("reason") not in _SAID), 160)
+    lines += [f"• Event {said}" for said in warnings[:MOST_EVENTS]]
     lines += [f"• Volume claim {name}: {phase_of(claim) if claim else 'not there'}" for name, claim, _ in facts.claims]
     lines += [f"• Autoscaler {_scaler(facts.scaler)}"] if facts.scaler else []
     lines += [f"• Quota {said}" for quota in facts.quotas if (said := _quota(quota))]
@@ -151,12 +150,6 @@ def _pod(pod: Thing) -> str:
     why = next(filter(None, [*reasons, *waits]), "running, not ready" if not is_ready(pod) else "ready")
     again = f", {restarts} restart{'' if restarts == 1 else 's'}" if restarts else ""
     return f"{name}: {why}{again}{f' on {node}' if (node := pod['spec'].get('nodeName')) else ''}"
-
-
-def _event(event: Thing) -> str:
-    times = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
-    said = shorten(mask(" ".join(str(event.get("message", "")).split()))[0], 160)
-    return f"{event.get('reason', 'Warning')}: {said}{f' ({times} times)' if times > 1 else ''}"
 
 
 def _scaler(scaler: Thing) -> str:

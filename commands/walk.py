@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from chatops.kernel.catalog import Service
 from chatops.kernel.errors import ClusterError, Unavailable
+from chatops.kernel.events import is_telling
 from chatops.kernel.masking import mask
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import ClusterReader
 from chatops.kernel.rollout import Rollout, newest_replicaset, owned_by, pods_of, revision_of, rollout
-from commands.watching import is_telling, parts_of
+from commands.watching import parts_of
 from commands.workload import image_in, with_image
 
 T = TypeVar("T")

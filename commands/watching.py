@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatops.kernel import events
 from chatops.kernel.errors import ClusterError, NotFound, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.plan import ObjectRef
@@ -212,36 +212,14 @@ async def diagnose(reader: ClusterReader, ref: ObjectRef) -> Diagnosis:
     return Diagnosis(tuple(lines), await _last_words(reader, ref.namespace, unready, troubles))
 
 
-def shorten(text: str, most: int) -> str:
-    """At most ``most`` characters; what was cut off is not taken for the end."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def is_telling(event: Mapping[str, Any]) -> bool:
-    """Whether an event warns of something that nothing else says.
-
-    "Error: ImagePullBackOff" says in one word what the event before it and the pod's trouble say in full.
-    """
-    said = str(event.get("message", "")).strip()
-    return event.get("type") == "Warning" and not re.fullmatch(r"Error: \w+", said)
-
-
 def _is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
 
 
 async def _warnings(reader: ClusterReader, namespace: str, about: list[tuple[str, str]]) -> list[str]:
-    found: dict[str, None] = {}
-    for kind, name in about:
-        for event in reversed(await reader.events(namespace, kind, name)):
-            said = " ".join(str(event.get("message", "")).split())
-            if is_telling(event):
-                times = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
-                often = f" ({times} times)" if times > 1 else ""
-                message = shorten(mask(said)[0], 240)
-                found[f"{event.get('reason', 'Warning')}: {message}{often}"] = None
-    return list(found)[:MOST_EVENTS]
+    newest_first = [event for kind, name in about for event in reversed(await reader.events(namespace, kind, name))]
+    return events.told(filter(events.is_telling, newest_first), 240)[:MOST_EVENTS]
 
 
 async def _last_words(reader: ClusterReader, namespace: str, unready: list[str], troubles: list[Trouble]) -> str:

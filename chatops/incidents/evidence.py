@@ -17,10 +17,10 @@ from chatops.incidents import lifecycle, store
 from chatops.incidents.incident import Incident
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event
+from chatops.kernel import events
 from chatops.kernel.background import Background
 from chatops.kernel.catalog import Environment, Service
 from chatops.kernel.errors import ClusterError, TooLate, Unavailable
-from chatops.kernel.masking import mask
 from chatops.kernel.plan import ObjectRef
 from chatops.kernel.ports import Clock, Clusters, Configuration, Database, Deployed, Ledger, Tx
 from chatops.kernel.rollout import pod_troubles
@@ -269,8 +269,4 @@ def _ready(facts: Facts) -> str:
 
 
 def _events(facts: Facts) -> list[str]:
-    said = (
-        f"• {one.get('reason', 'Warning')}: {' '.join(str(one.get('message', '')).split())[:200]}"
-        for one in facts.events
-    )
-    return ["*Events*", *list(dict.fromkeys(mask(line)[0] for line in said))[:MOST_EVENTS]]
+    return ["*Events*", *(f"• {said}" for said in events.told(facts.events, 200)[:MOST_EVENTS])]
