@@ -301,3 +301,14 @@ async def test_strategic_patches_track_ownership_too(kube: Kube) -> None:
     assert mine == {".": {}, "f:name": {}}
     theirs = owners(edited)["kubectl-set/Update"]["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"app"}']
     assert theirs == {"f:image": {}}
+
+
+async def test_the_target_of_an_autoscaler_is_owned_field_by_field(kube: Kube) -> None:
+    """`autoscaling/v2` has no `+structType=atomic` there, as `autoscaling/v1` had."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    body = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+            "spec": {"maxReplicas": 3, "scaleTargetRef": target}}  # fmt: skip
+    path = f"/apis/autoscaling/v2/namespaces/{kube.namespace}/horizontalpodautoscalers/web"
+    made = (await kube.patch(path, body, APPLY, fieldManager="one")).ok()
+    owned = owners(made)["one/Apply"]["f:spec"]
+    assert owned == {"f:maxReplicas": {}, "f:scaleTargetRef": {"f:apiVersion": {}, "f:kind": {}, "f:name": {}}}

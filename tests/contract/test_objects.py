@@ -300,3 +300,11 @@ async def test_secrets_turn_string_data_into_data(kube: Kube) -> None:
     assert created["data"] == {"a": "Yg=="}
     assert "stringData" not in created
     assert created["type"] == "Opaque"
+
+
+async def test_quantities_are_answered_in_their_one_form(kube: Kube) -> None:
+    """`apimachinery/pkg/api/resource`: no fraction, the largest suffix that fits, binary only as it was written."""
+    given = {"cpu": "1.5", "memory": "1024Mi", "ephemeral-storage": "1000"}
+    body = deployment("web", kube.images.first, 0, resources={"requests": given})
+    made = await kube.create("deployments", body)
+    assert containers(made)[0]["resources"]["requests"] == {"cpu": "1500m", "memory": "1Gi", "ephemeral-storage": "1k"}

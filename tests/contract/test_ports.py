@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chatops.adapters.kubernetes.handle import Writer
-from chatops.kernel.errors import NotFound
-from chatops.kernel.plan import ObjectRef
+from chatops.kernel.errors import Invalid, NotFound
+from chatops.kernel.plan import ObjectRef, Write
 
-from .kube import Kube, config_map
+from .kube import Kube, Obj, config_map, deployment
 
 pytestmark = pytest.mark.api
 
@@ -76,3 +76,23 @@ async def test_what_has_no_uid_is_not_deleted(kube: Kube, writer: Writer) -> Non
 async def test_a_name_cannot_lead_to_another_object(kube: Kube, writer: Writer) -> None:
     await kube.create("secrets", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}})
     assert await writer.get(named(kube, "../secrets/key")) is None
+
+
+def much() -> Obj:
+    return deployment("web", "registry.acme.test/web:1", 0, resources={"requests": {"cpu": "much"}})
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "body", "said"),
+    [
+        ("apps/v1", "Deployment", much(), "quantities must match the regular expression"),
+        ("v1", "Secret", {"data": {"key": "no base64"}}, "illegal base64 data"),
+    ],
+)
+async def test_a_text_that_its_type_cannot_read_is_refused_and_no_trouble_of_the_cluster(
+    kube: Kube, writer: Writer, api_version: str, kind: str, body: Obj, said: str
+) -> None:
+    """Server-side apply says so with 500: `apimachinery/pkg/util/managedfields/internal/structuredmerge.go`."""
+    ref = ObjectRef(api_version=api_version, kind=kind, namespace=kube.namespace, name="web")
+    with pytest.raises(Invalid, match="refuses the object: failed to convert new object.*" + said):
+        await writer.dry_run(Write(ref=ref, manager="chatops", body=body))

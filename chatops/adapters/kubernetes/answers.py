@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from chatops.adapters.kubernetes.impersonation import in_words
@@ -11,8 +12,9 @@ from chatops.kernel.people import Identity
 
 # An API message may quote a whole object; a card has no room for it.
 LONGEST_MESSAGE = 400
-# Server-side apply answers 500 for a field that the type does not have; no later try will find it.
-_WRONG_TYPE = "failed to create typed patch object"
+# Server-side apply answers 500 for a field that the type does not have, and for a quantity, number or base64 text that
+# cannot be read; no later try will take it.
+_UNREADABLE = re.compile(r"failed to (create typed patch object|convert new object)(?!.*\bwebhook\b)")
 
 
 def as_error(
@@ -36,7 +38,7 @@ def as_error(
         return NotFound(f"{cluster} does not have it: {words}", status=status, causes=causes)
     if status == 409:
         return Conflict(f"somebody else changed it in between: {words}", status=status, causes=causes)
-    if status in (400, 422) or (status == 500 and _WRONG_TYPE in words):
+    if status in (400, 422) or (status == 500 and _UNREADABLE.search(words)):
         return Invalid(f"{cluster} refuses the object: {words}", status=status, causes=causes)
     if status == 429 or status >= 500:
         trouble = "asks us to slow down" if status == 429 else f"has trouble ({status})"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from .errors import forbidden, not_found
+from .quantities import quantity, shown
 from .resources import Resource
 from .store import Store
 from .values import Obj, dig, meta
@@ -13,26 +14,6 @@ from .values import Obj, dig, meta
 NAMESPACES = ("", "namespaces")
 QUOTAS = ("", "resourcequotas")
 PODS = ("", "pods")
-_UNITS: dict[str, str | int] = {
-    "n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12", "P": "1e15",
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50,
-}  # fmt: skip
-
-
-def quantity(text: str | int | float) -> Decimal:
-    """A Kubernetes quantity ("250m", "1Gi", "2") as a number; raises ValueError on anything else."""
-    shown = str(text)
-    digits = shown.rstrip("numkMGTPi")
-    try:
-        return Decimal(digits) * Decimal(_UNITS[shown[len(digits) :]])
-    except (KeyError, ArithmeticError) as error:
-        raise ValueError(f"{shown!r} is no quantity") from error
-
-
-def shown(value: Decimal) -> str:
-    if value == value.to_integral_value():
-        return str(int(value))
-    return f"{(value * 1000).normalize():f}m"
 
 
 def check_namespace(store: Store, resource: Resource, namespace: str, name: str) -> None:

@@ -236,6 +236,9 @@ class Api:
         unknown: list[str] = []
         try:
             wanted: Obj = schema.decode(resource.type, body, "", unknown)
+        except schema.Malformed as error:
+            said = f"failed to convert new object {title} to proper version ({resource.api_version}): {error.message}"
+            raise ApiError(500, "", said) from error
         except ApiError as error:
             raise ApiError(500, "", f"failed to create typed patch object {title}: {error.message}") from error
         broken = [f".{path}: field not declared in schema" for path in unknown]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .admission import PODS, quantity
+from .admission import PODS
 from .behaviour import behaviour_of
+from .quantities import quantity
 from .store import Store
 from .values import Obj, dig, meta
 

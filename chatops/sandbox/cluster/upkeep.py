@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .admission import NAMESPACES, QUOTAS, quantity, shown, used_by
+from .admission import NAMESPACES, QUOTAS, used_by
 from .machinery import Controller, Name
+from .quantities import quantity, shown
 from .store import Change
 from .values import Obj, dig, meta, set_condition
 
