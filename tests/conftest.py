@@ -23,9 +23,12 @@ from tests.support.thoroughness import EVERYTHING, examples, in_share
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
 MEMORY, ROOM = "/dev/shm", 1 << 30
 SCENARIOS = Path(__file__).parent / "scenarios"
-BY_HAND = ("test_replicas_killed_anywhere.py", "test_replicas_storm.py", "test_rolling_upgrade.py")
 LONG = ("test_storm.py", "test_replicas_storm.py")  # at Slack's pace
+# Minutes of waiting for leases: of these CI plays a few at each commit, by turns.
+BY_TURNS = ("test_replicas_killed_anywhere.py", "test_replicas_storm.py", "test_rolling_upgrade.py")
+TURNS = 6
 BOTH = tuple(Path(__file__).parent / name for name in ("store", "model"))  # on SQLite in any case
+UNTIL = float(os.environ.get("FIRE_UNTIL") or 0)
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = MEMORY
     tempfile.tempdir = None  # asked for again
@@ -74,18 +77,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
     if EVERYTHING:  # what takes minutes begins first, each in its own process: the first tests are handed out in pairs
-        for place, item in enumerate([item for item in items if item.path.name in LONG]):
+        _take_turns([item for item in items if item.path.name in BY_TURNS])
+        first = (*LONG, *BY_TURNS) if UNTIL else LONG
+        long = [item for item in items if item.path.name in first and not item.get_closest_marker("skip")]
+        for place, item in enumerate(long):
             items.remove(item)
             items.insert(2 * place, item)
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """CI gives `make fire` until ``FIRE_UNTIL`` (seconds since the epoch): what has not begun by then is left out.
+def _take_turns(items: list[pytest.Item]) -> None:
+    """``FIRE_TURN``, a number that grows with the commits, says whose turn it is where time is short."""
+    turn = int(os.environ.get("FIRE_TURN") or 0) % TURNS
+    for place, item in enumerate(items):
+        if UNTIL and place % TURNS != turn:
+            item.add_marker(pytest.mark.skip("it is not its turn on this machine: make fire plays all of them"))
 
-    So is what takes minutes of waiting for leases; of that `make test-postgresql` plays a sample.
-    """
-    until = os.environ.get("FIRE_UNTIL")
-    if until and (time.time() > float(until) or item.path.name in BY_HAND):
+
+def pytest_runtest_setup() -> None:
+    """CI gives `make fire` until ``FIRE_UNTIL`` (seconds since the epoch): what has not begun by then is left out."""
+    if UNTIL and time.time() > UNTIL:
         pytest.skip("no time was left for it on this machine: make fire plays it")
 
 
