@@ -134,6 +134,9 @@ class Intake:
                 continue
             if whose != self._replicas.me and not self._replicas.gone(whose):
                 continue
+            if row["kind"] not in self._work:  # for a newer version than this one, which an upgrade brings
+                log.warning("%s waits: this version does not know what %s is", key, row["kind"])
+                continue
             self._at_work.add(key)
             try:
                 tried = await self._database.write(_tried, key, self._replicas.me, whose)

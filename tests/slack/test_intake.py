@@ -327,6 +327,16 @@ async def test_a_row_that_always_kills_us_is_given_up_after_some_starts(tmp_path
         assert await last.waiting() == []
 
 
+async def test_what_a_newer_version_took_in_is_left_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with database_in(tmp_path) as database:
+        older = Worker(database)
+        await database.write(lambda tx: tx.run(ADD, key="k", kind="thought", body="{}", now=1.0, replica=0))
+        await older.intake.open()
+        await older.background.idle()
+        assert (older.done, older.failed, await older.waiting()) == ([], [], ["k"])
+        assert "k waits: this version does not know what thought is" in caplog.text
+
+
 async def test_a_failure_is_told_and_closes_the_row(tmp_path: Path) -> None:
     async def broken(item: Item) -> None:
         raise ValueError("boom")
