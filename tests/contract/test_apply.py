@@ -56,6 +56,13 @@ async def test_changing_anothers_field_is_a_conflict_with_a_cause_per_field(kube
     assert answer.causes == [{"reason": "FieldManagerConflict", "message": 'conflict with "one"', "field": ".data.a"}]
 
 
+async def test_conflicts_are_named_from_the_top_down(kube: Kube) -> None:
+    body = config_map("settings", a="1")
+    await kube.apply("configmaps", {**body, "immutable": False}, "one")
+    answer = await kube.apply("configmaps", {**config_map("settings", a="2"), "immutable": True}, "two")
+    assert answer.message == 'Apply failed with 2 conflicts: conflicts with "one":\n- .immutable\n- .data.a'
+
+
 async def test_a_conflict_with_an_edit_names_editor_version_and_path(kube: Kube) -> None:
     await kube.create("deployments", deployment("web", kube.images.first), fieldManager="kubectl-edit")
     answer = await kube.apply("deployments", image_only("web", kube.images.second), "chatops-deploy")

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from chatops.adapters.kubernetes.handle import Writer
+from chatops.kernel.errors import Invalid
+from chatops.kernel.plan import ObjectRef, Write
 from tests.support.crds import definitions
 
-from .kube import APPLY, Kube
+from .kube import APPLY, Kube, owners
 
 pytestmark = pytest.mark.api
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -23,9 +26,13 @@ ROUTE = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "met
 
 async def defined(kube: Kube) -> None:
     for definition in definitions():
-        name = definition["metadata"]["name"]
-        (await kube.patch(f"{CRDS}/{name}", definition, APPLY, fieldManager="contract", force=True)).ok()
-        await kube.until(f"{CRDS}?fieldSelector=metadata.name={name}", lambda found: any(map(is_served, found)), name)
+        await serve(kube, definition)
+
+
+async def serve(kube: Kube, definition: dict[str, Any]) -> None:
+    name = definition["metadata"]["name"]
+    (await kube.patch(f"{CRDS}/{name}", definition, APPLY, fieldManager="contract", force=True)).ok()
+    await kube.until(f"{CRDS}?fieldSelector=metadata.name={name}", lambda found: any(map(is_served, found)), name)
 
 
 def is_served(definition: dict[str, Any]) -> bool:
@@ -56,3 +63,88 @@ async def test_a_field_that_the_schema_does_not_know_is_refused(kube: Kube) -> N
     answer = await kube.patch(path, wrong, APPLY, fieldManager="contract", fieldValidation="Strict")
     assert answer.status in (400, 422, 500)
     assert "colour" in answer.message
+
+
+SHELF = {
+    "type": "object",
+    "required": ["rows"],
+    "properties": {
+        "rows": {"type": "integer", "minimum": 1, "maximum": 9},
+        "kind": {"type": "string", "enum": ["oak", "pine"], "default": "oak"},
+        "label": {"type": "string", "maxLength": 5, "pattern": "^[a-z]+$"},
+        "books": {"type": "array", "maxItems": 2, "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+        "lamp": {"type": "object", "properties": {"watts": {"type": "integer", "default": 40}}},
+    },
+    "x-kubernetes-validations": [{"rule": "self.rows != 7", "message": "seven is bad luck"}],
+}
+
+
+async def shelves(kube: Kube) -> str:
+    """Serves a kind with a schema that says much; the path of one that is not there yet."""
+    version = {"name": "v1", "served": True, "storage": True,
+               "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": SHELF}}}}  # fmt: skip
+    names = {"plural": "shelves", "singular": "shelf", "kind": "Shelf", "listKind": "ShelfList"}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "shelves.contract.acme.test"},
+        "spec": {"group": "contract.acme.test", "scope": "Namespaced", "names": names, "versions": [version]},
+    }  # fmt: skip
+    await serve(kube, definition)
+    path = f"/apis/contract.acme.test/v1/namespaces/{kube.namespace}/shelves"
+    assert (await kube.eventually(lambda: kube.call("GET", path), lambda answer: answer.status == 200)).status == 200
+    return f"{path}/mine"
+
+
+def shelf(**spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "contract.acme.test/v1", "kind": "Shelf", "metadata": {"name": "mine"}, "spec": spec}
+
+
+# "Validation" and "Defaulting" of custom resources.
+async def test_a_schema_fills_in_its_defaults_which_nobody_applied(kube: Kube) -> None:
+    path = await shelves(kube)
+    made = (await kube.patch(path, shelf(rows=2), APPLY, fieldManager="one")).ok()
+    assert made["spec"] == {"rows": 2, "kind": "oak"}
+    assert owners(made)["one/Apply"] == {"f:spec": {"f:rows": {}}}
+    lit = (await kube.patch(path, shelf(rows=2, lamp={}), APPLY, fieldManager="one")).ok()
+    assert lit["spec"]["lamp"] == {"watts": 40}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "reason", "said"),
+    [
+        ({}, "spec.rows", "FieldValueRequired", "Required value"),
+        ({"rows": 0}, "spec.rows", "FieldValueInvalid", "spec.rows in body should be greater than or equal to 1"),
+        ({"rows": 10}, "spec.rows", "FieldValueInvalid", "spec.rows in body should be less than or equal to 9"),
+        ({"rows": 1, "kind": "fir"}, "spec.kind", "FieldValueNotSupported", 'supported values: "oak", "pine"'),
+        ({"rows": 1, "label": "ABC"}, "spec.label", "FieldValueInvalid", "spec.label in body should match '^[a-z]+$'"),
+        ({"rows": 1, "label": "abcdef"}, "spec.label", "FieldValueTooLong", "Too long: may not be more than 5 bytes"),
+        ({"rows": 1, "books": ["a", "b", "c"]}, "spec.books", "FieldValueTooMany", "must have at most 2 items"),
+    ],
+)
+async def test_what_a_schema_does_not_allow_is_invalid_with_its_cause(
+    kube: Kube, spec: dict[str, Any], field: str, reason: str, said: str
+) -> None:
+    answer = await kube.patch(await shelves(kube), shelf(**spec), APPLY, fieldManager="one", dryRun="All")
+    assert (answer.status, answer.reason) == (422, "Invalid")
+    [cause] = [one for one in answer.causes if one["field"] != "<nil>"]  # rules that were not checked because of it
+    assert (cause["field"], cause["reason"]) == (field, reason)
+    assert said in cause["message"]
+
+
+async def test_one_item_of_a_set_twice_is_invalid(kube: Kube) -> None:
+    path = (await shelves(kube)).removesuffix("/mine")
+    answer = await kube.call("POST", path, shelf(rows=1, books=["a", "a"]))
+    assert (answer.status, [cause["field"] for cause in answer.causes]) == (422, ["spec.books[1]"])
+
+
+async def test_rules_that_were_not_checked_yet_are_not_told_to_people(kube: Kube, writer: Writer) -> None:
+    """With CEL rules in a schema the API server adds a cause of its own to every other one."""
+    path = await shelves(kube)
+    ref = ObjectRef(api_version="contract.acme.test/v1", kind="Shelf", namespace=kube.namespace, name="mine")
+    with pytest.raises(Invalid) as refused:
+        await writer.dry_run(Write(ref=ref, manager="one", body={"spec": {"rows": 10}}))
+    assert refused.value.causes == (
+        "spec.rows: Invalid value: 10: spec.rows in body should be less than or equal to 9",
+    )
+    assert "<nil>" not in refused.value.message
+    assert (await kube.call("GET", path)).status == 404

@@ -16,6 +16,9 @@ LONGEST_MESSAGE = 400
 # cannot be read; no later try will take it.
 _UNREADABLE = re.compile(r"failed to (create typed patch object|convert new object)(?!.*\bwebhook\b)")
 
+# What an API server adds about a custom resource's CEL rules as long as its fields are wrong already.
+_UNCHECKED = re.compile(r"(, )?<nil>: Invalid value: null: some validation rules were not checked[^,\]]*")
+
 
 def as_error(
     cluster: str, status: int, body: bytes, reason: str = "", retry_after: str = "", acting: Identity | None = None
@@ -26,7 +29,7 @@ def as_error(
     https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
     """
     said = status_of(body)
-    words = _short(str(said.get("message") or reason or f"HTTP {status}"))
+    words = _short(_UNCHECKED.sub("", str(said.get("message") or reason or f"HTTP {status}")))
     causes = causes_of(said)
     if status == 403 and acting is not None and (refusal := in_words(acting, words, status, causes)) is not None:
         return refusal
@@ -57,7 +60,7 @@ def status_of(body: bytes) -> dict[str, Any]:
 
 def causes_of(status: dict[str, Any]) -> tuple[str, ...]:
     """Each cause as ``field: message``."""
-    causes = (status.get("details") or {}).get("causes") or []
+    causes = [one for one in (status.get("details") or {}).get("causes") or [] if one.get("field") != "<nil>"]
     return tuple(_short(": ".join(filter(None, (one.get("field"), one.get("message"))))) for one in causes)
 
 

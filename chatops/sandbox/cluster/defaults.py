@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import definitions
 from .resources import Resource
 from .values import Obj
 
 
 def fill(resource: Resource, obj: Obj) -> None:
     """Fill in place what the object leaves open."""
+    if resource.custom:
+        definitions.fill(resource.schema, obj)
     filler = _FILLERS.get((resource.group, resource.kind))
     if filler:
         filler(obj)

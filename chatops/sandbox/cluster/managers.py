@@ -191,8 +191,14 @@ def _title(who: Manager) -> str:
     return text
 
 
+def _own_first(path: Path) -> list[tuple[bool, str]]:
+    """A sorting key: at each level what is a field itself comes before what lies below one, as in a fieldpath.Set."""
+    return [(depth < len(path), element) for depth, element in enumerate(path, start=1)]
+
+
 def _conflict(clashes: dict[Manager, Fields]) -> ApiError:
-    pairs = sorted((_title(who), fields.show(path)) for who, paths in clashes.items() for path in paths)
+    found = sorted((_title(who), _own_first(path), path) for who, paths in clashes.items() for path in paths)
+    pairs = [(title, fields.show(path)) for title, _, path in found]
     causes = [Cause("FieldManagerConflict", shown, f"conflict with {title}") for title, shown in pairs]
     if len(pairs) == 1:
         return apply_conflict(f"Apply failed with 1 conflict: conflict with {pairs[0][0]}: {pairs[0][1]}", causes)

@@ -29,6 +29,7 @@ class Resource:
     model: str = ""
     node: Node = field(default_factory=lambda: from_json_schema(None), compare=False, repr=False)
     custom: bool = False
+    schema: Obj = field(default_factory=dict, compare=False, repr=False)  # of a custom resource
 
     @property
     def api_version(self) -> str:
@@ -189,10 +190,11 @@ class Registry:
         for version in spec["versions"]:
             if not version.get("served", True):
                 continue
+            schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
             resource = Resource(
                 spec["group"], version["name"], names["plural"], names["kind"], spec.get("scope") == "Namespaced",
                 tuple(sorted(version.get("subresources") or {})), "custom", tuple(names.get("shortNames", ())),
-                node=from_json_schema((version.get("schema") or {}).get("openAPIV3Schema")), custom=True,
+                node=from_json_schema(schema), custom=True, schema=schema,
             )  # fmt: skip
             self.add(resource)
             added.append(resource)

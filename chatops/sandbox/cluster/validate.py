@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from . import definitions
 from .errors import (
     Cause,
     duplicate,
@@ -45,6 +46,8 @@ _FREE_NAMED = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
 def check(resource: Resource, obj: Obj, old: Obj | None) -> None:
     """Raises ApiError 422 naming every wrong field; `old` is the stored object of an update."""
     causes = _metadata(resource, obj)
+    if resource.custom:  # its status is made up by the practice cluster itself
+        causes += definitions.wrong(resource.schema, {key: value for key, value in obj.items() if key != "status"})
     checker = _CHECKS.get((resource.group, resource.kind))
     if checker:
         causes += checker(obj, old)
