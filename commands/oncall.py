@@ -39,12 +39,20 @@ async def answer(inputs: Oncall, ctx: Context) -> Answer:
     if not rotas:
         return Answer("On call", ("There are no rotas in the configuration.",), private=True)
     zone = zone_of(ctx.requester.tz)
-    lines, buttons, at = list[str](), list[Button](), ctx.now.timestamp()
+    lines, buttons = list[str](), list[Button]()
     for rota in rotas:
-        instead = await ctx.instead.of(rota.name, at, at + AHEAD)
-        lines += [on_call_line(rota, ctx.now, zone, instead), *(_told(one, zone) for one in instead)]
+        line, instead = await said_of(rota, ctx)
+        lines += [line, *(_told(one, zone) for one in instead)]
         buttons += [Button(f"Restore {one.id}", f"oncall restore {one.id}") for one in instead]
     return Answer("On call", tuple(lines), private=True, buttons=tuple(buttons[:5]))
+
+
+async def said_of(rota: Rota, ctx: Context) -> tuple[str, Sequence[Overridden]]:
+    """Who has the rota, in the times of who asks, and who takes whose place from now on."""
+    at = ctx.now.timestamp()
+    instead = await ctx.instead.of(rota.name, at, at + AHEAD)
+    names = await ctx.instead.called({turn.person for turn in now_and_next(rota, ctx.now, instead) if turn})
+    return on_call_line(rota, ctx.now, zone_of(ctx.requester.tz), instead, names), instead
 
 
 def _told(one: Overridden, zone: ZoneInfo) -> str:

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, Inputs, ServiceName
 from chatops.kernel.catalog import Service as Known
 from chatops.kernel.ownership import day
-from commands.oncall import on_call_line
+from commands.oncall import said_of
 from commands.status import Standing, dated, standing_of
 
 MOST_CHANGES = 5
@@ -32,7 +32,7 @@ async def answer(inputs: Service, ctx: Context) -> Answer:
     found = await asyncio.gather(*(standing_of(ctx, service, environment) for environment in environments))
     standings = [await dated(ctx, one) for one in found]
     lines = [service.description] if service.description else []
-    lines += [*_owner(service, ctx), *map(_standing, standings), *await _changes(ctx, service)]
+    lines += [*await _owner(service, ctx), *map(_standing, standings), *await _changes(ctx, service)]
     lines += [f"Runbook: {service.runbook}"] if service.runbook else []
     if service.labels:
         lines.append("Labels: " + " · ".join(f"{name} {value}" for name, value in sorted(service.labels.items())))
@@ -40,19 +40,22 @@ async def answer(inputs: Service, ctx: Context) -> Answer:
     return Answer(service.name, tuple(lines), buttons=_buttons(service, standings))
 
 
-def _owner(service: Known, ctx: Context) -> list[str]:
+async def _owner(service: Known, ctx: Context) -> list[str]:
     team = ctx.platform.teams.get(service.team)
     if team is None:
         return [f"Owner: team {service.team}"]
     channel = f", #{team.channel}" if team.channel else ""
-    lines = [f"Owner: team {team.name}{channel}{f', led by {_some(team.leads)}' if team.leads else ''}"]
+    names = await ctx.instead.called(team.leads)
+    leads = _some([names.get(one, one) for one in team.leads])
+    lines = [f"Owner: team {team.name}{channel}{f', led by {leads}' if leads else ''}"]
     rota = ctx.platform.rotas.get(team.oncall)
     if rota is None:
         return [*lines, "On call: the team has no rota"]
-    return [*lines, f"On call: {on_call_line(rota, ctx.now, ZoneInfo(rota.timezone))}"]
+    said, _ = await said_of(rota, ctx)
+    return [*lines, f"On call: {said}"]
 
 
-def _some(people: tuple[str, ...]) -> str:
+def _some(people: Sequence[str]) -> str:
     return ", ".join(people[:3]) + (f" and {len(people) - 3} more" if len(people) > 3 else "")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from approvals.lifecycle import sources_of
 from chatops.kernel import audit
+from chatops.kernel.called import called
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Outbox, Post, Row, Tx
@@ -41,6 +43,10 @@ class Overrides:
     async def of(self, rota: str, start: float, end: float) -> list[Overridden]:
         """What holds between two moments, in the order in which it was made."""
         return await self.database.read(of_rota, rota, start, end)
+
+    async def called(self, people: Collection[str]) -> Mapping[str, str]:
+        """What those are called whom the configuration names by e-mail or id, as far as Slack says it in time."""
+        return await called(self.directory, people)
 
     async def put(self, asker: Person, rota: str, who: str, start: float, end: float, reason: str) -> Overridden:
         """Somebody is on call instead of whoever it would be. Raises ``Refused``."""

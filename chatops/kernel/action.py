@@ -5,7 +5,7 @@ Something the platform can do, as one record. Form, line, help and validation co
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -289,6 +289,10 @@ class Overrides(Protocol):
 
     async def of(self, rota: str, start: float, end: float) -> list[Overridden]:
         """What holds between two moments, in the order in which it was made."""
+        ...
+
+    async def called(self, people: Collection[str]) -> Mapping[str, str]:
+        """What those are called whom the configuration names by e-mail or id, as far as that is known in time."""
         ...
 
     async def put(self, asker: Person, rota: str, who: str, start: float, end: float, reason: str) -> Overridden:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from chatops.kernel import freezes
 from chatops.kernel.action import Button
+from chatops.kernel.called import called
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Deployed
 from chatops.kernel.rota import Overridden, Rota, on_call
@@ -79,15 +79,8 @@ async def on_call_for(planner: Planner, person: Person) -> tuple[str, ...]:
         instead = await planner.overrides.of(rota.name, now, now + AHEAD) if planner.overrides is not None else ()
         found.append((rota, instead))
     turns = [turn for rota, instead in found for turn in now_and_next(rota, at, instead) if turn is not None]
-    names = await _names(planner, {turn.person for turn in turns})
+    names = await called(planner.directory, {turn.person for turn in turns})
     return tuple(on_call_line(rota, at, zone, instead, names) for rota, instead in found)
-
-
-async def _names(planner: Planner, people: Collection[str]) -> dict[str, str]:
-    """What those are called that the configuration names by e-mail or id, as far as Slack says it in time."""
-    # All at once: a Slack that does not answer costs the home one wait, not one for each of them
-    found = await asyncio.gather(*(planner.directory.members(f"user:{one}") for one in people))
-    return {one: members[0].name for one, members in zip(people, found, strict=True) if members and members[0].name}
 
 
 async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:

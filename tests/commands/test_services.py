@@ -130,7 +130,7 @@ async def test_the_page_tells_whose_it_is_what_runs_and_what_changed(
     assert said.lines == (
         "Takes the money",
         "Owner: team shop, #team-shop, led by lee@acme.test",
-        "On call: *shop-rota*: dana@acme.test until Mon 22 Jun 09:00 UTC; then olu@acme.test from Mon 22 Jun 09:00 UTC",
+        "On call: *shop-rota*: Dana until Mon 22 Jun 09:00 UTC; then Olu from Mon 22 Jun 09:00 UTC",
         "✅ *production*: 1.4.1 healthy, since today by Dana.",
         "✅ *staging*: 1.4.2 healthy, since yesterday by Sam.",
         "*Recent changes*",

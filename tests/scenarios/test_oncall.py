@@ -38,7 +38,7 @@ async def test_somebody_takes_over_for_a_day_and_is_paged_then_and_not_after(hou
     assert said.buttons == ["Restore"]
     await house.sam.sees("@platform", "Olu put you on call for shop-rota: Tue 24 Nov 09:00 to 17:00 CET.")
     await house.dana.types("/platform oncall")
-    listed = await house.dana.sees("general", "shop-rota", "olu@acme.test until Tue 24 Nov 09:00")
+    listed = await house.dana.sees("general", "shop-rota", "Olu until Tue 24 Nov 09:00 CET; then Sam from")
     assert "1: Sam takes over Tue 24 Nov 09:00 to 17:00 CET, by Olu: the dentist" in listed.text
     house.clock.advance(22 * 3600)
     await fires(house, "checkout")
@@ -46,6 +46,8 @@ async def test_somebody_takes_over_for_a_day_and_is_paged_then_and_not_after(hou
     house.clock.advance(3600 + 60)
     await fires(house, "cart")
     await house.sam.sees("@platform", "You are paged.", "cart")
+    await house.dana.types("/platform service cart")
+    await house.dana.sees("general", "led by Lee", "shop-rota: Sam until Tue 24 Nov 17:00 CET; then Olu from")
     house.clock.advance(8 * 3600)
     await fires(house, "search")
     await house.olu.sees("@platform", "You are paged.", "search")
