@@ -21,7 +21,6 @@ from commands.workload import pods as counted
 
 MOST_ALSO, MOST_PODS, MOST_EVENTS = 2, 3, 3
 RECENT = timedelta(hours=1)
-_SAID = frozenset({"BackOff"})  # the pod's own reason says it, without its uid
 
 
 class Diagnose(Inputs):
@@ -120,8 +119,7 @@ async def _looked_at(facts: Facts, inputs: Diagnose, ctx: Context) -> list[str]:
     lines += [f"• Pod {_pod(pod)}" for pod in facts.unready[:MOST_PODS]]
     more = len(facts.unready) - MOST_PODS
     lines += [f"• {more} more pods that are not ready"] if more > 0 else []
-    warnings = events.told((one for one in facts.events if one.get("reason") not in _SAID), 160)
-    lines += [f"• Event {said}" for said in warnings[:MOST_EVENTS]]
+    lines += [f"• Event {said}" for said in events.told(facts.events, 160)[:MOST_EVENTS]]
     lines += [f"• Volume claim {name}: {phase_of(claim) if claim else 'not there'}" for name, claim, _ in facts.claims]
     lines += [f"• Autoscaler {_scaler(facts.scaler)}"] if facts.scaler else []
     lines += [f"• Quota {said}" for quota in facts.quotas if (said := _quota(quota))]

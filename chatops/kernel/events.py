@@ -18,9 +18,12 @@ _RANDOM = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 def is_telling(event: Mapping[str, Any]) -> bool:
     """Whether an event warns of something that nothing else says.
 
-    "Error: ImagePullBackOff" says in one word what the event before it and the pod's trouble say in full.
+    "Error: ImagePullBackOff" says in one word what the event before it and the pod's trouble say in full, and BackOff
+    what the pod's trouble says, with its uid.
     """
-    return event.get("type") == "Warning" and not re.fullmatch(r"Error: \w+", str(event.get("message", "")).strip())
+    if event.get("type") != "Warning" or event.get("reason") == "BackOff":
+        return False
+    return not re.fullmatch(r"Error: \w+", str(event.get("message", "")).strip())
 
 
 def told(events: Iterable[Mapping[str, Any]], longest: int) -> list[str]:

@@ -39,6 +39,7 @@ def test_a_warning_is_masked_put_on_one_line_and_cut() -> None:
     ("event", "telling"),
     [
         (warning("Error: ImagePullBackOff"), False),
+        (warning("Back-off restarting failed container app in pod web_shop(6a76-11)", reason="BackOff"), False),
         (warning("Error: image is not there"), True),
         ({"type": "Normal", "message": "Scaled up"}, False),
         ({"type": "Warning"}, True),
