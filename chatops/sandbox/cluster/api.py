@@ -227,7 +227,7 @@ class Api:
             raise bad_request("error decoding YAML: the body is no object")
         if not isinstance(body.get("metadata", {}), dict):
             raise bad_request("error decoding YAML: metadata is no object")
-        if meta(body).get("managedFields"):
+        if meta(body).get("managedFields") is not None:
             raise bad_request("metadata.managedFields must be nil")
         body = {**body, "metadata": {**meta(body)}}
         body["metadata"].setdefault("name", name)

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
-from . import definitions
-from .errors import (
-    Cause,
-    duplicate,
-    forbidden_field,
-    invalid,
-    invalid_value,
-    not_supported,
-    required,
+from . import definitions, kinds
+from .errors import Cause, forbidden_field, invalid, invalid_value, not_supported, required
+from .naming import (
+    LABEL,
+    LABEL_TEXT,
+    NAME_PART,
+    SERVICE_NAME,
+    SERVICE_NAME_TEXT,
+    SUBDOMAIN,
+    SUBDOMAIN_TEXT,
+    is_qualified,
+    too_long,
+    wrong_labels,
 )
+from .podspecs import wrong_spec
 from .resources import Resource
 from .selectors import matches
 from .values import Obj, dig
 
-_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
-_QUALIFIED = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$")
-_LABEL_VALUE = re.compile(r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
-LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-VALUE_TEXT = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
-_LABEL_NAMED = {"Namespace", "Service", "Container"}
+_LABEL_NAMED = {"Namespace", "Container"}
+MOST_ANNOTATIONS = 256 * 1024
+_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _FREE_NAMED = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
 
 
@@ -48,9 +35,11 @@ def check(resource: Resource, obj: Obj, old: Obj | None) -> None:
     causes = _metadata(resource, obj)
     if resource.custom:  # its status is made up by the practice cluster itself
         causes += definitions.wrong(resource.schema, {key: value for key, value in obj.items() if key != "status"})
-    checker = _CHECKS.get((resource.group, resource.kind))
-    if checker:
-        causes += checker(obj, old)
+    kind = (resource.group, resource.kind)
+    if kind in _WORKLOADS:
+        causes += _WORKLOADS[kind](obj, old)
+    elif kind in kinds.CHECKS:
+        causes += kinds.CHECKS[kind](obj, old)
     if causes:
         raise invalid(resource.kind, resource.group, obj["metadata"].get("name", ""), causes)
 
@@ -85,43 +74,26 @@ def _metadata(resource: Resource, obj: Obj) -> list[Cause]:
     elif resource.kind in _FREE_NAMED:
         if "/" in name or "%" in name:
             causes.append(invalid_value("metadata.name", name, "may not contain '/' or '%'"))
+    elif resource.kind == "Service":
+        if not SERVICE_NAME.match(name):
+            causes.append(invalid_value("metadata.name", name, SERVICE_NAME_TEXT))
     elif resource.kind in _LABEL_NAMED:
-        if not _LABEL.match(name) or len(name) > 63:
-            causes.append(invalid_value("metadata.name", name, LABEL_TEXT if len(name) <= 63 else _too_long(63)))
-    elif not _SUBDOMAIN.match(name) or len(name) > 253:
-        causes.append(invalid_value("metadata.name", name, SUBDOMAIN_TEXT if len(name) <= 253 else _too_long(253)))
-    causes += _labels("metadata.labels", metadata.get("labels") or {})
+        if not LABEL.match(name) or len(name) > 63:
+            causes.append(invalid_value("metadata.name", name, LABEL_TEXT if len(name) <= 63 else too_long(63)))
+    elif not SUBDOMAIN.match(name) or len(name) > 253:
+        causes.append(invalid_value("metadata.name", name, SUBDOMAIN_TEXT if len(name) <= 253 else too_long(253)))
+    causes += wrong_labels("metadata.labels", metadata.get("labels") or {})
     for key in metadata.get("annotations") or {}:
-        if not _is_qualified(key.lower()):
-            causes.append(invalid_value("metadata.annotations", key, _NAME_PART))
-    return causes
-
-
-_NAME_PART = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
-
-
-def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} characters"
-
-
-def _is_qualified(key: str) -> bool:
-    prefix, _, name = key.rpartition("/")
-    return bool(_QUALIFIED.match(name)) and len(name) <= 63 and (not prefix or bool(_SUBDOMAIN.match(prefix)))
-
-
-def _labels(field: str, labels: Obj) -> list[Cause]:
-    causes = []
-    for key, value in labels.items():
-        if not _is_qualified(key):
-            causes.append(invalid_value(field, key, _NAME_PART))
-        if len(value) > 63:
-            causes.append(invalid_value(field, value, _too_long(63)))
-        elif not _LABEL_VALUE.match(value):
-            causes.append(invalid_value(field, value, VALUE_TEXT))
+        if not is_qualified(key.lower()):
+            causes.append(invalid_value("metadata.annotations", key, NAME_PART))
+    if sum(len(key) + len(value) for key, value in (metadata.get("annotations") or {}).items()) > MOST_ANNOTATIONS:
+        why = f"Too long: may not be more than {MOST_ANNOTATIONS} bytes"
+        causes.append(Cause("FieldValueTooLong", "metadata.annotations", why))
+    causes += kinds.owners(metadata.get("ownerReferences") or [])
+    for i, finalizer in enumerate(() if resource.custom else metadata.get("finalizers") or ()):
+        if "/" not in finalizer and finalizer not in _FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append(invalid_value(f"metadata.finalizers[{i}]", finalizer, why))
     return causes
 
 
@@ -145,8 +117,11 @@ def _workload(obj: Obj, old: Obj | None) -> list[Cause]:
         causes.append(invalid_value("spec.template.metadata.labels", labels, why))
     if old is not None and old["spec"].get("selector") != selector:
         causes.append(invalid_value("spec.selector", selector, "field is immutable"))
-    causes += _labels("spec.template.labels", labels)
-    causes += pod_spec(spec["template"]["spec"], "spec.template.spec")
+    causes += wrong_labels("spec.template.labels", labels)
+    causes += wrong_spec(spec["template"]["spec"], "spec.template.spec")
+    if "activeDeadlineSeconds" in spec["template"]["spec"]:
+        why = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        causes.append(forbidden_field("spec.template.spec.activeDeadlineSeconds", why))
     policy = spec["template"]["spec"].get("restartPolicy")
     if policy != "Always":
         causes.append(not_supported("spec.template.spec.restartPolicy", str(policy), ["Always"]))
@@ -159,7 +134,7 @@ def _deployment(obj: Obj, old: Obj | None) -> list[Cause]:
     strategy = spec["strategy"]
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] not in ("RollingUpdate", "Recreate"):
-        causes.append(not_supported("spec.strategy.type", strategy["type"], ["Recreate", "RollingUpdate"]))
+        causes.append(not_supported("spec.strategy", strategy["type"], ["Recreate", "RollingUpdate"]))
     elif strategy["type"] == "Recreate" and rolling is not None:
         why = "may not be specified when strategy `type` is 'Recreate'"
         causes.append(forbidden_field("spec.strategy.rollingUpdate", why))
@@ -170,6 +145,9 @@ def _deployment(obj: Obj, old: Obj | None) -> list[Cause]:
                 why = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or " \
                       "'93%', regex used for validation is '[0-9]+%')"  # fmt: skip
                 causes.append(invalid_value(f"spec.strategy.rollingUpdate.{key}", value, why))
+        if isinstance(unavailable, str) and re.fullmatch(r"[0-9]{3,}%", unavailable) and unavailable != "100%":
+            why = "must not be greater than 100%"
+            causes.append(invalid_value("spec.strategy.rollingUpdate.maxUnavailable", unavailable, why))
         if surge in (0, "0%") and unavailable in (0, "0%"):
             why = "may not be 0 when `maxSurge` is 0"
             causes.append(invalid_value("spec.strategy.rollingUpdate.maxUnavailable", unavailable, why))
@@ -179,8 +157,30 @@ def _deployment(obj: Obj, old: Obj | None) -> list[Cause]:
     return causes
 
 
+def _daemonset(obj: Obj, old: Obj | None) -> list[Cause]:
+    causes = _workload(obj, old)
+    strategy = obj["spec"]["updateStrategy"]
+    rolling = strategy.get("rollingUpdate") or {}
+    if strategy["type"] not in ("RollingUpdate", "OnDelete"):
+        causes.append(not_supported("spec.updateStrategy", strategy["type"], ["RollingUpdate", "OnDelete"]))
+    elif strategy["type"] == "RollingUpdate":
+        surges, stops = (rolling.get(key) not in (0, "0%") for key in ("maxSurge", "maxUnavailable"))
+        if surges and stops:
+            why = "may not be set when maxUnavailable is non-zero"
+            causes.append(invalid_value("spec.updateStrategy.rollingUpdate.maxSurge", rolling.get("maxSurge"), why))
+        elif not surges and not stops:
+            field = "spec.updateStrategy.rollingUpdate.maxUnavailable"
+            causes.append(required(field, "cannot be 0 when maxSurge is 0"))
+    return causes
+
+
 def _statefulset(obj: Obj, old: Obj | None) -> list[Cause]:
     causes = _workload(obj, old)
+    policy, how = obj["spec"]["podManagementPolicy"], obj["spec"]["updateStrategy"]
+    if policy not in ("OrderedReady", "Parallel"):
+        causes.append(invalid_value("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"))
+    if how["type"] not in ("RollingUpdate", "OnDelete"):
+        causes.append(invalid_value("spec.updateStrategy", how, "must be 'RollingUpdate' or 'OnDelete'"))
     if old is not None:
         free = {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "minReadySeconds",
                 "persistentVolumeClaimRetentionPolicy"}  # fmt: skip
@@ -200,10 +200,15 @@ def _job(obj: Obj, old: Obj | None) -> list[Cause]:
     spec = obj["spec"]
     causes = _not_negative(obj, "parallelism", "completions", "backoffLimit", "activeDeadlineSeconds")
     pod = spec["template"]["spec"]
-    causes += pod_spec(pod, "spec.template.spec")
-    if pod.get("restartPolicy") not in ("Never", "OnFailure"):
-        field = "spec.template.spec.restartPolicy"
-        causes.append(not_supported(field, str(pod.get("restartPolicy")), ["OnFailure", "Never"]))
+    causes += wrong_spec(pod, "spec.template.spec")
+    if (policy := pod.get("restartPolicy", "Always")) == "Always":
+        causes.append(required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'))
+    elif policy not in ("Never", "OnFailure"):
+        causes.append(not_supported("spec.template.spec.restartPolicy", policy, ["OnFailure", "Never"]))
+    causes += wrong_labels("spec.template.labels", dig(spec, "template", "metadata", "labels", default={}))
+    indexed = spec.get("completionMode") == "Indexed"
+    if old is not None and not indexed and old["spec"].get("completions") != spec.get("completions"):
+        causes.append(invalid_value("spec.completions", spec.get("completions"), "field is immutable"))
     if old is not None and old["spec"]["template"] != spec["template"] and not old["spec"].get("suspend"):
         causes.append(invalid_value("spec.template", spec["template"], "field is immutable"))
     return causes
@@ -211,7 +216,7 @@ def _job(obj: Obj, old: Obj | None) -> list[Cause]:
 
 def _pod(obj: Obj, old: Obj | None) -> list[Cause]:
     spec = obj["spec"]
-    causes = pod_spec(spec, "spec")
+    causes = wrong_spec(spec, "spec")
     if old is not None:
         causes += _frozen_pod(spec, old["spec"])
     return causes
@@ -235,96 +240,11 @@ def _frozen_pod(new: Obj, old: Obj) -> list[Cause]:
     return []
 
 
-def pod_spec(spec: Obj, at: str) -> list[Cause]:
-    causes: list[Cause] = []
-    containers = spec.get("containers") or []
-    if not containers:
-        causes.append(required(f"{at}.containers"))
-    volumes = {volume.get("name") for volume in spec.get("volumes") or []}
-    for group in ("containers", "initContainers"):
-        seen: set[str] = set()
-        for i, container in enumerate(spec.get(group) or []):
-            causes += _container(container, f"{at}.{group}[{i}]", volumes)
-            name = container.get("name", "")
-            if name and name in seen:
-                causes.append(duplicate(f"{at}.{group}[{i}].name", name))
-            seen.add(name)
-    return causes
-
-
-def _container(container: Obj, at: str, volumes: set[Any]) -> list[Cause]:
-    causes: list[Cause] = []
-    name, image = container.get("name", ""), container.get("image", "")
-    if not name:
-        causes.append(required(f"{at}.name"))
-    elif not _LABEL.match(name) or len(name) > 63:
-        causes.append(invalid_value(f"{at}.name", name, LABEL_TEXT))
-    if not image:
-        causes.append(required(f"{at}.image"))
-    elif image.strip() != image:
-        causes.append(invalid_value(f"{at}.image", image, "must not have leading or trailing whitespace"))
-    for i, port in enumerate(container.get("ports") or []):
-        number = port.get("containerPort")
-        if number is None:
-            causes.append(required(f"{at}.ports[{i}].containerPort"))
-        elif not 0 < number < 65536:
-            causes.append(
-                invalid_value(f"{at}.ports[{i}].containerPort", number, "must be between 1 and 65535, inclusive")
-            )
-    for i, env in enumerate(container.get("env") or []):
-        if not env.get("name"):
-            causes.append(required(f"{at}.env[{i}].name"))
-        if env.get("value") and env.get("valueFrom"):
-            why = "may not be specified when `value` is not empty"
-            causes.append(invalid_value(f"{at}.env[{i}].valueFrom", "", why))
-    for i, mount in enumerate(container.get("volumeMounts") or []):
-        if mount.get("name") not in volumes:
-            field = f"{at}.volumeMounts[{i}].name"
-            causes.append(Cause("FieldValueNotFound", field, f'Not found: "{mount.get("name")}"'))
-    return causes
-
-
-def _config(obj: Obj, old: Obj | None) -> list[Cause]:
-    causes = []
-    for key in obj.get("data") or {}:
-        if not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
-            why = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or " \
-                  "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"  # fmt: skip
-            causes.append(invalid_value(f"data[{key}]", key, why))
-    if old is not None and old.get("immutable"):
-        if not obj.get("immutable"):
-            causes.append(forbidden_field("immutable", "field is immutable when `immutable` is set"))
-        if obj.get("data") != old.get("data"):
-            causes.append(forbidden_field("data", "field is immutable when `immutable` is set"))
-    return causes
-
-
-def _role_binding(obj: Obj, old: Obj | None) -> list[Cause]:
-    if old is not None and old.get("roleRef") != obj.get("roleRef"):
-        return [invalid_value("roleRef", obj.get("roleRef"), "cannot change roleRef")]
-    return []
-
-
-def _hpa(obj: Obj, old: Obj | None) -> list[Cause]:
-    spec = obj["spec"]
-    causes = []
-    if (most := spec.get("maxReplicas", 0)) < 1:
-        causes.append(invalid_value("spec.maxReplicas", most, "must be greater than 0"))
-    elif most < spec["minReplicas"]:
-        causes.append(invalid_value("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`"))
-    return causes
-
-
-_CHECKS: dict[tuple[str, str], Callable[[Obj, Obj | None], list[Cause]]] = {
+_WORKLOADS: dict[tuple[str, str], Callable[[Obj, Obj | None], list[Cause]]] = {
     ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _workload,
-    ("apps", "DaemonSet"): _workload,
+    ("apps", "DaemonSet"): _daemonset,
     ("apps", "StatefulSet"): _statefulset,
     ("batch", "Job"): _job,
     ("", "Pod"): _pod,
-    ("", "ConfigMap"): _config,
-    ("", "Secret"): _config,
-    ("rbac.authorization.k8s.io", "RoleBinding"): _role_binding,
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _role_binding,
-    ("autoscaling", "HorizontalPodAutoscaler"): _hpa,
 }
