@@ -119,7 +119,7 @@ async def override(inputs: Instead, ctx: Context) -> Answer:
     zone = zone_of(ctx.requester.tz)
     rota = _only_rota(inputs, ctx)
     start, end = span(inputs.day, inputs.hours, ctx.now.timestamp(), zone)
-    made = await ctx.instead.put(ctx.requester, rota, inputs.person, start, end, inputs.reason)
+    made = await ctx.instead.put(ctx.requester, rota, inputs.person, start, end, inputs.reason, ctx.key)
     said = f"{made.name} is on call for {rota}: {shown(start, end, zone)}."
     return Answer("On call", (said,), private=True, buttons=(Button("Restore", f"oncall restore {made.id}"),))
 
@@ -150,7 +150,7 @@ async def restore(inputs: Restore, ctx: Context) -> Answer:
 
 async def test(inputs: Inputs, ctx: Context) -> Answer:
     """Sends a page to who asks."""
-    ways = await ctx.desk.test_page(ctx.requester)
+    ways = await ctx.desk.test_page(ctx.requester, ctx.key)
     beside = f", and by {' and '.join(ways)}; I tell you there what becomes of that" if ways else ""
     lines = (
         f"A page is on its way to you: a direct message of mine{beside}.",

@@ -22,6 +22,7 @@ from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Post, Tx
+from chatops.requests.clicks import check_not_done, only_once
 
 MOST_SHOWN = 15  # of a list
 
@@ -40,24 +41,25 @@ class Desk:
     couriers: Couriers
     more: Mapping[str, Verb] = field(default_factory=dict)  # further verbs: ``chatops.incidents.leading.VERBS``
 
-    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
-        """Does ``verb`` (a key of ``_VERBS``); ``given``: text, severity, or ``to`` (a person).
+    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str], key: str = "") -> Answer:
+        """Does ``verb`` (a key of ``_VERBS``), the same ``key`` once; ``given``: text, severity, or ``to`` (a person).
 
         Raises ``TooLate`` with what stands, ``Refused`` for who may not.
         """
         told = {name: mask(text)[0] for name, text in given.items()}
         to = await self._person(told["to"]) if told.get("to") else None
-        return await self.database.write(self._act, person, verb, number, told, to)
+        return await self.database.write(self._act, person, verb, number, told, to, key)
 
-    async def report(self, person: Person, given: Mapping[str, str]) -> Answer:
+    async def report(self, person: Person, given: Mapping[str, str], key: str = "") -> Answer:
         """Opens an incident in a person's words, or puts them into the one that is open; see ``reports.alert_of``.
 
-        Raises ``Refused``.
+        The same ``key`` once. Raises ``TooLate``, ``Refused``.
         """
+        await self.database.read(check_not_done, key)
         told = {name: mask(text)[0] for name, text in given.items()}
-        alert = alert_of(person, told, self.configuration.platform)
+        alert = alert_of(person, told, self.configuration.platform, key)
         await self.take(Delivery(SOURCE, (alert,)))
-        return await self.database.write(self._reported, person, alert, told)
+        return await self.database.write(self._reported, person, alert, told, key)
 
     async def silence(self, person: Person, number: int, length: float, text: str) -> Answer:
         """Keeps the monitor of an incident's alerts quiet for ``length`` seconds; raises ``Refused``."""
@@ -115,14 +117,15 @@ class Desk:
             f"{incident.name}: {headline(incident)}", ("Times are UTC.",), code="\n".join(lines), private=True
         )
 
-    async def test_page(self, person: Person) -> Sequence[str]:
+    async def test_page(self, person: Person, key: str = "") -> Sequence[str]:
         """``kernel.action.Incidents.test_page``."""
-        return await self.database.write(self._test_page, person)
+        return await self.database.write(self._test_page, person, key)
 
     # inside --------------------------------------------------------------------------------------------------------
 
-    def _test_page(self, tx: Tx, person: Person) -> Sequence[str]:
+    def _test_page(self, tx: Tx, person: Person, key: str) -> Sequence[str]:
         now = self.clock.now()
+        only_once(tx, key, now)
         lines = [
             "*You are paged.* This is the test that you asked for: nothing is broken.",
             "A real page looks like this, names the incident, and has the button Acknowledge.",
@@ -132,7 +135,8 @@ class Desk:
         self.keeper.outbox.show(tx, Post(page, Lane.PAGE, "note", person=person.id, content=content))
         return self.couriers.note(tx, page, person.name or person.id, person.email)
 
-    def _reported(self, tx: Tx, person: Person, alert: Alert, given: Mapping[str, str]) -> Answer:
+    def _reported(self, tx: Tx, person: Person, alert: Alert, given: Mapping[str, str], key: str) -> Answer:
+        only_once(tx, key, self.clock.now())
         incident = store.load(tx, store.incident_of(tx, alert))
         self.keeper.note(tx, incident, _who(person), "reported", {"text": given["text"]})
         holder, opened = (
@@ -204,8 +208,10 @@ class Desk:
         return found[0]
 
     def _act(
-        self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None
+        self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None, key: str
     ) -> Answer:
+        if verb in _ONCE:
+            only_once(tx, key, self.clock.now())
         incident = store.load(tx, number)
         return (self.more.get(verb) or _VERBS[verb])(self, tx, incident, person, given, to)
 
@@ -346,6 +352,7 @@ _VERBS: Mapping[str, Verb] = {
     "note": Desk._note,
     "severity": Desk._severity,
 }
+_ONCE = frozenset({"note", "escalate", "status"})  # after the others an incident stands so that they are too late
 
 
 def _who(person: Person) -> str:

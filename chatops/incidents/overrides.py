@@ -13,6 +13,7 @@ from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Outbox, Post, Row, Tx
 from chatops.kernel.rota import Overridden
 from chatops.kernel.spans import shown, zone_of
+from chatops.requests.clicks import only_once
 
 INSERT = """
 INSERT INTO overrides (rota, person_id, person, name, starts_at, ends_at, made_by, made_at, reason)
@@ -48,13 +49,18 @@ class Overrides:
         """What those are called whom the configuration names by e-mail or id, as far as Slack says it in time."""
         return await called(self.directory, people)
 
-    async def put(self, asker: Person, rota: str, who: str, start: float, end: float, reason: str) -> Overridden:
-        """Somebody is on call instead of whoever it would be. Raises ``Refused``."""
+    async def put(
+        self, asker: Person, rota: str, who: str, start: float, end: float, reason: str, key: str = ""
+    ) -> Overridden:
+        """Somebody is on call instead of whoever it would be, the same ``key`` once.
+
+        Raises ``TooLate``, ``Refused``.
+        """
         self._check(asker, rota)
         found = await self.directory.members(f"user:{who}")
         if not found or not found[0].is_member:
             raise Refused(f"Nobody here goes by {who}.", hint="Mention the person, or give an e-mail.")
-        return await self.database.write(self._put, asker, rota, found[0], start, end, reason)
+        return await self.database.write(self._put, asker, rota, found[0], start, end, reason, key)
 
     async def remove(self, asker: Person, number: int) -> Overridden:
         """The rota holds again. Raises ``TooLate``, ``Refused``."""
@@ -74,8 +80,9 @@ class Overrides:
             raise Refused(said, hint=f"Ask one of them: {', '.join(found.people[:4])}.")
 
     def _put(
-        self, tx: Tx, asker: Person, rota: str, person: Person, start: float, end: float, reason: str
+        self, tx: Tx, asker: Person, rota: str, person: Person, start: float, end: float, reason: str, key: str
     ) -> Overridden:
+        only_once(tx, key, self.clock.now())
         row = tx.one(
             INSERT, rota=rota, person_id=person.id, person=person.email or person.id, name=person.name or person.id,
             starts_at=start, ends_at=end, made_by=asker.name or asker.id, made_at=self.clock.now(), reason=reason,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from chatops.incidents.judging import escalation_of
 from chatops.kernel.alert import PERSON, Alert
@@ -16,17 +16,18 @@ SOURCE = PERSON
 LONGEST_TITLE = 75  # characters of what is about no service
 
 
-def alert_of(person: Person, given: Mapping[str, str], platform: Platform) -> Alert:
+def alert_of(person: Person, given: Mapping[str, str], platform: Platform, key: str = "") -> Alert:
     """What ``person`` says as an alert; ``given``: text, and team (who is paged) or service, environment and severity.
 
-    Raises ``Refused`` where a team's help is asked for that nobody is paged for.
+    The same ``key`` gives the same alert. Raises ``Refused`` where a team's help is asked for that nobody is paged for.
     """
     text, team, service = given["text"], given.get("team", ""), given.get("service", "")
     labels = {name: value for name in ("service", "environment", "team") if (value := given.get(name, ""))}
     name = f"{team} is needed" if team else f"reported by {person.name}" if service else _title(text)
     severity = _that_pages(team, platform) if team else given.get("severity", "")
+    fingerprint = uuid5(NAMESPACE_OID, key) if key else uuid4()
     return Alert(
-        source=SOURCE, fingerprint=uuid4().hex, status="firing", name=name, severity=severity,
+        source=SOURCE, fingerprint=fingerprint.hex, status="firing", name=name, severity=severity,
         summary=f"{text} ({person.name})", labels=labels,
     )  # fmt: skip
 

@@ -97,6 +97,7 @@ class Context:
     wishes: Preferring | None = None
     helpdesk: Helpdesk | None = None
     asked_at: float = 0.0  # by whom an answer goes to (epoch seconds): the same when it is worked off again
+    key: str = ""  # of what is answered: the same when it is worked off again, so that what it does is done once
 
     @property
     def helpers(self) -> Helpdesk:
@@ -295,8 +296,10 @@ class Overrides(Protocol):
         """What those are called whom the configuration names by e-mail or id, as far as that is known in time."""
         ...
 
-    async def put(self, asker: Person, rota: str, who: str, start: float, end: float, reason: str) -> Overridden:
-        """Puts somebody on call; raises ``Refused``."""
+    async def put(
+        self, asker: Person, rota: str, who: str, start: float, end: float, reason: str, key: str = ""
+    ) -> Overridden:
+        """Puts somebody on call, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
         ...
 
     async def remove(self, asker: Person, number: int) -> Overridden:
@@ -307,14 +310,17 @@ class Overrides(Protocol):
 class Incidents(Protocol):
     """What people do with incidents, and see of them."""
 
-    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str]) -> Answer:
-        """Does something with an incident and says what stands; raises ``TooLate`` or ``Refused``."""
+    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str], key: str = "") -> Answer:
+        """Does something with an incident, the same ``key`` once, and says what stands.
+
+        Raises ``TooLate`` or ``Refused``.
+        """
         ...
 
-    async def report(self, person: Person, given: Mapping[str, str]) -> Answer:
+    async def report(self, person: Person, given: Mapping[str, str], key: str = "") -> Answer:
         """Opens an incident in a person's words: text, and team, or service, environment and severity.
 
-        Raises ``Refused``.
+        The same ``key`` once. Raises ``TooLate`` or ``Refused``.
         """
         ...
 
@@ -341,8 +347,8 @@ class Incidents(Protocol):
         """Everything that happened in an incident, oldest first."""
         ...
 
-    async def test_page(self, person: Person) -> Sequence[str]:
-        """Pages who asks, so that they know what a page looks and sounds like."""
+    async def test_page(self, person: Person, key: str = "") -> Sequence[str]:
+        """Pages who asks, the same ``key`` once, so that they know what a page looks and sounds like."""
         ...
 
 

@@ -174,8 +174,13 @@ def parted(text: str) -> tuple[str, str]:
 class Schedules(Protocol):
     """Keeps what people want to be asked for at a time."""
 
-    async def make(self, person: Person, line: str, said: str, reason: str) -> tuple[Schedule, Sequence[str]]:
-        """Keeps it, and says what is known to stand in its way then; raises ``InputError`` or ``Refused``."""
+    async def make(
+        self, person: Person, line: str, said: str, reason: str, key: str = ""
+    ) -> tuple[Schedule, Sequence[str]]:
+        """Keeps it, the same ``key`` once, and says what is known to stand in its way then.
+
+        Raises ``InputError``, ``TooLate`` or ``Refused``.
+        """
         ...
 
     async def listed(self, person: Person, whose: Whose) -> Sequence[Schedule]:

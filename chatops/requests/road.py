@@ -31,6 +31,7 @@ from chatops.requests.questions import Answers, is_operator
 from chatops.requests.register import Register, approvers, card
 from chatops.requests.sheets import Sheet, Sheets
 
+Told = Callable[[Tx, str], None]  # keeps the sentence for who pressed, in the commit of what was decided
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
 Verdict = Literal["approve", "reject", "withdraw"]
 SHORTEST_DIGEST = 8  # characters of a plan's digest that a button must name: an empty one would begin every digest
@@ -180,15 +181,20 @@ class Road:
         fresh = stored.version == 0 and stored.created_at == request.created_at
         return Asked(stored.id, stored.name, channel, fresh)
 
-    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float = 0.0) -> Answer:
-        """A read action's answer; ``asked_at`` (epoch seconds) is now when it is not given."""
+    async def answer(
+        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float = 0.0, key: str = ""
+    ) -> Answer:
+        """A read action's answer; ``asked_at`` (epoch seconds) is now when it is not given.
+
+        What it does, as with an incident, the same ``key`` does once. Raises ``TooLate`` when it did.
+        """
         self.permit(person, action)
         record = self.actions[action]
         inputs = await self.sheets.check(record, values, person, deep=True)
         if record.answer is None:
             raise TypeError(f"{action} is no read action")
         context = self.planner.context(inputs, person)
-        return await record.answer(inputs, replace(context, asked_at=asked_at or context.now.timestamp()))
+        return await record.answer(inputs, replace(context, asked_at=asked_at or context.now.timestamp(), key=key))
 
     async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:
         """What stands under the form: what runs there now and what policy will ask for; nothing while inputs miss."""
@@ -217,21 +223,31 @@ class Road:
         return "\n\n".join(filter(None, (heading, written_out(found.plan), unified(found.plan.changes))))
 
     async def vote(
-        self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = ""
-    ) -> str:
+        self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = "",
+        told: Told = lambda tx, said: None,
+    ) -> str:  # fmt: skip
         """Decides on a plan; returns a sentence for who clicked. Raises ``TooLate`` or ``Refused``.
 
-        The decision, the card, the audit row and that ``key`` has decided are one commit: the same key decides once.
+        The decision, the card, the audit row, that ``key`` has decided and what is ``told`` of it are one commit: the
+        same key decides once.
         """
-        return await self.database.write(self._vote, request, digest, verdict, person, key, reason and mask(reason)[0])
+        reason = reason and mask(reason)[0]
+        return await self.database.write(self._vote, request, digest, verdict, person, key, reason, told)
 
-    def _vote(self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str) -> str:
+    def _vote(
+        self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str, told: Told
+    ) -> str:
         request = self.register.expire(tx, store.load(tx, number))  # whoever looks for what is due may not have yet
-        if first_time(tx, key, self.clock.now()) is False:
+        if not first_time(tx, key, self.clock.now()):
             return stands(request)
+        said = self._voted(tx, request, digest, verdict, person, reason)
+        told(tx, said)
+        return said
+
+    def _voted(self, tx: Tx, request: Request, digest: str, verdict: Verdict, person: Person, reason: str) -> str:
         if verdict == "withdraw":
             after = lifecycle.withdraw(request, person, self.clock.now())
-            store.withdraw_vote(tx, number, request.digest, person.id, self.clock.now())
+            store.withdraw_vote(tx, request.id, request.digest, person.id, self.clock.now())
             self.register.put(tx, request, after, Event.WITHDRAWN, who=person.email or person.id)
             said, others = f"Your approval of {request.name} is withdrawn.", lifecycle.names(after.votes, "and")
             return said if after.state is State.WAITING else f"{said} It stays approved by {others}."
@@ -256,21 +272,23 @@ class Road:
         else:
             after, event = lifecycle.reject(request, vote, self.clock.now()), Event.REJECTED
             said = f"You rejected {request.name}."
-        store.add_vote(tx, number, vote)
+        store.add_vote(tx, request.id, vote)
         data = {"verdict": verdict, "digest": request.digest, "reason": reason, "sources": sources}
         self.register.put(tx, request, after, event, who=person.email or person.id, data=data)
         return said
 
     async def choose(
-        self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = ""
-    ) -> str:
+        self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = "",
+        told: Told = lambda tx, said: None,
+    ) -> str:  # fmt: skip
         """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed.
 
         Replacing asks the cluster first, which may take long; all else is one commit, as in ``vote``.
         """
         if choice == "replace":
             await self._check_replacement(request, person)
-        return await self.database.write(self._choose, request, choice, person, key, reason and mask(reason)[0], saw)
+        reason = reason and mask(reason)[0]
+        return await self.database.write(self._choose, request, choice, person, key, reason, saw, told)
 
     async def _check_replacement(self, number: int, person: Person) -> None:
         """Plans what would take another's place: nobody loses theirs to what is refused, denied or changes nothing."""
@@ -302,10 +320,17 @@ class Road:
         if nothing_to_do(made.plan):
             raise Refused(f"{kept}, for {request.name} would change nothing: {made.plan.now}")
 
-    def _choose(self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str) -> str:
+    def _choose(
+        self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str, told: Told
+    ) -> str:
         request = self.register.expire(tx, store.load(tx, number))
-        if first_time(tx, key, self.clock.now()) is False:
+        if not first_time(tx, key, self.clock.now()):
             return stands(request)
+        said = self._chosen(tx, request, choice, person, reason, saw)
+        told(tx, said)
+        return said
+
+    def _chosen(self, tx: Tx, request: Request, choice: Choice, person: Person, reason: str, saw: str) -> str:
         if not person.is_member:
             raise Refused(STRANGERS[person.standing])
         if choice == "break_glass":

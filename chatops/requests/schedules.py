@@ -24,6 +24,7 @@ from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
 from chatops.kernel.schedules import Schedule, Verb, Whose, when
 from chatops.kernel.spans import zone_of
+from chatops.requests.clicks import only_once
 from chatops.requests.line import Line, Misread, parse, write
 from chatops.requests.register import Register
 from chatops.requests.road import Road
@@ -92,8 +93,13 @@ class Timetable:
     clock: Clock
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def make(self, person: Person, line: str, said: str, reason: str) -> tuple[Schedule, Sequence[str]]:
-        """Keeps it, and says what is known to stand in its way then; raises ``InputError`` or ``Refused``."""
+    async def make(
+        self, person: Person, line: str, said: str, reason: str, key: str = ""
+    ) -> tuple[Schedule, Sequence[str]]:
+        """Keeps it, the same ``key`` once, and says what is known to stand in its way then.
+
+        Raises ``InputError``, ``TooLate`` or ``Refused``.
+        """
         self.road.permit(person)
         platform, now, zone = self.configuration.platform, self.clock.now(), zone_of(person.tz)
         asked, action = self._asked(line, reason)
@@ -109,7 +115,7 @@ class Timetable:
             environment=str(getattr(inputs, "environment", "") or ""), timezone=str(zone), rrule=rule, start=start,
             next_at=at, look_at=max(now, at - AHEAD),
         )  # fmt: skip
-        kept = await self.database.write(self._make, made, person)
+        kept = await self.database.write(self._make, made, person, key)
         place = platform.environments.get(kept.environment), platform.services.get(kept.service)
         held = () if action.name in freezes.NEVER_FROZEN else freezes.rules(platform, *place, at, zone)
         return kept, [f"It would be refused: {one.deny}" for one in held]
@@ -156,7 +162,8 @@ class Timetable:
         except InputError as wrong:
             raise InputError(wrong.message, field="line", hint=wrong.hint) from wrong
 
-    def _make(self, tx: Tx, made: Schedule, person: Person) -> Schedule:
+    def _make(self, tx: Tx, made: Schedule, person: Person, key: str) -> Schedule:
+        only_once(tx, key, self.clock.now())
         row = tx.one(COUNT, person=person.id)
         if row is not None and row["n"] >= MOST:
             raise Refused(f"You have {MOST} schedules already: remove one first.")

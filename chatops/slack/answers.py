@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chatops.kernel.action import Answer
-from chatops.kernel.ports import Database, Lane, Outbox, Post, Row, Tx
+from chatops.kernel.ports import Clock, Database, Lane, Outbox, Post, Row, Tx
 from chatops.slack.directory import Home
+from chatops.slack.intake import CLOSED, Item, done
 from chatops.slack.mrkdwn import link, said
 from chatops.slack.payloads import Where
 from chatops.slack.permalinks import permalink, place
@@ -30,28 +31,48 @@ class Answers:
     database: Database
     outbox: Outbox
     home: Home
+    clock: Clock
 
     async def tell(self, key: str, where: Where, answer: Answer) -> None:
         """Commits an answer; the same ``key`` says it once."""
+        await self.database.write(self.put, key, where, answer)
+
+    async def end(self, item: Item, where: Where, answer: Answer) -> object:
+        """Commits the answer with which what came in is worked off; returns what its work returns then."""
+        await self.database.write(self._end, item, where, self._answering(item.key, where, answer))
+        return CLOSED
+
+    def put(self, tx: Tx, key: str, where: Where, answer: Answer) -> None:
+        """The same, in the commit of what the answer is about."""
+        self.outbox.show(tx, self._answering(key, where, answer))
+
+    def _answering(self, key: str, where: Where, answer: Answer) -> Post:
         if answer.private and not where.channel.startswith("D"):  # direct messages are private as they are
             where = replace(where, visible=False)
         content = asdict(
             replace(answer, file=None, panels=None)
         )  # files and pictures go their own way, past the database
-        await self.database.write(self._show, self._post(key, "answer", where, content))
+        return self._post(key, "answer", where, content)
 
-    async def asked(self, key: str, where: Where, asked: Asked, title: str) -> None:
-        """Says where the card is, unless it was asked right there."""
+    async def asked(self, item: Item, where: Where, asked: Asked, title: str) -> object:
+        """Says where the card is, unless it was asked right there; returns what the work on an item does."""
         stands = await self._stands(asked.post)
-        if stands is not None and stands["channel_id"] == where.channel and not where.thread_ts:
-            return
-        url = permalink(self.home.url, stands["channel_id"], stands["ts"]) if stands is not None else ""
-        words = title if asked.fresh else f"{title} was asked for before"
-        content = {"request": f"R-{asked.id}", "words": words, "url": url, "channel": asked.channel.removeprefix("#")}
-        await self.database.write(self._show, self._post(key, "asked", where, content))
+        post: Post | None = None
+        if stands is None or stands["channel_id"] != where.channel or where.thread_ts:
+            url = permalink(self.home.url, stands["channel_id"], stands["ts"]) if stands is not None else ""
+            words, channel = title if asked.fresh else f"{title} was asked for before", asked.channel.removeprefix("#")
+            content = {"request": f"R-{asked.id}", "words": words, "url": url, "channel": channel}
+            post = self._post(item.key, "asked", where, content)
+        await self.database.write(self._end, item, where, post)
+        return CLOSED
 
-    def _show(self, tx: Tx, post: Post) -> None:
-        self.outbox.show(tx, post)
+    def _end(self, tx: Tx, item: Item, where: Where, post: Post | None) -> None:
+        if post is not None:
+            self.outbox.show(tx, post)
+        if item.body.get("masked"):
+            said = Answer(title="Please check", lines=(MASKED,))
+            self.put(tx, f"{item.key}/masked", replace(where, visible=False), said)
+        done(tx, item.key, self.clock.now())
 
     @staticmethod
     def _post(key: str, kind: str, where: Where, content: Mapping[str, Any]) -> Post:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -20,7 +20,7 @@ from chatops.requests import opened
 from chatops.requests.line import Line, Misread, parse, write
 from chatops.requests.sheets import blank
 from chatops.slack import errors, forms
-from chatops.slack.answers import MASKED, Answers
+from chatops.slack.answers import Answers
 from chatops.slack.directory import SlackDirectory
 from chatops.slack.files import Attachments
 from chatops.slack.filling import Filling
@@ -52,7 +52,7 @@ class Asking:
     background: Background
     completed: Completed
 
-    async def line(self, item: Item) -> None:
+    async def line(self, item: Item) -> object:
         """Works off a line: answers it, asks for what it says, or opens the form for what is missing.
 
         ``item.body``: where, text, trigger, ask_key (empty: the item's), masked.
@@ -63,22 +63,19 @@ class Asking:
             line = self.read(text, item.body.get("people"))
         except Misread as wrong:
             self.road.permit(await self._person(where), wrong.line.action)
-            await self.answers.tell(item.key, where, errors.answer(wrong, form=self._form_line(wrong.line)))
-            return
+            return await self.answers.end(item, where, errors.answer(wrong, form=self._form_line(wrong.line)))
         if not line.action:
-            await self.answers.tell(item.key, where, await self.road.first_page(person=await self._person(where)))
-            return
+            return await self.answers.end(item, where, await self.road.first_page(person=await self._person(where)))
         if line.missing(self.road.actions[line.action]):
-            await self._open_or_say(item, where, line)
-            return
-        await self._do(item, where, line)
+            return await self._open_or_say(item, where, line)
+        return await self._do(item, where, line)
 
-    async def form(self, item: Item) -> None:
+    async def form(self, item: Item) -> object:
         """Works off a submitted form; ``item.body``: where, action, values, break_glass, masked."""
         values = dict(item.body["values"])
         reason = str(values.pop("reason", ""))
         line = Line(item.body["action"], values, reason, bool(item.body.get("break_glass")))
-        await self._do(item, Where.read(item.body["where"]), line)
+        return await self._do(item, Where.read(item.body["where"]), line)
 
     async def open(self, key: str, trigger: str, where: Where, text: str) -> None:
         """Opens the form that a line stands for; a click of no consequence, so nothing is kept of it."""
@@ -109,53 +106,50 @@ class Asking:
 
     # ---- inside
 
-    async def _do(self, item: Item, where: Where, line: Line) -> None:
+    async def _do(self, item: Item, where: Where, line: Line) -> object:
         """Answers or asks; mistakes come back with a button that opens the form as far as it was right."""
         action, person = self.road.actions[line.action], await self._person(where)
         try:
             if action.answer is not None:
-                await self._answer(item, where, action, line, person)
-            else:
-                asked = await self.road.ask(
-                    action.name, line.inputs(action), person=person, key=item.body.get("ask_key") or item.key,
-                    channel=where.channel, thread_ts=where.thread_ts, break_glass=line.break_glass,
-                )  # fmt: skip
-                await self.answers.asked(item.key, where, asked, action.title)
+                return await self._answer(item, where, action, line, person)
+            asked = await self.road.ask(
+                action.name, line.inputs(action), person=person, key=item.body.get("ask_key") or item.key,
+                channel=where.channel, thread_ts=where.thread_ts, break_glass=line.break_glass,
+            )  # fmt: skip
         except InputError as wrong:
-            await self.answers.tell(item.key, where, errors.answer(wrong, form=self._form_line(line)))
-        if item.body.get("masked"):
-            said = Answer(title="Please check", lines=(MASKED,))
-            await self.answers.tell(f"{item.key}/masked", replace(where, visible=False), said)
+            return await self.answers.end(item, where, errors.answer(wrong, form=self._form_line(line)))
+        return await self.answers.asked(item, where, asked, action.title)
 
-    async def _answer(self, item: Item, where: Where, action: Action, line: Line, person: Person) -> None:
+    async def _answer(self, item: Item, where: Where, action: Action, line: Line, person: Person) -> object:
         """Answers once, however long the database is away: what some answers do (a note, a page) is not done again."""
         try:
-            answer = await self.road.answer(action.name, line.inputs(action), person=person, asked_at=item.received_at)
+            answer = await self.road.answer(
+                action.name, line.inputs(action), person=person, asked_at=item.received_at, key=item.key
+            )
             answer = await self.attachments.of(answer, where.user)
         except DatabaseAway as away:
             answer = errors.answer(away)
         while True:
             try:
-                return await self.answers.tell(item.key, where, answer)
+                return await self.answers.end(item, where, answer)
             except DatabaseAway as away:
                 log.warning("the answer to %s waits: %s", item.key, away.message)
                 await self.clock.sleep(TELL_AGAIN)
 
-    async def _open_or_say(self, item: Item, where: Where, line: Line) -> None:
+    async def _open_or_say(self, item: Item, where: Where, line: Line) -> object:
         """Opens the form at once, with what is in memory; says what is missing where no form can be opened."""
         action = self.road.actions[line.action]
         self._permit_known(where, action)
         trigger = str(item.body.get("trigger") or "")
         in_time = not item.again and self.clock.now() - item.received_at < TRIGGER_LIVES
         if trigger and in_time and await self._opened(trigger, where, action, line):
-            return
+            return None
         if trigger:
-            await self.answers.tell(item.key, where, self._late(line))
-            return
+            return await self.answers.end(item, where, self._late(line))
         missing = " and ".join(line.missing(action))
         button = Button("Open the form", self._form_line(line), form=True)
         lines = (f"{action.title} needs {missing} too.", f"Usage: `{action.usage}`")
-        await self.answers.tell(item.key, where, Answer(title="Not quite", lines=lines, buttons=(button,)))
+        return await self.answers.end(item, where, Answer(title="Not quite", lines=lines, buttons=(button,)))
 
     def _permit_known(self, where: Where, action: Action) -> None:
         """Refuses at once who is known; who is not yet is refused when the form comes back."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from slack_sdk.errors import SlackApiError
@@ -14,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from chatops.kernel.action import Answer, File
 from chatops.kernel.errors import DatabaseAway, InputError, PlatformError
 from chatops.kernel.people import Person
+from chatops.kernel.ports import Tx
 from chatops.slack import errors, files, forms, ids
 from chatops.slack.answers import Answers
 from chatops.slack.directory import SlackDirectory
@@ -59,16 +61,17 @@ class Deciding:
     answers: Answers
     client: AsyncWebClient
 
-    async def decide(self, decision: Decision, person: Person, key: str) -> str:
-        """Commits a decision, the same ``key`` once; returns a sentence for the person."""
+    async def decide(self, decision: Decision, person: Person, key: str, where: Where) -> str:
+        """Commits a decision, the same ``key`` once, and the sentence for the person, which it returns."""
+        told = partial(self._tell, key, where)
         verdict = _VERDICTS.get(decision.verdict)
         if verdict is not None:
             return await self.road.vote(
-                decision.request, decision.digest, verdict, person=person, key=key, reason=decision.reason
+                decision.request, decision.digest, verdict, person=person, key=key, reason=decision.reason, told=told
             )
         choice = cast("Choice", decision.verdict)
         return await self.road.choose(
-            decision.request, choice, person=person, key=key, reason=decision.reason, saw=decision.digest
+            decision.request, choice, person=person, key=key, reason=decision.reason, saw=decision.digest, told=told
         )
 
     async def work_off(self, item: Item) -> object:
@@ -80,19 +83,12 @@ class Deciding:
         where = Where.read(item.body["where"])
         person = await self.directory.person(where.user, where.team)
         try:
-            said = await self.decide(Decision(**item.body["decision"]), person, item.key)
+            await self.decide(Decision(**item.body["decision"]), person, item.key, where)
         except DatabaseAway:
             raise
         except PlatformError as no:
-            await self.answers.tell(item.key, where, errors.answer(no))
-            return None
-        await self.say(item.key, where, said)
+            return await self.answers.end(item, where, errors.answer(no))
         return CLOSED
-
-    async def say(self, key: str, where: Where, said: str) -> None:
-        """Tells the person what came of it, but for a plain approval, which the card itself shows at once."""
-        if said and not said.startswith("You approved "):
-            await self.answers.tell(key, where, Answer(title=said))
 
     async def ask_why(self, click: Click, key: str) -> None:
         """Opens the small form that asks for the reason of a rejection or of breaking the glass."""
@@ -129,6 +125,11 @@ class Deciding:
         await self._show(view_id, view, click.where, key)
 
     # ---- inside
+
+    def _tell(self, key: str, where: Where, tx: Tx, said: str) -> None:
+        """Tells the person what came of it, but for a plain approval, which the card itself shows at once."""
+        if said and not said.startswith("You approved "):
+            self.answers.put(tx, key, where, Answer(title=said))
 
     async def _open(self, trigger: str, view: Mapping[str, Any]) -> str:
         """The id of the opened view, or empty when Slack would not."""

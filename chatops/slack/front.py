@@ -71,7 +71,7 @@ class Front:
         self.background = Background()
         self.directory = directory
         self.picking = Picking(configuration)
-        answers = Answers(database, outbox, directory.home)
+        answers = Answers(database, outbox, directory.home, clock)
         showing = Showing(road, directory, configuration)
         filling = Filling(client, showing, patience)
         attachments = Attachments(client, illustrator)
@@ -125,9 +125,10 @@ class Front:
 def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:
     """The same work; afterwards the home of whoever it was done for may show something else."""
 
-    async def done(item: Item) -> None:
-        await work(item)
+    async def done(item: Item) -> object:
+        closed = await work(item)
         changed([Where.read(item.body["where"]).user])
+        return closed
 
     return done
 
@@ -135,9 +136,9 @@ def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:
 def _sent(work: Work, database: Database, clock: Clock) -> Work:
     """The same work on a form that came back; it counts as sent, whatever comes of it."""
 
-    async def done(item: Item) -> None:
+    async def done(item: Item) -> object:
         await database.write(opened.sent, item.key.removeprefix("view:"), clock.now())
-        await work(item)
+        return await work(item)
 
     return done
 

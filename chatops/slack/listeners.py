@@ -204,12 +204,11 @@ class Listeners:
             return
         key = f"decision:{view['id']}"
         try:
-            said = await self.deciding.decide(decision, person, key)
+            await self.deciding.decide(decision, person, key, where)
         except PlatformError as no:
             await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
             return
         await ack()
-        self.background.spawn(self.deciding.say(key, where, said))
 
     async def full_diff(self, ack: AsyncAck, body: Body) -> None:
         """The whole diff of a request."""

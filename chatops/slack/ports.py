@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from chatops.kernel.action import Action, Answer, Button, Questions
 from chatops.kernel.people import Person
+from chatops.kernel.ports import Tx
 from chatops.requests.sheets import Sheet
 
 Verdict = Literal["approve", "reject", "withdraw"]
@@ -85,7 +86,9 @@ class Road(Protocol):
         break_glass: bool = False,
     ) -> Asked: ...
 
-    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float) -> Answer: ...
+    async def answer(
+        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float, key: str
+    ) -> Answer: ...
 
     async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]: ...
 
@@ -94,11 +97,13 @@ class Road(Protocol):
     async def diff(self, request: int, *, person: Person) -> str: ...
 
     async def vote(
-        self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = ""
-    ) -> str: ...
+        self, request: int, digest: str, verdict: Verdict, *, person: Person, key: str, reason: str = "",
+        told: Callable[[Tx, str], None],
+    ) -> str: ...  # fmt: skip
 
     async def choose(
-        self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = ""
-    ) -> str: ...
+        self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = "",
+        told: Callable[[Tx, str], None],
+    ) -> str: ...  # fmt: skip
 
     async def home(self, *, person: Person) -> HomePage: ...

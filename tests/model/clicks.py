@@ -60,7 +60,7 @@ class Buttons:
 
     def __init__(self, office: Office) -> None:
         self.office = office
-        answers = Answers(office.database, office.board, Home())
+        answers = Answers(office.database, office.board, Home(), office.clock)
         self.deciding = Deciding(office.road, office.people, answers, None)  # type: ignore[arg-type]
         self.intake = Intake(
             office.database, office.clock, {"decision": self.deciding.work_off}, self._gave_up, METRICS, Background(),
@@ -72,11 +72,9 @@ class Buttons:
     async def known(self, key: str, where: Where, decision: Decision, person: Person) -> None:
         """Of somebody whom the assistant knows: decided in one transaction; keeping it concerns nobody else."""
         try:
-            said = await self.deciding.decide(decision, person, f"decision:{key}")
+            await self.deciding.decide(decision, person, f"decision:{key}", where)
         except PlatformError as no:
             await self.deciding.answers.tell(f"decision:{key}", where, errors.answer(no))
-        else:
-            await self.deciding.say(f"decision:{key}", where, said)
 
     async def unknown(self, key: str, where: Where, decision: Decision) -> None:
         """Of somebody who has to be looked up first, or where the cluster is asked: kept, then worked off."""

@@ -60,7 +60,7 @@ class Doing:
 
     def __init__(self, watch: Watch, number: int) -> None:
         self.watch, self.number = watch, number
-        self.answers = Answers(watch.database, watch.board, Home())
+        self.answers = Answers(watch.database, watch.board, Home(), watch.clock)
         work = {"deed": self.worked_off}
         self.intake = Intake(watch.database, watch.clock, work, self._gave_up, METRICS, Background())
 

@@ -12,6 +12,7 @@ from chatops.adapters import postgres
 from chatops.kernel.people import Person
 from chatops.slack import intake
 from chatops.slack.deciding import Deciding, Decision
+from chatops.slack.payloads import Where
 from tests.support.databases import name_of
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 from tests.support.page import SlackSays
@@ -96,13 +97,13 @@ async def test_a_press_is_decided_on_once_when_the_server_went_away_after_it_was
     await house.quiet()
     decide, keys = Deciding.decide, []
 
-    async def gone_before(self: Deciding, decision: Decision, person: Person, key: str) -> str:
+    async def gone_before(self: Deciding, decision: Decision, person: Person, key: str, where: Where) -> str:
         keys.append(key)
         if len(keys) == 1 and saved:  # and nobody can say so
             cut.of, cut.lose_after_commit, cut.then_away = b'"verdict"', 1, True
         elif len(keys) == 1:
             await cut.close()
-        return await decide(self, decision, person, key)
+        return await decide(self, decision, person, key, where)
 
     monkeypatch.setattr(Deciding, "decide", gone_before)
     await card.click("Approve")

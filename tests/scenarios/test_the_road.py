@@ -4,6 +4,7 @@ import pytest
 
 from chatops.kernel.people import Person
 from chatops.slack.deciding import Deciding, Decision
+from chatops.slack.payloads import Where
 from tests.support.house import DEPLOYS, REQUESTS, House, acme_house, straight_to_production
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -78,9 +79,9 @@ async def test_a_press_is_told_when_the_request_expires_before_it_is_decided_on(
     card = await house.lee.sees(REQUESTS, "WAITING")
     decide = Deciding.decide
 
-    async def hours_later(self: Deciding, decision: Decision, person: Person, key: str) -> str:
+    async def hours_later(self: Deciding, decision: Decision, person: Person, key: str, where: Where) -> str:
         await house.later(4 * 3600 + 60)
-        return await decide(self, decision, person, key)
+        return await decide(self, decision, person, key, where)
 
     monkeypatch.setattr(Deciding, "decide", hours_later)
     await card.click("Approve")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +123,7 @@ class FakeRoad:
     planned: dict[str, list[Any]] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     sheets: Any = None
+    database: Database | None = None
 
     def plan(self, call: str, *answers: Any) -> None:
         """The next answers of a call: values, exceptions to raise, or functions of the call's arguments."""
@@ -151,7 +152,9 @@ class FakeRoad:
         found: Asked = await self._next("ask", action, dict(values), person.name, key, more)
         return found
 
-    async def answer(self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float) -> Answer:
+    async def answer(
+        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float, key: str
+    ) -> Answer:
         self.permit(person)
         found: Answer = await self._next("answer", action, dict(values), person.name)
         return found
@@ -174,13 +177,22 @@ class FakeRoad:
         self.permit(person)
         return str(await self._next("diff", request, person.name))
 
-    async def vote(self, request: int, digest: str, verdict: str, *, person: Person, key: str, reason: str = "") -> str:
-        return str(await self._next("vote", request, digest, verdict, person, key, reason))
+    async def vote(
+        self, request: int, digest: str, verdict: str, *, person: Person, key: str, reason: str = "",
+        told: Callable[[Tx, str], None],
+    ) -> str:  # fmt: skip
+        return await self._told(told, str(await self._next("vote", request, digest, verdict, person, key, reason)))
 
     async def choose(
-        self, request: int, choice: str, *, person: Person, key: str, reason: str = "", saw: str = ""
-    ) -> str:
-        return str(await self._next("choose", request, choice, person, key, reason))
+        self, request: int, choice: str, *, person: Person, key: str, reason: str = "", saw: str = "",
+        told: Callable[[Tx, str], None],
+    ) -> str:  # fmt: skip
+        return await self._told(told, str(await self._next("choose", request, choice, person, key, reason)))
+
+    async def _told(self, told: Callable[[Tx, str], None], said: str) -> str:
+        assert self.database is not None
+        await self.database.write(told, said)
+        return said
 
     def called(self, name: str) -> list[tuple[Any, ...]]:
         return [call[1:] for call in self.calls if call[0] == name]
@@ -264,7 +276,7 @@ async def desk(
         acme = await stack.enter_async_context(acme_slack(rate_limits=False, **options))
         shared = await stack.enter_async_context(session())
         client = SlackClient("xoxb-local-bot", acme.slack.api_url, shared, metrics)
-        database = await stack.enter_async_context(database_in(path))
+        database = road.database = await stack.enter_async_context(database_in(path))
         home = Home()
         await home.learn(client)
         people = directory(client, configuration, database, clock, home)

@@ -433,3 +433,23 @@ def old_button(action_id: str, value: str) -> dict[str, Any]:
         "type": "actions",
         "elements": [{"type": "button", "action_id": action_id, "text": text, "value": value}],
     }
+
+
+async def test_what_was_answered_is_not_done_again_for_a_database_that_goes_away_right_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
+    async with desk(tmp_path) as acme:
+        write, away = acme.database.write, [DatabaseAway("Nothing was saved: it is away.")]
+
+        async def goes_away(fn: Any, /, *args: Any) -> Any:
+            if away and await acme.rows("SELECT id FROM posts WHERE kind = 'answer'"):
+                raise away.pop()
+            return await write(fn, *args)
+
+        monkeypatch.setattr(acme.database, "write", goes_away)
+        acme.road.plan("answer", Answer("Noted."), Answer("Noted a second time."))
+        await acme.dana.types("/platform status checkout")
+        await acme.dana.sees("general", "Noted.")
+        await acme.quiet()
+        assert len(acme.road.called("answer")) == 1
