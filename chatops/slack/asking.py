@@ -72,10 +72,14 @@ class Asking:
 
     async def form(self, item: Item) -> object:
         """Works off a submitted form; ``item.body``: where, action, values, break_glass, masked."""
+        where, action = Where.read(item.body["where"]), str(item.body["action"])
+        if action not in self.road.actions:  # the configuration has changed since
+            gone = InputError(f"There is no {action} any more.", hint="Type `/platform` to see what there is.")
+            return await self.answers.end(item, where, errors.answer(gone))
         values = dict(item.body["values"])
         reason = str(values.pop("reason", ""))
-        line = Line(item.body["action"], values, reason, bool(item.body.get("break_glass")))
-        return await self._do(item, Where.read(item.body["where"]), line)
+        line = Line(action, values, reason, bool(item.body.get("break_glass")))
+        return await self._do(item, where, line)
 
     async def open(self, key: str, trigger: str, where: Where, text: str) -> None:
         """Opens the form that a line stands for; a click of no consequence, so nothing is kept of it."""

@@ -48,6 +48,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before work is tried again who
 LULL, LONGEST_LULL = 0.005, 0.05  # seconds without anything more, for each that waits and at most
 LATEST = 1.0  # seconds after it came in, lull or not
 FEW, BREATH = 4, 0.002  # begun together, so that more may come in; seconds until the next few
+URGENT = frozenset({"incident", "page"})  # lines that wait for no others, such as those that look something up
 MOST_TRIES = 5  # starts that a row may spoil before it is given up; a row that kills us must not do so for ever
 
 WAITS = "what came in waits for a lull"
@@ -82,6 +83,12 @@ def prune(tx: Tx, now: float) -> int:
     return tx.run(PRUNE, before=now - KEPT, limit=AT_ONCE)
 
 
+def _slot(item: Item) -> str:
+    """Those of which so many are at work at once; a page is answered also while a cluster keeps all else waiting."""
+    first = str(item.body.get("text") or "").casefold().split(maxsplit=1)[:1]
+    return f"{item.kind} {first[0]}" if URGENT.issuperset(first) and first else item.kind
+
+
 def _waiting(tx: Tx) -> list[Row]:
     return tx.all(WAITING)
 
@@ -91,7 +98,9 @@ def _tried(tx: Tx, key: str, replica: int, before: int) -> bool:
 
 
 class Intake:
-    """Commits what comes in and works it off with at most ``most`` of a kind at once: no vote waits for slow lines.
+    """Commits what comes in and works it off with at most ``most`` of a kind at once.
+
+    No vote, and nobody who acknowledges an incident, waits for slow lines.
 
     ``work`` gives the handler of each kind; ``gave_up`` tells the person when a handler raised.
     """
@@ -208,7 +217,7 @@ class Intake:
 
     async def _done_or_away(self, item: Item) -> bool:
         """False when the database did not take the work, or its end, or that it failed: nobody would hear of it."""
-        async with self._slots[item.kind]:
+        async with self._slots[_slot(item)]:
             try:
                 await self._done(item)
             except DatabaseAway as away:

@@ -435,6 +435,15 @@ def old_button(action_id: str, value: str) -> dict[str, Any]:
     }
 
 
+async def test_a_form_whose_action_went_before_it_was_worked_off_is_told_in_words(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        where = {"user": "U0DANA", "team": "T0ACME", "channel": "C0GENERAL"}
+        told = {"action": "cache.create", "values": {"service": "checkout"}, "break_glass": False, "where": where}
+        await acme.front.intake.accept("view:V1", "form", {**told, "masked": False})
+        await acme.dana.sees("general", "There is no cache.create any more", "/platform")
+        await acme.dana.never_sees("general", "Something went wrong")
+
+
 async def test_what_was_answered_is_not_done_again_for_a_database_that_goes_away_right_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

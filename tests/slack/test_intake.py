@@ -236,6 +236,27 @@ async def test_a_decision_does_not_wait_for_lines_that_take_long(tmp_path: Path)
         assert await worker.waiting() == []
 
 
+async def test_who_acknowledges_does_not_wait_for_those_who_look_something_up(tmp_path: Path) -> None:
+    async with database_in(tmp_path) as database:
+        gate = asyncio.Event()
+
+        async def work(item: Item) -> None:
+            if item.body["text"].startswith("status"):
+                await gate.wait()
+
+        worker = Worker(database, work)
+        for number in range(5):
+            await worker.intake.accept(f"line:{number}", "line", {"text": "status checkout production"})
+        await worker.intake.accept("ack", "line", {"text": "Incident ack INC-101"})
+        async with asyncio.timeout(10):
+            while "ack" in await worker.waiting():
+                await asyncio.sleep(0.01)
+        assert len(await worker.waiting()) == 5
+        gate.set()
+        await worker.background.idle()
+        assert await worker.waiting() == []
+
+
 async def test_work_of_which_nobody_knows_whether_it_was_saved_is_done_again_and_told_to_nobody(tmp_path: Path) -> None:
     async with database_in(tmp_path) as database:
 
