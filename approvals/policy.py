@@ -22,7 +22,7 @@ from chatops.kernel.quorum import unfilled, unsatisfiable
 
 __all__ = ["decide", "explain", "facts", "missing", "partial_facts", "possible", "unsatisfiable"]
 
-Facts = dict[str, Any]  # the CEL variables of DESIGN.md
+Facts = dict[str, Any]  # what a rule may speak of, by name
 NO_INCIDENT: Mapping[str, Any] = {"id": "", "name": "", "severity": "", "acknowledged_by": "", "mine": False}
 
 
@@ -37,7 +37,7 @@ def facts(
     plan: Plan | None = None,
     incident: Mapping[str, Any] = NO_INCIDENT,
 ) -> Facts:
-    """The CEL variables of DESIGN.md; every field is there, what is absent is ``""``, ``[]`` or ``{}``.
+    """What a rule may speak of. Every field is there; what is absent is ``""``, ``[]`` or ``{}``.
 
     ``incident`` is what ``Incidents.concerning`` says of the requester, the service and the environment.
     """

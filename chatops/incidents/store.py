@@ -47,7 +47,6 @@ OVERDUE = """
 SELECT id, due_at FROM incidents WHERE open_key IS NOT NULL AND due_at > 0 AND due_at <= :before ORDER BY due_at, id
 LIMIT 200
 """
-NEXT_DUE = "SELECT min(due_at) AS at FROM incidents WHERE open_key IS NOT NULL AND due_at > 0"
 
 ALERT = "SELECT incident_id, body FROM alerts WHERE source = :source AND fingerprint = :fingerprint"
 PUT_ALERT = """

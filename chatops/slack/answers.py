@@ -60,7 +60,8 @@ class Answers:
         post: Post | None = None
         if stands is None or stands["channel_id"] != where.channel or where.thread_ts:
             url = permalink(self.home.url, stands["channel_id"], stands["ts"]) if stands is not None else ""
-            words, channel = title if asked.fresh else f"{title} was asked for before", asked.channel.removeprefix("#")
+            first = asked.fresh or item.again  # worked off again, it is there from before
+            words, channel = title if first else f"{title} was asked for before", asked.channel.removeprefix("#")
             content = {"request": f"R-{asked.id}", "words": words, "url": url, "channel": channel}
             post = self._post(item.key, "asked", where, content)
         await self.database.write(self._end, item, where, post)

@@ -1,6 +1,6 @@
 """Socket Mode that gets up again: several connections, each watched, each with a fresh ticket after every failure.
 
-slack_sdk's client alone tries a spent ticket for ever and lets a lost one be (SLACK.md, "Time and delivery").
+slack_sdk's client alone tries a spent ticket for ever, and does nothing about a connection that was lost.
 """
 
 from __future__ import annotations

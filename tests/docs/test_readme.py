@@ -98,7 +98,7 @@ def test_the_life_of_a_request_is_four_files_that_exist_and_lead_through_the_reg
 
 def test_every_folder_of_tests_that_a_promise_names_has_that_file() -> None:
     promises = table(README, "promise", "tests")
-    assert len(promises) == 9, "DESIGN.md has nine promises"
+    assert len(promises) == 9, "there are nine promises"
     for promise, tests in promises:
         files = re.findall(r"\[(tests/\w+)\]\((tests/\w+/test_\w+\.py)\)", tests)
         assert files, promise

@@ -82,3 +82,16 @@ async def test_what_was_done_before_the_process_ended_is_not_done_again_and_that
     await house.quiet()
     assert (await house.rows(counted))[0]["n"] == before["n"] + 1
     await house.olu.sees("general", "This was done already")
+
+
+async def test_who_asked_once_is_not_told_that_it_was_asked_for_before(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as cut:
+        cut.setattr(Answers, "asked", never)
+        await house.dana.types(LINE)
+        await house.lee.sees(REQUESTS, "WAITING")
+        await house.stop()
+    await house.start()
+    said = await house.dana.sees("general", "R-1001", "its card is in")
+    assert "before" not in said.text

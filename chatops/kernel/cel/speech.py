@@ -1,4 +1,4 @@
-"""What expressions may speak of: policies (DESIGN.md's table of CEL variables) and the parts of a declared action."""
+"""What expressions may speak of: policies (the table in docs/configuration.md) and the parts of a declared action."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class _Names:
 def vocabulary(
     actions: Mapping[str, Action], platform: Platform | None = None, declared: Iterable[Declaration] = ()
 ) -> Vocabulary:
-    """The vocabulary of a policy: DESIGN.md's table of CEL variables.
+    """The vocabulary of a policy: the table in docs/configuration.md.
 
     With ``platform``, names that are compared with must exist: environments, tiers, services, teams, groups.
     """
