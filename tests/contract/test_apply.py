@@ -319,3 +319,32 @@ async def test_the_target_of_an_autoscaler_is_owned_field_by_field(kube: Kube) -
     made = (await kube.patch(path, body, APPLY, fieldManager="one")).ok()
     owned = owners(made)["one/Apply"]["f:spec"]
     assert owned == {"f:maxReplicas": {}, "f:scaleTargetRef": {"f:apiVersion": {}, "f:kind": {}, "f:name": {}}}
+
+
+async def test_where_nobody_owns_anything_nothing_is_tracked_until_the_first_apply(kube: Kube) -> None:
+    await kube.create("configmaps", config_map("settings", a="1"))
+    path = kube.path("configmaps", "settings")
+    await kube.patch(path, {"metadata": {"managedFields": [{}]}}, MERGE)
+    edited = (await kube.patch(path, {"data": {"b": "2"}}, MERGE, fieldManager="kubectl-edit")).ok()
+    assert owners(edited) == {}
+    applied = (await kube.apply("configmaps", config_map("settings", c="3"), "one")).ok()
+    assert owners(applied) == {
+        "one/Apply": {"f:data": {"f:c": {}}},
+        "before-first-apply/Update": {"f:data": {".": {}, "f:a": {}, "f:b": {}}},
+    }
+
+
+async def test_what_go_leaves_out_when_it_is_empty_is_owned_by_who_applied_it(kube: Kube) -> None:
+    body = deployment("web", kube.images.first, 0)
+    body["spec"]["paused"] = False
+    made = (await kube.apply("deployments", body, "one")).ok()
+    assert "paused" not in made["spec"]
+    assert owners(made)["one/Apply"]["f:spec"]["f:paused"] == {}
+    again = (await kube.apply("deployments", body, "one")).ok()
+    assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+
+
+async def test_the_resources_of_a_container_come_with_it(kube: Kube) -> None:
+    made = await kube.create("deployments", deployment("web", kube.images.first, 0), fieldManager="one")
+    [container] = owners(made)["one/Update"]["f:spec"]["f:template"]["f:spec"]["f:containers"].values()
+    assert container["f:resources"] == {}

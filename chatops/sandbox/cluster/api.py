@@ -213,11 +213,12 @@ class Api:
             raise errors.conflict(resource.plural, resource.group, name, why)
         wanted["metadata"] = {key: value for key, value in wanted["metadata"].items() if key != "resourceVersion"}
         merged = managers.apply(resource.type, live, wanted, who, force=bool(ask.force), ignored=ignored(resource, sub))
+        if merged is live:
+            return live, False
+        merged = schema.decode(resource.type, merged)
         if live is None:
             ask.may_create()
             return self._store_new(resource, namespace, copy(merged), ask, None), True
-        if merged is live:
-            return live, False
         obj = self._settled(resource, live, merged, sub)
         return self._commit(resource, live, obj, ask, sub), False
 
@@ -235,7 +236,7 @@ class Api:
         title = f"({namespace}/{name}; {resource.api_version}, Kind={resource.kind})"
         unknown: list[str] = []
         try:
-            wanted: Obj = schema.decode(resource.type, body, "", unknown)
+            wanted: Obj = schema.decode(resource.type, body, "", unknown, empty=True)
         except schema.Malformed as error:
             said = f"failed to convert new object {title} to proper version ({resource.api_version}): {error.message}"
             raise ApiError(500, "", said) from error

@@ -17,9 +17,10 @@ from .values import Obj, copy
 Path = tuple[str, ...]
 Fields = frozenset[Path]
 _ABSENT: Any = object()
-# Plain Go structs and lists without omitempty are there even in an empty object, so nobody "adds" them.
+# Plain Go structs and lists without omitempty are there even in an empty object, so nobody "adds" them. (A container's
+# resources are not: they come with the container.)
 _ALWAYS_THERE = {"f:" + name for name in (
-    "metadata", "spec", "status", "template", "jobTemplate", "strategy", "updateStrategy", "resources", "containers",
+    "metadata", "spec", "status", "template", "jobTemplate", "strategy", "updateStrategy", "containers",
     "involvedObject", "source", "rules", "subsets",
 )}  # fmt: skip
 
@@ -91,6 +92,8 @@ def compare(node: Node, old: Any, new: Any) -> Changes:
 def _compare(node: Node, old: Any, new: Any, at: Path, out: Changes) -> None:
     if old == new:  # most of an object, and told without walking it
         return
+    if node.shape == "any" and isinstance(old, dict) and is_leaf(node, new) and new is not _ABSENT:
+        out.removed.update(path for path in _paths(node, old, at) if path != at)
     if is_leaf(node, old if new is _ABSENT else new) or (
         node.shape == "any" and is_leaf(node, old) and old is not _ABSENT
     ):
@@ -100,13 +103,20 @@ def _compare(node: Node, old: Any, new: Any, at: Path, out: Changes) -> None:
             out.removed.add(at)
         elif old != new:
             out.modified.add(at)
+            if node.shape == "any" and isinstance(new, dict):
+                out.added.update(path for path in _paths(node, new, at) if path != at)
         return
-    if at and old is _ABSENT and at[-1] not in _ALWAYS_THERE:
+    if at and old is _ABSENT and not _is_always_there(node, at):
         out.added.add(at)
     elif at and new is _ABSENT:
         out.removed.add(at)
     for element, child, before, after in _pairs(node, old, new):
         _compare(child, before, after, (*at, element), out)
+
+
+def _is_always_there(node: Node, at: Path) -> bool:
+    written_in_go = bool(node.title or (node.element and node.element.title))
+    return written_in_go and (at[-1] in _ALWAYS_THERE or at == ("f:spec", "f:resources"))
 
 
 def _pairs(node: Node, old: Any, new: Any) -> Iterator[tuple[str, Node, Any, Any]]:
@@ -167,24 +177,29 @@ def merge(node: Node, live: Any, wanted: Any) -> Any:
 
 
 def _merge_list(node: Node, live: list[Any], wanted: list[Any]) -> list[Any]:
+    """In the order of structured-merge-diff's `visitListItems`: both orders are kept where they agree."""
     before, after = _by_key(node, live), _by_key(node, wanted)
     lefts, rights = list(before), list(after)
+    shared = [key for key in rights if key in before]
     result: list[Any] = []
     done: set[str] = set()
-    left = right = 0
     child = node.element or ANY
-    while left < len(lefts) or right < len(rights):
-        if left < len(lefts) and lefts[left] not in after:
-            result.append(copy(before[lefts[left]]))
-            left += 1
-        elif left < len(lefts) and lefts[left] in done:
-            left += 1
-        else:
-            key = rights[right]
+    while lefts or rights:
+        if lefts and rights and lefts[0] != rights[0] and lefts[0] in after and shared and shared[0] != lefts[0]:
+            lefts.pop(0)  # it comes when its turn is among what both have
+            continue
+        if lefts and lefts[0] not in after:
+            result.append(copy(before[lefts.pop(0)]))
+            continue
+        if lefts and (lefts[0] in done or (rights and lefts[0] == rights[0])):
+            lefts.pop(0)
+        if rights:
+            key = rights.pop(0)
             keyed = node.relation == "map"
             result.append(merge(child, before.get(key, _ABSENT), after[key]) if keyed else copy(after[key]))
             done.add(key)
-            right += 1
+            if shared and shared[0] == key:
+                shared.pop(0)
     return result
 
 

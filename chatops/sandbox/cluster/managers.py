@@ -87,12 +87,16 @@ def track_update(node: Node, old: Obj | None, new: Obj, who: Manager, ignored: t
     """Write into `new` who owns what after a create, update or patch by `who`.
 
     A changed value belongs to `who` alone; a removed field belongs to nobody. `ignored` are the parts the endpoint
-    cannot change (`status` on the main resource). A client that clears managedFields in its body resets the tracking.
+    cannot change (`status` on the main resource). A client that clears managedFields in its body resets the tracking,
+    and where nobody owns anything nothing is tracked until the first apply.
     """
     managed = read(old) if old is not None else {}
     sent = meta(new).get("managedFields")
     if old is not None and sent is not None and (sent == [] or sent == [{}]):
         managed = {}
+    if old is not None and not managed:
+        write(new, managed)
+        return
     before: Obj = without_managed(old) if old is not None else {"metadata": {}}
     changes = fields.compare(node, before, without_managed(new))
     taken = changes.added | changes.modified

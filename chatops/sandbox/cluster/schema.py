@@ -205,10 +205,11 @@ def _root(fields: dict[str, Node], *, keep: bool) -> Node:
     return Node("struct", fields=named, element=ANY if keep else None)
 
 
-def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = None) -> Any:
+def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = None, *, empty: bool = False) -> Any:
     """The value as Go would decode it: unknown fields and nulls dropped, numbers of quantities as text.
 
-    Names of unknown fields go to `unknown` ("spec.foo"). Raises ApiError 400 when a value has the wrong JSON type.
+    With ``empty`` what Go's types leave out when it is empty is kept: an applied configuration names it. Names of
+    unknown fields go to `unknown` ("spec.foo"). Raises ApiError 400 when a value has the wrong JSON type.
     """
     if node.shape == "any" or value is None:
         return value
@@ -218,7 +219,7 @@ def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = N
         if not isinstance(value, list):
             raise _wrong_type(value, path, "[]" + (node.element.title if node.element else ""))
         inner = node.element or ANY
-        return [decode(inner, item, f"{path}[{i}]", unknown) for i, item in enumerate(value)]
+        return [decode(inner, item, f"{path}[{i}]", unknown, empty=empty) for i, item in enumerate(value)]
     if not isinstance(value, Mapping):
         raise _wrong_type(value, path, node.title or "map[string]string")
     result: Obj = {}
@@ -229,8 +230,8 @@ def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = N
             if unknown is not None:
                 unknown.append(inner_path)
             continue
-        decoded = decode(child, item, inner_path, unknown)
-        if decoded is None or _is_dropped(child, key, decoded):
+        decoded = decode(child, item, inner_path, unknown, empty=empty)
+        if decoded is None or (node.title and not empty and _is_dropped(child, key, decoded)):
             continue
         result[key] = decoded
     return result
