@@ -37,9 +37,9 @@ class Answers:
         """Commits an answer; the same ``key`` says it once."""
         await self.database.write(self.put, key, where, answer)
 
-    async def end(self, item: Item, where: Where, answer: Answer) -> object:
-        """Commits the answer with which what came in is worked off; returns what its work returns then."""
-        await self.database.write(self._end, item, where, self._answering(item.key, where, answer))
+    async def end(self, item: Item, where: Where, answer: Answer, failed: str = "") -> object:
+        """Commits the last answer to what came in, and that it is worked off or why it ``failed``."""
+        await self.database.write(self._end, item, where, self._answering(item.key, where, answer), failed)
         return CLOSED
 
     def put(self, tx: Tx, key: str, where: Where, answer: Answer) -> None:
@@ -67,13 +67,13 @@ class Answers:
         await self.database.write(self._end, item, where, post)
         return CLOSED
 
-    def _end(self, tx: Tx, item: Item, where: Where, post: Post | None) -> None:
+    def _end(self, tx: Tx, item: Item, where: Where, post: Post | None, failed: str = "") -> None:
         if post is not None:
             self.outbox.show(tx, post)
         if item.body.get("masked"):
             said = Answer(title="Please check", lines=(MASKED,))
             self.put(tx, f"{item.key}/masked", replace(where, visible=False), said)
-        done(tx, item.key, self.clock.now())
+        done(tx, item.key, self.clock.now(), failed)
 
     @staticmethod
     def _post(key: str, kind: str, where: Where, content: Mapping[str, Any]) -> Post:

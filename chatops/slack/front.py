@@ -118,8 +118,8 @@ class Front:
 
         return done
 
-    async def _gave_up(self, item: Item, error: BaseException) -> None:
-        await self.listeners.gave_up(item, error)
+    async def _gave_up(self, item: Item, error: BaseException) -> object:
+        return await self.listeners.gave_up(item, error)
 
 
 def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:

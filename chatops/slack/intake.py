@@ -67,10 +67,16 @@ class Item:
     tries: int = 1  # starts that have begun it
 
 
-# Returns CLOSED when the commit of the effect has closed the row. Raises DatabaseAway when nobody knows whether there
-# was an effect: it is tried again until that is known. What may not be repeated for that tells the person instead.
+# Both return CLOSED when the commit of the effect, or of what is told, has closed the row. Work raises DatabaseAway
+# when nobody knows whether there was an effect: it is tried again until that is known. What may not be repeated for
+# that tells the person instead.
 Work = Callable[[Item], Awaitable[object]]
-GaveUp = Callable[[Item, BaseException], Awaitable[None]]
+GaveUp = Callable[[Item, BaseException], Awaitable[object]]
+
+
+def why(error: BaseException) -> str:
+    """What the row says of work that failed."""
+    return f"{type(error).__name__}: {error}"
 
 
 def done(tx: Tx, key: str, now: float, error: str = "") -> None:
@@ -241,5 +247,5 @@ class Intake:
 
     async def _give_up(self, item: Item, error: BaseException) -> None:
         """Tells the person, then closes the row; when a defect of ours keeps us from it, the next start tries again."""
-        await self._gave_up(item, error)
-        await self._database.write(done, item.key, self._clock.now(), f"{type(error).__name__}: {error}")
+        if await self._gave_up(item, error) is not CLOSED:
+            await self._database.write(done, item.key, self._clock.now(), why(error))

@@ -27,7 +27,7 @@ from chatops.slack.asking import Asking
 from chatops.slack.deciding import Deciding, Decision
 from chatops.slack.directory import Home, SlackDirectory
 from chatops.slack.forms import Origin
-from chatops.slack.intake import Intake, Item
+from chatops.slack.intake import Intake, Item, why
 from chatops.slack.mentions import people_in, unescape, without_mention
 from chatops.slack.offering import Offering
 from chatops.slack.payloads import Where
@@ -252,11 +252,12 @@ class Listeners:
         key = item.key.replace("reply:", "event:", 1)
         await self._accept_line(key, where, f"incident note {name} because {said}")
 
-    async def gave_up(self, item: Item, error: BaseException) -> None:
+    async def gave_up(self, item: Item, error: BaseException) -> object:
         """Tells the person that something they asked for failed."""
         where = Where.read(item.body["where"])
         form = str(item.body.get("text") or "")
-        await self.answers.tell(item.key, where, errors.answer(error, doing=f"{item.kind} {item.key}", form=form))
+        said = errors.answer(error, doing=f"{item.kind} {item.key}", form=form)
+        return await self.answers.end(item, where, said, failed=why(error))
 
     # ---- inside
 

@@ -435,6 +435,14 @@ def old_button(action_id: str, value: str) -> dict[str, Any]:
     }
 
 
+async def test_a_token_is_told_to_its_owner_also_when_what_was_asked_for_is_refused(tmp_path: Path) -> None:
+    async with desk(tmp_path) as acme:
+        acme.road.plan("ask", Refused("Only the platform team can ask for that."))
+        await acme.dana.types("/platform deploy checkout 1.4.2 production because xoxb-1234567890-abcdefghijkl")
+        await acme.dana.sees("general", "Only the platform team")
+        await acme.dana.sees("general", "looked like a password or a token")
+
+
 async def test_a_form_whose_action_went_before_it_was_worked_off_is_told_in_words(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
         where = {"user": "U0DANA", "team": "T0ACME", "channel": "C0GENERAL"}
@@ -444,8 +452,9 @@ async def test_a_form_whose_action_went_before_it_was_worked_off_is_told_in_word
         await acme.dana.never_sees("general", "Something went wrong")
 
 
+@pytest.mark.parametrize("answer", [Answer("Noted."), Refused("Noted.")])
 async def test_what_was_answered_is_not_done_again_for_a_database_that_goes_away_right_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer | Refused
 ) -> None:
     monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
     async with desk(tmp_path) as acme:
@@ -457,7 +466,7 @@ async def test_what_was_answered_is_not_done_again_for_a_database_that_goes_away
             return await write(fn, *args)
 
         monkeypatch.setattr(acme.database, "write", goes_away)
-        acme.road.plan("answer", Answer("Noted."), Answer("Noted a second time."))
+        acme.road.plan("answer", answer, Answer("Noted a second time."))
         await acme.dana.types("/platform status checkout")
         await acme.dana.sees("general", "Noted.")
         await acme.quiet()
