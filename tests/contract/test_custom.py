@@ -80,10 +80,10 @@ SHELF = {
 }
 
 
-async def shelves(kube: Kube) -> str:
+async def shelves(kube: Kube, spec: dict[str, Any] = SHELF) -> str:
     """Serves a kind with a schema that says much; the path of one that is not there yet."""
     version = {"name": "v1", "served": True, "storage": True,
-               "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": SHELF}}}}  # fmt: skip
+               "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}  # fmt: skip
     names = {"plural": "shelves", "singular": "shelf", "kind": "Shelf", "listKind": "ShelfList"}
     definition = {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -167,3 +167,20 @@ async def test_lists_with_keys_are_merged_in_the_order_that_both_sides_keep(kube
     (await kube.call("POST", path.removesuffix("/mine"), shelf(rows=1, books=["a", "b", "c"]))).ok()
     merged = (await kube.patch(path, shelf(rows=1, books=["c", "a"]), APPLY, fieldManager="one")).ok()
     assert merged["spec"]["books"] == ["b", "c", "a"]
+
+
+async def test_an_object_that_its_changed_definition_does_not_describe_is_refused_and_no_trouble(
+    kube: Kube, writer: Writer
+) -> None:
+    """Server-side apply says so with 500, until somebody changes the object in another way."""
+    path = await shelves(kube, {"type": "object", "properties": {"rows": {"type": "string"}}})
+    (await kube.call("POST", path.removesuffix("/mine"), shelf(rows="two"))).ok()
+    await shelves(kube)
+    answer = await kube.eventually(
+        lambda: kube.patch(path, shelf(rows=3), APPLY, fieldManager="one", force=True, dryRun="All"),
+        lambda answer: "typed live object" in answer.message,
+    )
+    assert answer.status == 500
+    ref = ObjectRef(api_version="contract.acme.test/v1", kind="Shelf", namespace=kube.namespace, name="mine")
+    with pytest.raises(Invalid, match="refuses the object: failed to create typed live object"):
+        await writer.dry_run(Write(ref=ref, manager="one", body={"spec": {"rows": 3}}))

@@ -12,9 +12,9 @@ from chatops.kernel.people import Identity
 
 # An API message may quote a whole object; a card has no room for it.
 LONGEST_MESSAGE = 400
-# Server-side apply answers 500 for a field that the type does not have, and for a quantity, number or base64 text that
-# cannot be read; no later try will take it.
-_UNREADABLE = re.compile(r"failed to (create typed patch object|convert new object)(?!.*\bwebhook\b)")
+# Server-side apply answers 500 for a field that the type does not have, for a quantity, number or base64 text that
+# cannot be read, and for an object that its definition, changed since, does not describe; no later try will take it.
+_UNREADABLE = re.compile(r"failed to (create typed (patch|live) object|convert new object)(?!.*\bwebhook\b)")
 
 # What an API server adds about a custom resource's CEL rules as long as its fields are wrong already.
 _UNCHECKED = re.compile(r"(, )?<nil>: Invalid value: null: some validation rules were not checked[^,\]]*")

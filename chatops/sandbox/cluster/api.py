@@ -206,6 +206,7 @@ class Api:
         wanted = self._applicable(resource, namespace, name, body)
         who = Manager("Apply", ask.manager, resource.api_version, sub)
         if live is not None:
+            self._check_typed(resource, live)
             self._check_version(resource, live, wanted)
         elif meta(wanted).get("uid"):
             uid = wanted["metadata"]["uid"]
@@ -222,6 +223,14 @@ class Api:
         obj = self._settled(resource, live, merged, sub)
         return self._commit(resource, live, obj, ask, sub), False
 
+    def _check_typed(self, resource: Resource, live: Obj) -> None:
+        """Raises ApiError 500 when a definition that was changed since does not describe the object any more."""
+        try:
+            schema.decode(resource.type, live)
+        except ApiError as error:
+            title = _title(resource, meta(live).get("namespace", ""), live["metadata"]["name"])
+            raise ApiError(500, "", f"failed to create typed live object {title}: {error.message}") from error
+
     def _applicable(self, resource: Resource, namespace: str, name: str, body: Any) -> Obj:
         """An applied configuration, decoded; raises like the API server when it cannot be typed (400, 500)."""
         if not isinstance(body, dict):
@@ -233,7 +242,7 @@ class Api:
         body = {**body, "metadata": {**meta(body)}}
         body["metadata"].setdefault("name", name)
         self._check_identity(resource, namespace, name, body)
-        title = f"({namespace}/{name}; {resource.api_version}, Kind={resource.kind})"
+        title = _title(resource, namespace, name)
         unknown: list[str] = []
         try:
             wanted: Obj = schema.decode(resource.type, body, "", unknown, empty=True)
@@ -358,3 +367,7 @@ class Api:
         if uid and uid != live["metadata"]["uid"]:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {live['metadata']['uid']}"
             raise errors.conflict(resource.plural, resource.group, name, why)
+
+
+def _title(resource: Resource, namespace: str, name: str) -> str:
+    return f"({namespace}/{name}; {resource.api_version}, Kind={resource.kind})"
