@@ -308,3 +308,44 @@ async def test_quantities_are_answered_in_their_one_form(kube: Kube) -> None:
     body = deployment("web", kube.images.first, 0, resources={"requests": given})
     made = await kube.create("deployments", body)
     assert containers(made)[0]["resources"]["requests"] == {"cpu": "1500m", "memory": "1Gi", "ephemeral-storage": "1k"}
+
+
+async def test_what_a_pod_template_leaves_open_is_filled_in(kube: Kube) -> None:
+    stop = {"preStop": {"httpGet": {"port": 80}}}
+    body = deployment("web", kube.images.first, 0, lifecycle=stop, ports=[{"containerPort": 80}])
+    body["spec"]["template"]["spec"] |= {
+        "hostNetwork": True,
+        "volumes": [
+            {"name": "host", "hostPath": {"path": "/srv"}},
+            {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+            {"name": "told", "downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+        ],
+    }
+    made = await kube.create("deployments", body)
+    [container] = containers(made)
+    assert container["lifecycle"]["preStop"]["httpGet"] == {"port": 80, "path": "/", "scheme": "HTTP"}
+    assert container["ports"] == [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
+    host, token, told = made["spec"]["template"]["spec"]["volumes"]
+    assert host["hostPath"] == {"path": "/srv", "type": ""}
+    assert token["projected"]["sources"] == [{"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}}]
+    assert told["downwardAPI"]["items"][0]["fieldRef"] == {"apiVersion": "v1", "fieldPath": "metadata.name"}
+
+
+async def test_what_other_kinds_leave_open_is_filled_in(kube: Kube) -> None:
+    path = f"/apis/networking.k8s.io/v1/namespaces/{kube.namespace}/networkpolicies"
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "web"},
+              "spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}}  # fmt: skip
+    made = (await kube.call("POST", path, policy)).ok()
+    assert made["spec"]["policyTypes"] == ["Ingress"]
+    assert made["spec"]["ingress"] == [{"ports": [{"port": 80, "protocol": "TCP"}]}]
+    body = deployment("web", kube.images.first, 0)
+    claim = {"metadata": {"name": "data"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}  # fmt: skip
+    body = {
+        **body,
+        "kind": "StatefulSet",
+        "spec": {**body["spec"], "serviceName": "web", "volumeClaimTemplates": [claim]},
+    }
+    [kept] = (await kube.create("statefulsets", body))["spec"]["volumeClaimTemplates"]
+    assert (kept["apiVersion"], kept["kind"], kept["status"]) == ("v1", "PersistentVolumeClaim", {"phase": "Pending"})
+    assert kept["spec"]["volumeMode"] == "Filesystem"

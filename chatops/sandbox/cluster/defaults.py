@@ -53,6 +53,9 @@ def _statefulset(obj: Obj) -> None:
     strategy.setdefault("type", "RollingUpdate")
     if strategy["type"] == "RollingUpdate":
         strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+    for claim in spec.get("volumeClaimTemplates") or []:
+        claim.update({"apiVersion": "v1", "kind": "PersistentVolumeClaim"} | claim)
+        _claim(claim)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
     retention.setdefault("whenDeleted", "Retain")
     retention.setdefault("whenScaled", "Retain")
@@ -132,6 +135,8 @@ def pod_spec(spec: Obj) -> None:
         spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in [*spec.get("containers", []), *spec.get("initContainers", [])]:
         _container(container)
+        for port in container.get("ports", []) if spec.get("hostNetwork") else []:
+            port.setdefault("hostPort", port.get("containerPort"))
     for volume in spec.get("volumes", []):
         _volume(volume)
 
@@ -154,15 +159,32 @@ def _container(container: Obj) -> None:
             for key, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1),
                                ("failureThreshold", 3)):  # fmt: skip
                 probe.setdefault(key, value)
-            if "httpGet" in probe:
-                probe["httpGet"].setdefault("scheme", "HTTP")
-                probe["httpGet"].setdefault("path", "/")
+            _handler(probe)
+    for hook in (container.get("lifecycle") or {}).values():
+        if isinstance(hook, dict):
+            _handler(hook)
+
+
+def _handler(handler: Obj) -> None:
+    if "httpGet" in handler:
+        handler["httpGet"].setdefault("scheme", "HTTP")
+        handler["httpGet"].setdefault("path", "/")
 
 
 def _volume(volume: Obj) -> None:
     for source in ("secret", "configMap", "downwardAPI", "projected"):
         if source in volume:
             volume[source].setdefault("defaultMode", 420)
+    if "hostPath" in volume:
+        volume["hostPath"].setdefault("type", "")
+    projected = (volume.get("projected") or {}).get("sources") or []
+    for source in projected:
+        if "serviceAccountToken" in source:
+            source["serviceAccountToken"].setdefault("expirationSeconds", 3600)
+    for told in [volume.get("downwardAPI") or {}, *(source.get("downwardAPI") or {} for source in projected)]:
+        for item in told.get("items") or []:
+            if "fieldRef" in item:
+                item["fieldRef"].setdefault("apiVersion", "v1")
     if set(volume) == {"name"}:
         volume["emptyDir"] = {}
 
@@ -223,6 +245,14 @@ def _role_binding(obj: Obj) -> None:
         obj["roleRef"].setdefault("apiGroup", "rbac.authorization.k8s.io")
 
 
+def _network_policy(obj: Obj) -> None:
+    spec = _spec(obj)
+    spec.setdefault("policyTypes", ["Ingress", "Egress"] if "egress" in spec else ["Ingress"])
+    for rule in [*(spec.get("ingress") or []), *(spec.get("egress") or [])]:
+        for port in rule.get("ports") or []:
+            port.setdefault("protocol", "TCP")
+
+
 def _claim(obj: Obj) -> None:
     _spec(obj).setdefault("volumeMode", "Filesystem")
     obj.setdefault("status", {}).setdefault("phase", "Pending")
@@ -249,6 +279,7 @@ _FILLERS: dict[tuple[str, str], Callable[[Obj], None]] = {
     ("", "Secret"): _secret,
     ("", "Namespace"): _namespace,
     ("", "PersistentVolumeClaim"): _claim,
+    ("networking.k8s.io", "NetworkPolicy"): _network_policy,
     ("autoscaling", "HorizontalPodAutoscaler"): _hpa,
     ("rbac.authorization.k8s.io", "RoleBinding"): _role_binding,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _role_binding,
