@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -41,7 +41,7 @@ DELETE FROM inbox WHERE key IN (
 """
 
 KEPT = 7 * 86400.0  # seconds a done row guards against a late repetition
-AT_ONCE = 500  # rows deleted in one transaction, for others wait behind it
+AT_ONCE = 500  # rows deleted or taken up in one transaction, for others wait behind it
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before work is tried again whose end could not be stored
 # Work begins in a lull, for Slack waits three seconds for an acknowledgement, and a card for the work behind it: what
 # comes in together is acknowledged before the first of it is worked off.
@@ -99,8 +99,13 @@ def _waiting(tx: Tx) -> list[Row]:
     return tx.all(WAITING)
 
 
-def _tried(tx: Tx, key: str, replica: int, before: int) -> bool:
-    return tx.run(TRIED, key=key, replica=replica, before=before) == 1
+def _taken(tx: Tx, rows: Sequence[Row], me: int) -> set[str]:
+    """The keys of those that nobody else was faster with."""
+    return {
+        str(row["key"])
+        for row in rows
+        if tx.run(TRIED, key=row["key"], replica=me, before=int(row["replica"])) == 1
+    }  # fmt: skip
 
 
 class Intake:
@@ -143,25 +148,29 @@ class Intake:
 
     async def look(self) -> None:
         """Starts on what nobody is at: left by an earlier run, or committed when nobody could say that it was."""
-        for row in await self._database.read(_waiting) if self._opened else ():
-            key, tried, whose = str(row["key"]), False, int(row["replica"])
-            if key in self._at_work:  # came in since we started
-                continue
-            if whose != self._replicas.me and not self._replicas.gone(whose):
-                continue
-            if row["kind"] not in self._work:  # for a newer version than this one, which an upgrade brings
-                log.warning("%s waits: this version does not know what %s is", key, row["kind"])
-                continue
-            self._at_work.add(key)
+        left = [row for row in await self._database.read(_waiting) if self._may_take(row)] if self._opened else []
+        for begin in range(0, len(left), AT_ONCE):
+            some = left[begin : begin + AT_ONCE]
+            keys, taken = {str(row["key"]) for row in some}, set[str]()
+            self._at_work |= keys
             try:
-                tried = await self._database.write(_tried, key, self._replicas.me, whose)
+                taken = await self._database.write(_taken, some, self._replicas.me)
             finally:
-                if not tried:
-                    self._at_work.discard(key)
-            if tried:
-                body, tries = json.loads(row["body"]), int(row["tries"]) + 1
-                item = Item(key, row["kind"], body, row["received_at"], again=True, tries=tries)
-                self._background.spawn(self._do(item))
+                self._at_work -= keys - taken
+            for row in some:
+                if row["key"] in taken:
+                    body, tries = json.loads(row["body"]), int(row["tries"]) + 1
+                    item = Item(row["key"], row["kind"], body, row["received_at"], again=True, tries=tries)
+                    self._background.spawn(self._do(item))
+
+    def _may_take(self, row: Row) -> bool:
+        key, whose = str(row["key"]), int(row["replica"])
+        if key in self._at_work or not (whose == self._replicas.me or self._replicas.gone(whose)):
+            return False
+        if row["kind"] not in self._work:  # for a newer version than this one, which an upgrade brings
+            log.warning("%s waits: this version does not know what %s is", key, row["kind"])
+            return False
+        return True
 
     async def accept(self, key: str, kind: str, body: Mapping[str, Any]) -> bool:
         """Commits a fact and starts on it; False when it was there before. Returns after the commit."""

@@ -348,6 +348,28 @@ async def test_a_row_that_always_kills_us_is_given_up_after_some_starts(tmp_path
         assert await last.waiting() == []
 
 
+async def test_what_an_earlier_run_left_is_taken_up_in_few_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(tx: Tx) -> None:
+        for number in range(120):
+            tx.run(ADD, key=f"k{number}", kind="line", body="{}", now=float(number), replica=0)
+
+    def commit(name: str) -> None:
+        commits.append(name)
+
+    commits: list[str] = []
+    monkeypatch.setattr(intake, "AT_ONCE", 50)
+    async with database_in(tmp_path, on_commit_point=commit) as database:
+        await database.write(leave)
+        worker = Worker(database)
+        await worker.intake.open()
+        assert sum(name.startswith("after_commit") and "_taken" in name for name in commits) == 3
+        await worker.background.idle()
+        assert [item.key for item in worker.done] == [f"k{number}" for number in range(120)]
+        assert await worker.waiting() == []
+
+
 async def test_what_a_newer_version_took_in_is_left_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with database_in(tmp_path) as database:
         older = Worker(database)
