@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from kubernetes.aio import client, config
@@ -14,7 +15,7 @@ from chatops.adapters.kubernetes.handle import Writer
 from chatops.kernel.catalog import Environment
 from chatops.sandbox.cluster import ADMIN_TOKEN, PracticeCluster
 
-from .kube import Images, Kube
+from .kube import CRDS, OURS, Images, Kube
 
 REAL = os.environ.get("CHATOPS_TEST_KUBECONFIG", "")
 
@@ -40,6 +41,21 @@ def clusters_of(kube: Kube) -> KubernetesClusters:
         "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
     }  # fmt: skip
     return KubernetesClusters(REAL or practice)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_definitions_stay() -> Iterator[None]:
+    """A real cluster keeps no definition that the tests made."""
+    yield
+    if REAL:
+        asyncio.run(_remove_definitions())
+
+
+async def _remove_definitions() -> None:
+    async with await config.new_client_from_config(config_file=REAL) as api:
+        kube = Kube(api, "", images(), deadline=30)
+        label = ",".join(f"{key}={value}" for key, value in OURS.items())
+        (await kube.call("DELETE", CRDS, labelSelector=label)).ok()
 
 
 @pytest.fixture

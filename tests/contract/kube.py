@@ -15,6 +15,8 @@ JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+OURS = {"chatops-contract": "definition"}  # label of the definitions that the tests make, and remove at their end
 
 
 @dataclass(frozen=True)
