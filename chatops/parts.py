@@ -226,7 +226,7 @@ class Parts:
             database, keeper, rules, self.evaluator.evaluate_all, self.road, Withdrawals(database, self.register),
             clock, self.metrics.automated,
         )  # fmt: skip
-        self.register.moved, self.road.holds = self._moved, self.automations.holds
+        self.register.moved, self.road.choices.holds = self._moved, self.automations.holds
         self.alerts = Intake(database, keeper, judge, clock, self.metrics.alerts_ignored.inc)
         self._build_pagerduty(keeper)
         self.couriers = Couriers(

@@ -68,3 +68,14 @@ def automation(rule: str) -> Person:
 def is_automation(requester_id: str) -> bool:
     """Whether a request was asked for by a rule, not by a person."""
     return requester_id.startswith(AUTOMATION)
+
+
+# What is said to whoever may not use the platform.
+STRANGERS = {
+    Standing.GUEST: "Guests can't use the platform from here. Ask somebody of the home team.",
+    Standing.OUTSIDER: "The platform answers only people of its home workspace.",
+    Standing.BOT: "The platform takes no requests from apps.",
+    Standing.DEACTIVATED: "This account is deactivated.",
+    Standing.UNKNOWN: "I could not find out who you are just now. Try again in a minute.",
+    Standing.AUTOMATION: "An automation asks by its rule, and does nothing else.",
+}

@@ -97,6 +97,15 @@ class Register:
         self.outbox.show(tx, card(after, self._channel(after)))
         return after
 
+    def show_again(self, tx: Tx, request: Request) -> None:
+        """Repairs a card that somebody saw stale."""
+        channel = self._channel(request)
+        posts: list[Post] = [card(request, channel)]
+        if request.digest and request.approvers:
+            posts.append(approvers(request, channel))
+        for post in posts:
+            self.outbox.show(tx, post)
+
     def reviewed(self, tx: Tx, request: Request, review: Review, *, who: str) -> Request:
         """Stores what somebody said afterwards of a change that has ended, with its row in the audit trail."""
         after = request.model_copy(update={"reviewed": review, "version": request.version + 1})

@@ -1,49 +1,38 @@
 """The one road every request takes, whatever door it came in by: parse → permit → plan → gate → run → verify → tell.
 
-This file holds what people do (ask, vote, choose); ``engine`` moves what the assistant does by itself (plan, run,
-verify). Both change a request only through ``register``.
+This file holds what people do (ask, vote; what else they choose on a card is in ``choices``); ``engine`` moves what the
+assistant does by itself (plan, run, verify). Both change a request only through ``register``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from approvals import lifecycle, store
-from approvals.lifecycle import CANCELLABLE, Event, is_requester, sources_of, stands
+from approvals.lifecycle import Event, sources_of, stands
 from approvals.request import Request, State, Vote
 from chatops.kernel.action import Action, Answer
 from chatops.kernel.course import nothing_to_do, written_out
 from chatops.kernel.diff import unified
-from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
+from chatops.kernel.errors import Refused
 from chatops.kernel.masking import mask
-from chatops.kernel.people import Person, Standing, automation, is_automation
-from chatops.kernel.ports import Clock, Configuration, Database, Directory, Post, Tx
+from chatops.kernel.people import STRANGERS, Person, automation
+from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
+from chatops.requests.choices import Choice, Choices, Told
 from chatops.requests.clicks import first_time
 from chatops.requests.homes import HomePage
 from chatops.requests.parse import parse
-from chatops.requests.pause import paused_by
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.questions import Answers, is_operator
-from chatops.requests.register import Register, approvers, card
+from chatops.requests.register import Register
 from chatops.requests.sheets import Sheet, Sheets
 
-Told = Callable[[Tx, str], None]  # keeps the sentence for who pressed, in the commit of what was decided
-Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
 Verdict = Literal["approve", "reject", "withdraw"]
 SHORTEST_DIGEST = 8  # characters of a plan's digest that a button must name: an empty one would begin every digest
-
-STRANGERS = {
-    Standing.GUEST: "Guests can't use the platform from here. Ask somebody of the home team.",
-    Standing.OUTSIDER: "The platform answers only people of its home workspace.",
-    Standing.BOT: "The platform takes no requests from apps.",
-    Standing.DEACTIVATED: "This account is deactivated.",
-    Standing.UNKNOWN: "I could not find out who you are just now. Try again in a minute.",
-    Standing.AUTOMATION: "An automation asks by its rule, and does nothing else.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Road:
-    """What people can do; ``holds``: whether a person has the incident that an automation asked for something in."""
+    """What people can do."""
 
     actions: Mapping[str, Action]
     database: Database
@@ -68,12 +57,13 @@ class Road:
     configuration: Configuration
     directory: Directory
     clock: Clock
-    holds: Callable[[Tx, Request, Person], bool] = field(default=lambda tx, request, person: False)
     sheets: Sheets = field(init=False)
+    choices: Choices = field(init=False)
 
     def __post_init__(self) -> None:
         """What is asked for follows what is filled in."""
         self.sheets = Sheets(self.planner, self.directory)
+        self.choices = Choices(self.database, self.register, self.planner, self.configuration, self.clock)
 
     def permit(self, person: Person, action: str = "") -> None:
         """Raises ``Refused`` for who is no full member of the home workspace, or may never ask for ``action``."""
@@ -252,7 +242,7 @@ class Road:
             said, others = f"Your approval of {request.name} is withdrawn.", lifecycle.names(after.votes, "and")
             return said if after.state is State.WAITING else f"{said} It stays approved by {others}."
         if request.ended or request.state is not State.WAITING:
-            self._show_again(tx, request)
+            self.register.show_again(tx, request)
             return stands(request)
         platform = self.configuration.platform
         asks = request.decision.asks if request.decision else ()
@@ -260,7 +250,7 @@ class Road:
         sources = sources_of(person, asked, team_of(request, self.configuration), platform, named=named)
         lifecycle.check_voter(request, person, sources)
         if len(digest) < SHORTEST_DIGEST or not request.digest.startswith(digest):
-            self._show_again(tx, request)
+            self.register.show_again(tx, request)
             return f"The plan of {request.name} has changed since that card; look at it again before deciding."
         vote = Vote(
             person_id=person.id, name=person.name, email=person.email, verdict=verdict, sources=sources,
@@ -281,143 +271,5 @@ class Road:
         self, request: int, choice: Choice, *, person: Person, key: str, reason: str = "", saw: str = "",
         told: Told = lambda tx, said: None,
     ) -> str:  # fmt: skip
-        """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed.
-
-        Replacing asks the cluster first, which may take long; all else is one commit, as in ``vote``.
-        """
-        if choice == "replace":
-            await self._check_replacement(request, person)
-        reason = reason and mask(reason)[0]
-        return await self.database.write(self._choose, request, choice, person, key, reason, saw, told)
-
-    async def _check_replacement(self, number: int, person: Person) -> None:
-        """Plans what would take another's place: nobody loses theirs to what is refused, denied or changes nothing."""
-
-        def read(tx: Tx) -> tuple[Request, Request | None, bool]:
-            request = store.load(tx, number)
-            return (
-                request,
-                store.holder(tx, request.service, request.environment),
-                self._speaks_for(tx, request, person),
-            )
-
-        request, old, speaks = await self.database.read(read)
-        asked = request.state is State.CONTESTED and speaks
-        if not asked or old is None or old.state not in CANCELLABLE:
-            return  # the transaction says why
-        kept = f"{old.name} was not replaced"
-        try:
-            made = await self.planner.make(request)
-        except (Refused, ClusterError) as no:
-            raise Refused(f"{kept}, for {request.name} can't be done: {no.message}", hint=no.hint) from no
-        except Unavailable as away:
-            said = f"{kept}: whether {request.name} can be done is not known. {away.message}"
-            raise Unavailable(said, hint="Press Replace once more in a minute.") from away
-        if made.decision.outcome == "deny":
-            glass = made.decision.break_glass
-            hint = f"With break_glass=yes on the line, members of the group {glass} can lift that." if glass else ""
-            raise Refused(f"{kept}, for {request.name} would be denied: {made.decision.denial}", hint=hint)
-        if nothing_to_do(made.plan):
-            raise Refused(f"{kept}, for {request.name} would change nothing: {made.plan.now}")
-
-    def _choose(
-        self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str, told: Told
-    ) -> str:
-        request = self.register.expire(tx, store.load(tx, number))
-        if not first_time(tx, key, self.clock.now()):
-            return stands(request)
-        said = self._chosen(tx, request, choice, person, reason, saw)
-        told(tx, said)
-        return said
-
-    def _chosen(self, tx: Tx, request: Request, choice: Choice, person: Person, reason: str, saw: str) -> str:
-        if not person.is_member:
-            raise Refused(STRANGERS[person.standing])
-        if choice == "break_glass":
-            return self._break_glass(tx, request, person, reason)
-        if not self._speaks_for(tx, request, person):
-            raise Refused(f"Only {self._speakers(request)} can do that.")
-        who = person.email or person.id
-        if choice == "cancel":
-            if request.state not in CANCELLABLE:
-                raise TooLate(stands(request))
-            self.register.move(tx, request, Event.CANCELLED, who=who, by=person.name, outcome=reason)
-            return f"{request.name} is cancelled."
-        if choice == "start":
-            self.register.move(
-                tx, request, Event.START_CHOSEN, who=who, approved_at=self.clock.now(), deadline_at=0.0, outcome=""
-            )
-            stop = paused_by(tx)
-            return f"{request.name} starts when that is over: {stop}." if stop else f"{request.name} starts now."
-        if choice == "wait":
-            self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
-            return f"{request.name} waits for R-{request.behind}; it is planned when its turn comes."
-        if choice != "replace":  # a card or form that is not ours
-            raise TooLate(stands(request))
-        return self._replace(tx, request, person, saw)
-
-    def _speaks_for(self, tx: Tx, request: Request, person: Person) -> bool:
-        """Whether this person may cancel it and the like: who asked, or whom it concerns where an automation asked."""
-        if not is_automation(request.requester_id):
-            return is_requester(request, person)
-        may_approve = any(one.id == person.id for one in request.approvers)
-        own = team_of(request, self.configuration) in person.teams
-        return may_approve or own or self.holds(tx, request, person)
-
-    def _speakers(self, request: Request) -> str:
-        if not is_automation(request.requester_id):
-            return f"{request.requester_name}, who asked for {request.name},"
-        own = f"the team of {request.service}" if request.service else "its team"
-        return f"{own}, whoever may approve {request.name} and whoever has its incident"
-
-    def _replace(self, tx: Tx, request: Request, person: Person, saw: str) -> str:
-        """Cancels the pending request that holds the place, tells its requester, and takes the place."""
-        if request.state is not State.CONTESTED:
-            raise TooLate(stands(request))
-        old = store.holder(tx, request.service, request.environment)
-        if old is not None and saw != old.name:  # nobody agreed to cancel this one
-            self._show_again(tx, request)
-            return f"Nothing was replaced: {old.name} ({request.ahead}) comes first now. Look at the card again."
-        if old is not None and old.state not in CANCELLABLE:
-            raise TooLate(f"{stands(old)} It can't be replaced any more; you can wait for it.")
-        who = person.email or person.id
-        # Take the queue's place first: the cancelled one hands over to the next in line.
-        queued = self.register.move(tx, request, Event.WAIT_CHOSEN, who=who, deadline_at=0.0)
-        if old is None:
-            self.register.move(tx, queued, Event.TURN_CAME, who=who, behind=0, ahead="")
-            return f"The way is free: {request.name} is being planned."
-        after = lifecycle.move(
-            old, Event.CANCELLED, self.clock.now(), by=person.name, outcome=f"replaced with {queued.name}"
-        )
-        self.register.put(tx, old, after, Event.CANCELLED, who=who, successor=queued)
-        return f"{request.name} replaces {old.name}."
-
-    def _break_glass(self, tx: Tx, request: Request, person: Person, reason: str) -> str:
-        group = request.decision.break_glass if request.decision else ""
-        if request.state is not State.DENIED or not group:
-            raise TooLate(stands(request))
-        if self.clock.now() - request.ended_at > lifecycle.GLASS_HOLDS:
-            self._show_again(tx, request)
-            return f"{request.name} was denied more than a day ago. Ask for it anew."
-        if group not in person.groups:
-            raise Refused(f"Only the group {group} can break the glass here.")
-        if not is_requester(request, person):
-            raise Refused(f"The glass is broken by who asks: ask for it yourself, {request.requester_name} did here.")
-        if not reason:
-            raise Refused("Breaking the glass needs a reason.")
-        if (holder := store.holder(tx, request.service, request.environment)) is not None:
-            raise TooLate(f"{stands(holder)} It holds {request.service} in {request.environment}.")
-        self.register.move(
-            tx, request, Event.GLASS_BROKEN, who=person.email or person.id, data={"reason": reason},
-            broke_glass=reason, ended_at=0.0, outcome="",
-        )  # fmt: skip
-        return f"The glass is broken for {request.name}. Everyone is told."
-
-    def _show_again(self, tx: Tx, request: Request) -> None:
-        """Repairs a card that somebody saw stale."""
-        channel = self.configuration.platform.channel("requests", request.environment, request.service)
-        posts: list[Post] = [card(request, channel)]
-        if request.digest and request.approvers:
-            posts.append(approvers(request, channel))
-        for post in posts:
-            self.register.outbox.show(tx, post)
+        """The requester's (or, for breaking the glass, the group's) other buttons; ``saw``: what the card showed."""
+        return await self.choices.choose(request, choice, person=person, key=key, reason=reason, saw=saw, told=told)

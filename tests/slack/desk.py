@@ -19,13 +19,13 @@ from chatops.http.server import HttpServer
 from chatops.kernel.action import Action, Answer, ChangeInputs, EnvironmentName, Inputs, ServiceName, Version
 from chatops.kernel.catalog import Environment, Group, Platform, Service, Team
 from chatops.kernel.errors import Refused
-from chatops.kernel.people import Person
+from chatops.kernel.people import STRANGERS, Person
 from chatops.kernel.ports import Clock, Database, Post, Tx
 from chatops.notices.illustrating import Illustrator
 from chatops.requests.parse import parse
 from chatops.requests.planning import Planner
 from chatops.requests.questions import HomePage
-from chatops.requests.road import STRANGERS, Asked
+from chatops.requests.road import Asked
 from chatops.requests.sheets import Sheet, Sheets
 from chatops.slack import ids
 from chatops.slack.answers import render_asked
