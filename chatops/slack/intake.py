@@ -148,13 +148,13 @@ class Intake:
 
     async def look(self) -> None:
         """Starts on what nobody is at: left by an earlier run, or committed when nobody could say that it was."""
-        left = [row for row in await self._database.read(_waiting) if self._may_take(row)] if self._opened else []
+        left = await self._database.read(_waiting) if self._opened else []
         for begin in range(0, len(left), AT_ONCE):
-            some = left[begin : begin + AT_ONCE]
+            some = [row for row in left[begin : begin + AT_ONCE] if self._may_take(row)]
             keys, taken = {str(row["key"]) for row in some}, set[str]()
             self._at_work |= keys
             try:
-                taken = await self._database.write(_taken, some, self._replicas.me)
+                taken = await self._database.write(_taken, some, self._replicas.me) if some else set()
             finally:
                 self._at_work -= keys - taken
             for row in some:
@@ -164,6 +164,7 @@ class Intake:
                     self._background.spawn(self._do(item))
 
     def _may_take(self, row: Row) -> bool:
+        """Asked just before it is taken: what came in since the look began is at work already."""
         key, whose = str(row["key"]), int(row["replica"])
         if key in self._at_work or not (whose == self._replicas.me or self._replicas.gone(whose)):
             return False
