@@ -370,6 +370,27 @@ async def test_what_an_earlier_run_left_is_taken_up_in_few_commits(
         assert await worker.waiting() == []
 
 
+async def test_what_begins_while_leftovers_are_taken_up_is_begun_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Meanwhile(Sometimes):
+        """The last of what is left has just been committed: its commit is told while the first is taken up."""
+
+        async def write(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if fn is intake._taken and not worker.done:
+                worker.intake._begin(Item("k1", "line", {}, 1.0))
+            return await super().write(fn, *args, **kwargs)
+
+    monkeypatch.setattr(intake, "AT_ONCE", 1)
+    async with database_in(tmp_path) as real:
+        for key in ("k0", "k1"):
+            await real.write(lambda tx, key=key: tx.run(ADD, key=key, kind="line", body="{}", now=1.0, replica=0))
+        worker = Worker(Meanwhile(real))  # type: ignore[arg-type]
+        await worker.intake.open()
+        await worker.background.idle()
+        assert sorted(item.key for item in worker.done) == ["k0", "k1"]
+
+
 async def test_what_a_newer_version_took_in_is_left_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with database_in(tmp_path) as database:
         older = Worker(database)
