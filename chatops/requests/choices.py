@@ -81,10 +81,11 @@ class Choices:
     def _choose(
         self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str, told: Told
     ) -> str:
-        request = self.register.expire(tx, store.load(tx, number))
+        request = store.load(tx, number)
         if not first_time(tx, key, self.clock.now()):
             return stands(request)
-        said = self._chosen(tx, request, choice, person, reason, saw)
+        over = self.register.expire(tx, request)
+        said = stands(over) if over is not request else self._chosen(tx, request, choice, person, reason, saw)
         told(tx, said)
         return said
 

@@ -227,10 +227,11 @@ class Road:
     def _vote(
         self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str, told: Told
     ) -> str:
-        request = self.register.expire(tx, store.load(tx, number))  # whoever looks for what is due may not have yet
+        request = store.load(tx, number)
         if not first_time(tx, key, self.clock.now()):
             return stands(request)
-        said = self._voted(tx, request, digest, verdict, person, reason)
+        over = self.register.expire(tx, request)  # whoever looks for what is due may not have yet
+        said = stands(over) if over is not request else self._voted(tx, request, digest, verdict, person, reason)
         told(tx, said)
         return said
 

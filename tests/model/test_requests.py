@@ -230,6 +230,8 @@ class Requests(RuleBasedStateMachine):
 
     def expected(self, wish: Wish, person: Person, verdict: str, digest: str) -> type:
         """What whoever clicks is told, a sentence or why not; and what follows from it."""
+        if self.found_over(wish):
+            return str
         if verdict == "withdraw":
             if person.id not in wish.votes or wish.state not in ("waiting", "approved", "stalled"):
                 return TooLate
@@ -260,6 +262,13 @@ class Requests(RuleBasedStateMachine):
             self.line.move(wish, "waiting", "voted", self.now)
         return str
 
+    def found_over(self, wish: Wish) -> bool:
+        """Whether its time is over, which whoever presses finds out and is told."""
+        due = self.line.is_due(wish, self.now)
+        if due:
+            self.line.move(wish, "expired", "expired", self.now)
+        return due
+
     def names_the_first(self, wish: Wish, said: Any) -> None:
         if wish.state in ("rejected", "cancelled"):
             assert wish.first in told(said), "the losing click is told who was first"
@@ -279,6 +288,8 @@ class Requests(RuleBasedStateMachine):
         assert (type(said) if isinstance(said, PlatformError) else str) is expected, (wish, told(said))
 
     def chosen(self, wish: Wish, person: Person, choice: str) -> type:
+        if self.found_over(wish):
+            return str
         if person is GUS:
             return Refused
         if choice == "break_glass":
@@ -327,9 +338,13 @@ class Requests(RuleBasedStateMachine):
                 saw=old.name if saw == "the holder" else "R-9",
             )
         )  # fmt: skip
-        if not same(person, wish.by) or person is GUS:
+        speaks = same(person, wish.by) and person is not GUS
+        impossible = old.state in CANCELS and (outcome == "deny" or what in ("nothing", "refuse"))
+        if not (speaks and impossible) and self.found_over(wish):
+            assert isinstance(said, str)
+        elif not speaks:
             assert isinstance(said, Refused)
-        elif old.state in CANCELS and (outcome == "deny" or what in ("nothing", "refuse")):
+        elif impossible:
             assert isinstance(said, Refused), "nobody loses their place to what can't be done"
         elif saw == "another":
             assert old.name in told(said)

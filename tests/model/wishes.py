@@ -110,11 +110,16 @@ class Line:
             wish.remind = now + (wish.deadline - now) / 2
             self.move(wish, "waiting", "voided" if void else "asked", now)
 
+    @staticmethod
+    def is_due(wish: Wish, now: float) -> bool:
+        """Whether its time is over, looked at or not."""
+        return wish.state in EXPIRES and 0 < wish.deadline <= now
+
     def expired(self, now: float) -> None:
         """Whatever is due ends, the longest due first; what gets its turn by that is not due any more."""
-        due = [one for one in self.wishes.values() if one.state in EXPIRES and 0 < one.deadline <= now]
+        due = [one for one in self.wishes.values() if self.is_due(one, now)]
         for one in sorted(due, key=lambda one: one.deadline):
-            if one.state in EXPIRES and 0 < one.deadline <= now:
+            if self.is_due(one, now):
                 self.move(one, "expired", "expired", now)
         for one in self.wishes.values():
             if one.state == "waiting" and 0 < one.remind <= now:
