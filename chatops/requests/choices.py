@@ -14,12 +14,10 @@ from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import STRANGERS, Person, is_automation
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
-from chatops.requests.clicks import first_time
 from chatops.requests.pause import paused_by
 from chatops.requests.planning import Planner, team_of
-from chatops.requests.register import Register
+from chatops.requests.register import Register, Told
 
-Told = Callable[[Tx, str], None]  # keeps the sentence for who pressed, in the commit of what was decided
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]
 
 
@@ -81,13 +79,9 @@ class Choices:
     def _choose(
         self, tx: Tx, number: int, choice: Choice, person: Person, key: str, reason: str, saw: str, told: Told
     ) -> str:
-        request = store.load(tx, number)
-        if not first_time(tx, key, self.clock.now()):
-            return stands(request)
-        over = self.register.expire(tx, request)
-        said = stands(over) if over is not request else self._chosen(tx, request, choice, person, reason, saw)
-        told(tx, said)
-        return said
+        return self.register.pressed(
+            tx, number, key, told, lambda request: self._chosen(tx, request, choice, person, reason, saw)
+        )
 
     def _chosen(self, tx: Tx, request: Request, choice: Choice, person: Person, reason: str, saw: str) -> str:
         if not person.is_member:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from approvals import store
-from approvals.lifecycle import Event, move
+from approvals.lifecycle import Event, move, stands
 from approvals.request import Request, Review, State
 from chatops.kernel import audit
 from chatops.kernel.errors import TooLate
 from chatops.kernel.people import is_automation
 from chatops.kernel.ports import Clock, Configuration, Lane, Outbox, Post, Tx
 from chatops.kernel.routes import spread
+from chatops.requests.clicks import first_time
 
+Told = Callable[[Tx, str], None]  # keeps the sentence for who pressed, in the commit of what was decided
 SYSTEM = "assistant"
 UNDER_WAY = frozenset({State.PLANNING, State.APPROVED, State.RUNNING, State.ROLLING_BACK})  # what the engine moves
 
@@ -80,6 +82,19 @@ class Register:
         if store.slot_of(before) and not store.slot_of(after):
             self.hand_over(tx, after, successor)
         return after
+
+    def pressed(self, tx: Tx, number: int, key: str, told: Told, then: Callable[[Request], str]) -> str:
+        """What came of a press on a request, the same ``key`` once; ``told`` keeps it.
+
+        A request whose time is over expires by it, for whoever looks for what is due may not have looked yet.
+        """
+        request = store.load(tx, number)
+        if not first_time(tx, key, self.clock.now()):
+            return stands(request)
+        over = self.expire(tx, request)
+        said = then(request) if over is request else stands(over)
+        told(tx, said)
+        return said
 
     def expire(self, tx: Tx, request: Request) -> Request:
         """The request as it is once its deadline is looked at; the same one where there is none, or time is left."""

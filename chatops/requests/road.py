@@ -22,13 +22,12 @@ from chatops.kernel.errors import Refused
 from chatops.kernel.masking import mask
 from chatops.kernel.people import STRANGERS, Person, automation
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
-from chatops.requests.choices import Choice, Choices, Told
-from chatops.requests.clicks import first_time
+from chatops.requests.choices import Choice, Choices
 from chatops.requests.homes import HomePage
 from chatops.requests.parse import parse
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.questions import Answers, is_operator
-from chatops.requests.register import Register
+from chatops.requests.register import Register, Told
 from chatops.requests.sheets import Sheet, Sheets
 
 Verdict = Literal["approve", "reject", "withdraw"]
@@ -227,13 +226,9 @@ class Road:
     def _vote(
         self, tx: Tx, number: int, digest: str, verdict: Verdict, person: Person, key: str, reason: str, told: Told
     ) -> str:
-        request = store.load(tx, number)
-        if not first_time(tx, key, self.clock.now()):
-            return stands(request)
-        over = self.register.expire(tx, request)  # whoever looks for what is due may not have yet
-        said = stands(over) if over is not request else self._voted(tx, request, digest, verdict, person, reason)
-        told(tx, said)
-        return said
+        return self.register.pressed(
+            tx, number, key, told, lambda request: self._voted(tx, request, digest, verdict, person, reason)
+        )
 
     def _voted(self, tx: Tx, request: Request, digest: str, verdict: Verdict, person: Person, reason: str) -> str:
         if verdict == "withdraw":
