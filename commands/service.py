@@ -17,7 +17,7 @@ from chatops.kernel.ownership import day
 from commands.oncall import said_of
 from commands.status import Standing, dated, standing_of
 
-MOST_CHANGES = 5
+MOST_CHANGES, MOST_LEADS = 5, 3
 
 
 class Service(Inputs):
@@ -45,18 +45,21 @@ async def _owner(service: Known, ctx: Context) -> list[str]:
     if team is None:
         return [f"Owner: team {service.team}"]
     channel = f", #{team.channel}" if team.channel else ""
-    names = await ctx.instead.called(team.leads)
-    leads = _some([names.get(one, one) for one in team.leads])
-    lines = [f"Owner: team {team.name}{channel}{f', led by {leads}' if leads else ''}"]
-    rota = ctx.platform.rotas.get(team.oncall)
-    if rota is None:
-        return [*lines, "On call: the team has no rota"]
-    said, _ = await said_of(rota, ctx)
-    return [*lines, f"On call: {said}"]
+    leads, on_call = await asyncio.gather(_some(team.leads, ctx), _on_call(team.oncall, ctx))
+    return [f"Owner: team {team.name}{channel}{f', led by {leads}' if leads else ''}", f"On call: {on_call}"]
 
 
-def _some(people: Sequence[str]) -> str:
-    return ", ".join(people[:3]) + (f" and {len(people) - 3} more" if len(people) > 3 else "")
+async def _on_call(rota: str, ctx: Context) -> str:
+    if rota not in ctx.platform.rotas:
+        return "the team has no rota"
+    said, _ = await said_of(ctx.platform.rotas[rota], ctx)
+    return said
+
+
+async def _some(people: Sequence[str], ctx: Context) -> str:
+    shown, more = people[:MOST_LEADS], len(people) - MOST_LEADS
+    names = await ctx.instead.called(shown)
+    return ", ".join(names.get(one, one) for one in shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _standing(one: Standing) -> str:
