@@ -91,8 +91,8 @@ def prune(tx: Tx, now: float) -> int:
 
 def _slot(item: Item) -> str:
     """Those of which so many are at work at once; a page is answered also while a cluster keeps all else waiting."""
-    first = str(item.body.get("text") or "").casefold().split(maxsplit=1)[:1]
-    return f"{item.kind} {first[0]}" if URGENT.issuperset(first) and first else item.kind
+    first, *_ = (*str(item.body.get("text") or "").casefold().split(maxsplit=1), "")
+    return f"{item.kind} {first}" if first in URGENT else item.kind
 
 
 def _waiting(tx: Tx) -> list[Row]:

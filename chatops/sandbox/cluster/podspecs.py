@@ -21,10 +21,6 @@ _UNQUALIFIED_RESOURCES = re.compile(r"cpu|memory|ephemeral-storage|storage|hugep
 _NAMED_SOURCES = {"secret": "secretName", "configMap": "name", "persistentVolumeClaim": "claimName", "hostPath": "path"}
 
 
-def wrong_spec(spec: Obj, at: str) -> list[Cause]:
-    return list(_wrong_spec(spec, at))
-
-
 def wrong_port(value: Any, at: str) -> Iterator[Cause]:
     """A port by number or, in a text, by name."""
     if isinstance(value, str) and (not _PORT_NAME.fullmatch(value) or len(value) > 15):
@@ -33,7 +29,8 @@ def wrong_port(value: Any, at: str) -> Iterator[Cause]:
         yield invalid_value(at, value, "must be between 1 and 65535, inclusive")
 
 
-def _wrong_spec(spec: Obj, at: str) -> Iterator[Cause]:
+def wrong_spec(spec: Obj, at: str) -> Iterator[Cause]:
+    """What is wrong in a pod's spec, which stands at ``at``."""
     if not spec.get("containers"):
         yield required(f"{at}.containers")
     yield from _volumes(spec.get("volumes") or [], f"{at}.volumes")

@@ -216,7 +216,7 @@ def _job(obj: Obj, old: Obj | None) -> list[Cause]:
 
 def _pod(obj: Obj, old: Obj | None) -> list[Cause]:
     spec = obj["spec"]
-    causes = wrong_spec(spec, "spec")
+    causes = list(wrong_spec(spec, "spec"))
     if old is not None:
         causes += _frozen_pod(spec, old["spec"])
     return causes
