@@ -91,37 +91,37 @@ class Sometimes:
         return await self.real.read(fn, *args, **kwargs)
 
 
+def until_the_third(database: Sometimes, done: list[Item]) -> Callable[[Item], Awaitable[object]]:
+    """Work after which the database is away, but for the third time."""
+
+    async def work(item: Item) -> None:
+        done.append(item)
+        database.away = len(done) < 3
+
+    return work
+
+
 async def test_work_whose_end_could_not_be_stored_is_done_again_when_the_database_is_back(tmp_path: Path) -> None:
     async with database_in(tmp_path) as real:
-        database = Sometimes(real)
-
-        async def work(item: Item) -> None:
-            worker.done.append(item)
-            database.away = len(worker.done) < 3
-
-        worker = Worker(database, work)
+        database, done = Sometimes(real), list[Item]()
+        worker = Worker(database, until_the_third(database, done))
         await worker.intake.accept("k", "line", {})
         for tried, pause in ((1, 1.0), (2, 2.0)):
             async with asyncio.timeout(10):
                 while worker.clock.sleepers != 1:
                     await asyncio.sleep(0)
-            assert len(worker.done) == tried
+            assert len(done) == tried
             assert await worker.waiting() == ["k"]
             await worker.clock.advance(pause)
         await worker.background.idle()
-        assert [item.again for item in worker.done] == [False, True, True]
+        assert [item.again for item in done] == [False, True, True]
         assert (await worker.waiting(), worker.failed) == ([], [])
 
 
 async def test_what_waits_for_the_database_goes_before_what_comes_in_once_it_is_back(tmp_path: Path) -> None:
     async with database_in(tmp_path) as real:
-        database = Sometimes(real)
-
-        async def work(item: Item) -> None:
-            worker.done.append(item)
-            database.away = len(worker.done) < 3
-
-        worker = Worker(database, work)
+        database, done = Sometimes(real), list[Item]()
+        worker = Worker(database, until_the_third(database, done))
         for key in ("vote", "other"):
             await worker.intake.accept(key, "line", {})
         async with asyncio.timeout(10):
@@ -130,7 +130,7 @@ async def test_what_waits_for_the_database_goes_before_what_comes_in_once_it_is_
         database.away = False
         await worker.intake.accept("withdrawal", "line", {})
         await worker.background.idle()
-        assert [item.key for item in worker.done] == ["vote", "other", "vote", "other", "withdrawal"]
+        assert [item.key for item in done] == ["vote", "other", "vote", "other", "withdrawal"]
         assert await worker.waiting() == []
 
 
