@@ -42,8 +42,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-QUIET = 2  # turns of the loop; as many as a click takes from its socket to its write
-LONGEST = 0.01  # seconds in which more may come in, while each turn brings some
+LONGEST = 0.01  # seconds in which more may come in, while each turn of the loop brings some
 
 
 class SQLite:
@@ -139,17 +138,16 @@ class SQLite:
         # The writer gets all that comes in together: were it woken by the first, the two threads would wrestle for the
         # interpreter's lock while the others come in, and few would share the commit, which costs the same for many.
         if not self._collected:
-            self._loop.call_soon(self._collect, self._loop.time() + LONGEST, 0, 0)
+            self._loop.call_soon(self._collect, self._loop.time() + LONGEST, 0)
         self._collected.append(job)
         result: T = await job.future
         return result
 
-    def _collect(self, until: float, before: int, quiet: int) -> None:
-        """Hands over once ``QUIET`` turns of the loop brought nothing more; a loop with nothing to do never waits."""
+    def _collect(self, until: float, before: int) -> None:
+        """Hands over after a turn of the loop that brought nothing more; a loop with nothing to do never waits."""
         now = len(self._collected)
-        quiet = quiet + 1 if now == before else 0
-        if quiet < QUIET and now < self._batch and self._loop.time() < until:
-            self._loop.call_soon(self._collect, until, now, quiet)
+        if before < now < self._batch and self._loop.time() < until:
+            self._loop.call_soon(self._collect, until, now)
         else:
             self._hand_over()
 
