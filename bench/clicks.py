@@ -31,7 +31,7 @@ from bench.payloads import click
 from bench.table import Line, over
 
 ROUNDS = 7
-LOADS = ((1, 60), (16, 400), (64, 800))
+LOADS = ((1, 200), (16, 400), (64, 800))
 CLICKS = ROUNDS * sum(count for _, count in LOADS) + 100
 BARE = "bare Bolt, only acks"
 UNPOLLED = "bare Bolt without its ack poll"
