@@ -101,7 +101,7 @@ from commands.declared import action_of
 
 log = logging.getLogger("chatops")
 
-Saw = Callable[[Environment, list[dict[str, Any]]], Awaitable[None]]  # hears of an environment's Deployments
+Deployments = Callable[[Environment], Awaitable[list[dict[str, Any]]]]  # looks at an environment's
 
 
 class Parts:
@@ -154,7 +154,7 @@ class Parts:
         )  # fmt: skip
         self._build_road()
         self._build_incidents()
-        self.homes = Homes(self.client, self.road, self.directory, self.clock)
+        self.homes = Homes(self.client, self.road, self.directory, self.health, self.clock)
         self._home = self.bells.led("home", lambda user: self.front.background.spawn(self.homes.show(user)))
         self._homes_changed = self.bells.led("homes", lambda users: self.homes.changed(users.split()))
         self.front = front.Front(
@@ -195,7 +195,8 @@ class Parts:
         self.planner = planner
         self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
         planner.helpdesk = Questioner(database, self.messenger, self.directory, configuration)
-        planner.wishes, planner.health = self.wishes, Health(configuration, clock, self._services_changed)
+        self.health = Health(configuration, self.clusters, clock, self._services_changed, lambda: self.homes.looked())
+        planner.wishes, planner.health = self.wishes, self.health
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
         self.engine = Engine(database, register, planner, runner, steps, clock, self.replicas)
@@ -260,7 +261,9 @@ class Parts:
         keeper.wake = lambda number: incident_changed(str(number))
         self.auditor = Auditor(database, keeper, clock)
         changed = ChangedOutside(database, self.messenger, configuration, clock)
-        self.watcher = Watcher(database, configuration, self.clusters, self.alerts.take, clock, self._saw(changed.saw))
+        self.watcher = Watcher(
+            database, configuration, self.clusters, self.alerts.take, clock, self._deployments(changed)
+        )  # fmt: skip
         self.planner.incidents = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
@@ -324,13 +327,13 @@ class Parts:
         for look in (self.engine.look, self.front.intake.look, self.messenger.look):
             self.front.background.spawn(look(), key=look.__qualname__)
 
-    def _saw(self, changed: Saw) -> Saw:
-        async def saw(environment: Environment, deployments: list[dict[str, Any]]) -> None:
-            if self.planner.health is not None:
-                await self.planner.health.saw(environment, deployments)
-            await changed(environment, deployments)
+    def _deployments(self, changed: ChangedOutside) -> Deployments:
+        async def look(environment: Environment) -> list[dict[str, Any]]:
+            found = await self.health.look_at(environment)
+            await changed.saw(environment, found)
+            return found
 
-        return saw
+        return look
 
     def _services_changed(self, names: Collection[str]) -> None:
         services = self.configuration.platform.services

@@ -35,16 +35,17 @@ class _Seen:
 
 @dataclass(slots=True)
 class Watcher:
-    """Looks when asked to; ``take`` takes alerts in, as those of any sender."""
+    """Looks when asked to; ``take`` takes alerts in, as those of any sender.
+
+    ``deployments`` looks at those of an environment; it raises what the cluster raises.
+    """
 
     database: Database
     configuration: Configuration
     clusters: Clusters
     take: Callable[[Delivery], Awaitable[None]]
     clock: Clock
-    saw: Callable[[Environment, list[dict[str, Any]]], Awaitable[None]] | None = (
-        None  # hears of the Deployments of each look
-    )
+    deployments: Callable[[Environment], Awaitable[list[dict[str, Any]]]]
     _seen: dict[str, _Seen] | None = None
     _said: dict[str, str] = field(default_factory=dict)  # by what could not be looked at: why
 
@@ -103,9 +104,7 @@ class Watcher:
 
     async def _look_at(self, environment: Environment, now: float) -> list[Alert]:
         cluster, namespace = self.clusters.reader(environment), environment.namespace
-        deployments = await cluster.find("apps/v1", "Deployment", namespace)
-        if self.saw is not None:
-            await self.saw(environment, deployments)
+        deployments = await self.deployments(environment)
         pods = await cluster.find("v1", "Pod", namespace)
         jobs = await cluster.find("batch/v1", "Job", namespace)
         return symptoms.of_environment(environment, deployments, pods, jobs, now)

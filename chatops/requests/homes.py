@@ -99,7 +99,7 @@ async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
 async def services_of(planner: Planner, person: Person) -> tuple[str, ...]:
     """The services of this person's teams, the unwell first: what was deployed last where, and how it runs.
 
-    Asks the ledger, and no cluster: its watcher has looked a moment ago.
+    Asks the ledger, and no cluster: somebody has looked a moment ago, or does so beside.
     """
     platform, now, zone = planner.configuration.platform, planner.clock.now(), zone_of(person.tz)
     health = planner.health

@@ -13,6 +13,7 @@ from chatops.kernel.background import Background
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Directory, Lane
+from chatops.requests.health import Health
 from chatops.slack import errors
 from chatops.slack.lanes import Budget, Closing
 from chatops.slack.ports import Road
@@ -37,11 +38,13 @@ class Homes:
     client: AsyncWebClient
     road: Road
     directory: Directory
+    health: Health
     clock: Clock
     background: Background = field(default_factory=Background)
     _opened: dict[str, float] = field(default_factory=dict)  # the latest last
     _people: dict[str, Person] = field(default_factory=dict)  # who those are
     _changed: set[str] = field(default_factory=set)
+    _unlooked: set[str] = field(default_factory=set)  # whose homes were made when nobody had looked at some cluster
     _budget: Budget = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +64,10 @@ class Homes:
             oldest = next(iter(self._opened))
             del self._opened[oldest]
             self._people.pop(oldest, None)
+            self._unlooked.discard(oldest)
         await self._publish(user_id, Lane.PAGE)
+        if user_id in self._unlooked:
+            self.background.spawn(self.health.look(), key="look")
 
     @property
     def watched(self) -> bool:
@@ -78,6 +84,11 @@ class Homes:
     def concerns(self, whom: Callable[[Person], bool]) -> None:
         """The same for whoever it concerns among those whose home may be open."""
         self.changed(user for user, person in list(self._people.items()) if whom(person))
+
+    def looked(self) -> None:
+        """Somebody has looked at a cluster of which nothing was known: homes made until now are made anew, shortly."""
+        self.changed(self._unlooked)
+        self._unlooked.clear()
 
     async def _refresh(self, user: str) -> None:
         while user in self._changed:
@@ -96,6 +107,8 @@ class Homes:
         person = await self.directory.person(user_id)
         if user_id in self._opened:
             self._people[user_id] = person
+        if person.teams and self.health.unknown:  # asked before the page is made: what is seen meanwhile is told
+            self._unlooked.add(user_id)
         try:
             page = await self.road.home(person=person)
         except PlatformError as no:

@@ -115,8 +115,8 @@ def running(name: str, ready: int) -> dict[str, Any]:
 async def test_the_home_shows_ten_services_of_ones_team_the_unwell_first_without_a_look_at_the_others() -> None:
     platform, ledger, clock = large(), Ledger(), ShiftedClock()
     platform.services.closed = False  # type: ignore[attr-defined]
-    health = Health(Configured(platform), clock)
-    await health.saw(platform.environments["production"], [running("service-200", 1), running("service-001", 0)])
+    health = Health(Configured(platform), cast(Any, None), clock)
+    health.saw(platform.environments["production"], [running("service-200", 1), running("service-001", 0)])
     platform.services.closed = True  # type: ignore[attr-defined]
 
     await services_of(cast(Any, Asked(Configured(platform), clock, health, ledger)), DANA)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from chatops.adapters.kubernetes.connection import Patience
 from tests.support.house import REQUESTS, House, acme_house, straight_to_production
 
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
@@ -33,7 +35,7 @@ async def test_what_waits_for_me_is_approved_from_there_and_leaves_it(house: Hou
     assert "“fixes the cart” · image only · 3 pods, one at a time" in home.text
     await home.click("Approve")
     await house.dana.sees(REQUESTS, "SUCCEEDED", "Approved by Lee")
-    await house.lee.home("Nothing waits for you.", "Your services", "checkout: production 1.4.2 by Dana")
+    await house.lee.home("Nothing waits for you.", "Your services", "checkout: ", "production 1.4.2 by Dana")
 
 
 async def test_it_follows_what_changes_while_somebody_looks(house: House) -> None:
@@ -97,7 +99,7 @@ async def test_what_was_seen_during_a_deploy_that_was_rolled_back_is_not_said_to
     broken = {**container, "image": "registry.acme.test/checkout:1.5.0-broken"}
     spec = {**live["spec"], "template": {"spec": {"containers": [broken]}}}
     during = {"metadata": live["metadata"], "spec": spec, "status": {"readyReplicas": 2}}
-    await health.saw(staging, [during])
+    health.saw(staging, [during])
     house.clock.advance(5)
     await house.dana.types("/platform deploy checkout 1.5.0-broken staging because of the new cart")
     await house.dana.sees(REQUESTS, "ROLLED BACK")
@@ -131,8 +133,34 @@ async def test_the_services_tell_how_they_run_the_unwell_first(house: House) -> 
         while "⚠️" in house.lee.home_text:
             await house.assistant.watcher.look()
             house.clock.advance(3)
+    house.cluster_away(True)
     house.clock.advance(600)
-    await house.dana.home("Your requests", without="3 ready")  # for ten minutes nobody has looked
+    await house.dana.home("Your requests", without="3 ready")  # for ten minutes nobody could look
+
+
+def without_a_watcher(content: dict[str, Any]) -> None:
+    """Nobody looks at the clusters but for whoever opens their home."""
+    content["watcher"] = {"enabled": False}
+
+
+async def test_a_home_that_is_opened_before_anybody_has_looked_tells_how_the_services_run_in_a_moment() -> None:
+    async with acme_house(platform=without_a_watcher) as house:
+        await house.dana.home("Nothing waits for you.")
+        await house.dana.watches_home("staging 1.4.2 ✅ 2 of 2 ready", "production 1.4.1 ✅ 3 of 3 ready")
+
+
+async def test_a_cluster_that_cannot_be_looked_at_is_a_line_in_the_log_and_whoever_opens_theirs_later_sees_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with acme_house(platform=without_a_watcher, patience=Patience(tries=1)) as house:
+        house.cluster_away(True)
+        with caplog.at_level("INFO", "chatops.requests.health"):
+            await house.dana.home("Nothing waits for you.", "Your requests", without="ready")
+            await house.until(lambda: "how services do in production: " in caplog.text)
+        house.cluster_away(False)
+        house.clock.advance(31)
+        await house.dana.home("✅ 3 of 3 ready")
+        assert [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")] == []
 
 
 async def test_an_incident_of_ones_team_appears_while_one_looks_and_whoever_is_on_call_sees_it_too(

@@ -156,6 +156,7 @@ async def tell(house: TwoReplicas, replica: Replica) -> None:
 async def test_app_home_that_is_opened_at_the_follower_shows_and_follows_what_changes(house: TwoReplicas) -> None:
     with house.through(house.follower):
         await house.lee.home("Nothing waits for you.")
+        await house.lee.watches_home("checkout: staging 1.4.2 ✅ 2 of 2 ready")
         await house.dana.types(LINE)
         card = await house.lee.sees(REQUESTS, "WAITING")
         house.clock.advance(3)

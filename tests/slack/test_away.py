@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.metrics import Metrics
+from chatops.requests.health import Health
 from chatops.requests.questions import HomePage
 from chatops.slack import client, errors
 from chatops.slack.channels import PAUSES, attend
@@ -122,7 +123,9 @@ async def test_joining_is_given_up_in_the_end_and_said(acme: Desk, caplog: pytes
 async def test_a_home_that_slack_never_answers_for_is_a_line_in_the_log(acme: Desk, caplog: Any) -> None:
     await acme.sandbox.fault("timeout", method="views.publish", times=1)
     acme.road.plan("home", HomePage((), (), ()))
-    await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0LEE")
+    clock, clusters = SystemClock(), None
+    health = Health(acme.configuration, cast(Any, clusters), clock)
+    await Homes(acme.client, acme.road, acme.front.directory, health, clock).show("U0GUS")
     assert "views.publish: TimeoutError" in caplog.text
 
 

@@ -14,7 +14,7 @@ from chatops.kernel.action import Button
 from chatops.kernel.people import Person, Standing
 from chatops.requests.questions import HomePage
 from chatops.slack.homes import A_MINUTE, Homes
-from tests.slack.desk import desk
+from tests.slack.desk import Desk, desk
 from tests.support.clock import MovableClock
 
 ROW = {"id": "R-1042", "title": "Deploy checkout", "state": "waiting", "by": "Dana", "at": 1.0, "link": ""}
@@ -24,7 +24,7 @@ async def test_home_starts_with_what_waits_and_says_that_writes_are_paused(tmp_p
     async with desk(tmp_path) as acme:
         deploy = Button("Deploy", "deploy", form=True)
         acme.road.plan("home", HomePage((ROW,), (), (deploy,), "New writes are paused by Olu: upgrade"))
-        await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0LEE")
+        await alone(acme).show("U0LEE")
         home = await acme.lee.home("Waiting for you", "R-1042", "paused by Olu", "You have asked for nothing yet")
         await home.click("Deploy")
         await acme.lee.modal("Deploy")
@@ -32,14 +32,14 @@ async def test_home_starts_with_what_waits_and_says_that_writes_are_paused(tmp_p
 
 async def test_a_strangers_home_says_why_it_is_empty(tmp_path: Path) -> None:
     async with desk(tmp_path) as acme:
-        await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0GUS")
+        await alone(acme).show("U0GUS")
         await acme.gus.home("home workspace")
 
 
 async def test_a_slack_that_takes_no_home_is_a_line_in_the_log(tmp_path: Path, caplog: Any) -> None:
     async with desk(tmp_path) as acme:
         await acme.sandbox.fault("error", method="views.publish", error="internal_error", times=1)
-        await Homes(acme.client, acme.road, acme.front.directory, SystemClock()).show("U0GUS")
+        await alone(acme).show("U0GUS")
         assert "views.publish: internal_error" in caplog.text
 
 
@@ -62,19 +62,39 @@ class Publishing:
 
 
 class Everybody:
-    """The directory, and the road on which everybody's home is the same."""
+    """The directory, and the road on which everybody's home is the same; who is called Teamless is of none."""
 
     async def person(self, user_id: str, team_id: str = "") -> Person:
-        return Person(id=user_id, name=user_id, standing=Standing.MEMBER, teams=("shop",))
+        return Person(id=user_id, name=user_id, standing=Standing.MEMBER, teams=("shop",) if user_id != "Teamless" else ())
 
     async def home(self, *, person: Person) -> HomePage:
         return HomePage((), (), ())
 
 
-def homes(slack: Publishing) -> Homes:
+class Looks:
+    """Somebody who looks at the clusters when asked to; whose homes were there by then, look by look."""
+
+    def __init__(self, slack: Publishing, *, unknown: bool = False) -> None:
+        self.slack, self.unknown = slack, unknown
+        self.begun: list[list[str]] = []
+        self.done = asyncio.Event()
+
+    async def look(self) -> None:
+        self.begun.append([user for _, user in self.slack.taken])
+        await self.done.wait()
+
+
+def homes(slack: Publishing, looks: Looks | None = None) -> Homes:
     everybody: Any = Everybody()
     client: Any = slack
-    return Homes(client, everybody, everybody, slack.clock)
+    health: Any = looks or Looks(slack)
+    return Homes(client, everybody, everybody, health, slack.clock)
+
+
+def alone(acme: Desk) -> Homes:
+    """Homes for which nobody has to look at a cluster."""
+    health: Any = Looks(Publishing(MovableClock()))
+    return Homes(acme.client, acme.road, acme.front.directory, health, SystemClock())
 
 
 async def test_a_change_that_concerns_hundreds_keeps_to_what_slack_takes_in_a_minute_and_shows_all_of_them() -> None:
@@ -108,4 +128,28 @@ async def test_when_slack_says_too_often_the_home_is_shown_after_the_time_that_i
     shown.changed(["U2"])
     await slack.clock.advance(10.0)
     assert len(slack.taken) == 2, "hers is not open"
+    await shown.close()
+
+
+async def test_whoever_opens_theirs_waits_for_no_cluster_and_what_is_seen_then_is_shown() -> None:
+    slack = Publishing(MovableClock())
+    looks = Looks(slack, unknown=True)
+    shown = homes(slack, looks)
+    await shown.show("Teamless")
+    await shown.show("U1")
+    await slack.clock.advance(0)
+    assert looks.begun == [["Teamless", "U1"]], "after the home is there, and for who has services"
+    await shown.show("U2")
+    await slack.clock.advance(0)
+    assert len(looks.begun) == 1, "one at a time"
+    slack.taken.clear()
+    looks.unknown = False
+    shown.looked()
+    looks.done.set()
+    await slack.clock.advance(10.0)
+    assert sorted(user for _, user in slack.taken) == ["U1", "U2"]
+    await shown.show("U1")
+    shown.looked()
+    await slack.clock.advance(10.0)
+    assert (len(looks.begun), len(slack.taken)) == (1, 3), "all is known, and everybody sees it"
     await shown.close()
