@@ -65,7 +65,8 @@ class Everybody:
     """The directory, and the road on which everybody's home is the same; who is called Teamless is of none."""
 
     async def person(self, user_id: str, team_id: str = "") -> Person:
-        return Person(id=user_id, name=user_id, standing=Standing.MEMBER, teams=("shop",) if user_id != "Teamless" else ())
+        teams = () if user_id == "Teamless" else ("shop",)
+        return Person(id=user_id, name=user_id, standing=Standing.MEMBER, teams=teams)
 
     async def home(self, *, person: Person) -> HomePage:
         return HomePage((), (), ())
