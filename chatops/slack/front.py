@@ -81,9 +81,9 @@ class Front:
         )  # fmt: skip
         deciding = Deciding(road, directory, answers, client)
         work = {
-            "line": _noticed(asking.line, home_changed),
-            "form": _sent(_noticed(asking.form, home_changed), database, clock),
-            "decision": self._shown_at_home(deciding.work_off, show_home),
+            "line": self._shown_at_home(asking.line, show_home, home_changed),
+            "form": _sent(self._shown_at_home(asking.form, show_home, home_changed), database, clock),
+            "decision": self._shown_at_home(deciding.work_off, show_home),  # its request tells whom it concerns
         }
         self.intake = Intake(database, clock, work, self._gave_up, metrics, self.background, replicas=replicas)
         submitting = Submitting(road, directory, showing, filling, database, self.intake, client, clock)
@@ -107,30 +107,27 @@ class Front:
         """Ends the work beside; the inbox keeps what was not done."""
         await self.background.close()
 
-    def _shown_at_home(self, work: Work, show_home: ShowHome) -> Work:
-        """The same work on a click; when it was one in App Home, that shows afterwards what came of it."""
+    def _shown_at_home(
+        self, work: Work, show_home: ShowHome, changed: Callable[[list[str]], object] = lambda users: None
+    ) -> Work:
+        """The same work; the home of whoever it was done for shows afterwards what came of it.
+
+        At once, when it was begun there: nowhere else is without a channel, but for the shortcut that is everywhere.
+        """
 
         async def done(item: Item) -> object:
             closed = await work(item)
-            if item.body.get("at_home"):
-                self.background.spawn(show_home(Where.read(item.body["where"]).user))
+            where = Where.read(item.body["where"])
+            if where.channel:
+                changed([where.user])
+            else:
+                self.background.spawn(show_home(where.user))
             return closed
 
         return done
 
     async def _gave_up(self, item: Item, error: BaseException) -> object:
         return await self.listeners.gave_up(item, error)
-
-
-def _noticed(work: Work, changed: Callable[[list[str]], object]) -> Work:
-    """The same work; afterwards the home of whoever it was done for may show something else."""
-
-    async def done(item: Item) -> object:
-        closed = await work(item)
-        changed([Where.read(item.body["where"]).user])
-        return closed
-
-    return done
 
 
 def _sent(work: Work, database: Database, clock: Clock) -> Work:

@@ -179,8 +179,7 @@ class Listeners:
     async def vote(self, ack: AsyncAck, body: Body) -> None:
         """Approve, Withdraw and the requester's choices: that somebody pressed is what the ack waits for."""
         click = payloads.click_of(body)
-        at_home = click.view is not None and click.view.get("type") == "home"
-        await self._accept(Decision.of_click(click), click.where, click.trigger, at_home=at_home)
+        await self._accept(Decision.of_click(click), click.where, click.trigger)
         await ack()
 
     async def ask_why(self, ack: AsyncAck, body: Body) -> None:
@@ -208,6 +207,8 @@ class Listeners:
         except PlatformError as no:
             await ack(response_action="update", view=forms.said_view(errors.title(no), errors.lines(no)))
             return
+        if not where.channel:  # asked for at home
+            self.background.spawn(self.show_home(where.user))
         await ack()
 
     async def full_diff(self, ack: AsyncAck, body: Body) -> None:
@@ -285,8 +286,8 @@ class Listeners:
             values, _ = payloads.masked({"said": said})
             await self.intake.accept(f"reply:{body['event_id']}", "reply", {"where": where.pack(), **values})
 
-    async def _accept(self, decision: Decision, where: Where, trigger: str, *, at_home: bool = False) -> None:
-        told = {"where": where.pack(), "decision": decision.pack(), "at_home": at_home}
+    async def _accept(self, decision: Decision, where: Where, trigger: str) -> None:
+        told = {"where": where.pack(), "decision": decision.pack()}
         await self.intake.accept(f"decision:{trigger}", "decision", told)
 
     async def _quote(self, ack: AsyncAck, body: Body, begun: Callable[[Where], Awaitable[str]]) -> None:

@@ -49,7 +49,6 @@ class Click:
     value: Mapping[str, Any]
     trigger: str
     place: str  # the message or view it stands in
-    view: Json | None
 
 
 def of_command(body: Json) -> Where:
@@ -116,14 +115,13 @@ def of_interaction(body: Json) -> Where:
 def click_of(body: Json) -> Click:
     """The first action of a block_actions payload; Slack sends one."""
     action = (body.get("actions") or [{}])[0]
-    container, view = body.get("container") or {}, body.get("view")
+    container = body.get("container") or {}
     return Click(
         where=of_interaction(body),
         action_id=str(action.get("action_id") or ""),
         value=ids.read_value(action.get("value")),
         trigger=str(body.get("trigger_id") or ""),
         place=str(container.get("message_ts") or container.get("view_id") or ""),
-        view=view if isinstance(view, dict) else None,
     )
 
 

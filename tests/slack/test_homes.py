@@ -16,6 +16,7 @@ from chatops.requests.questions import HomePage
 from chatops.slack.homes import A_MINUTE, Homes
 from tests.slack.desk import Desk, desk
 from tests.support.clock import MovableClock
+from tests.support.modal import Home
 
 ROW = {"id": "R-1042", "title": "Deploy checkout", "state": "waiting", "by": "Dana", "at": 1.0, "link": ""}
 
@@ -41,6 +42,40 @@ async def test_a_slack_that_takes_no_home_is_a_line_in_the_log(tmp_path: Path, c
         await acme.sandbox.fault("error", method="views.publish", error="internal_error", times=1)
         await alone(acme).show("U0GUS")
         assert "views.publish: internal_error" in caplog.text
+
+
+async def test_what_one_does_at_home_shows_there_at_once_and_what_one_does_elsewhere_in_its_time(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as acme:
+        waiting = {**ROW, "number": 1042, "digest": "7f3a"}
+        page = HomePage((waiting,), (), (Button("Deploy", "deploy", form=True),))
+
+        async def at_home() -> Home:
+            acme.road.plan("home", page)
+            await alone(acme).show("U0LEE")
+            return await acme.lee.watches_home("R-1042")
+
+        acme.road.plan("vote", "You approved R-1042.", "You rejected R-1042.", "You approved R-1042.")
+        acme.road.plan("ask", lambda *_: acme.asked())
+        await (await at_home()).click("Approve")
+        await acme.quiet()
+        assert acme.homes == ["U0LEE"]
+        await (await at_home()).click("Reject")
+        form = await acme.lee.modal("Reject")
+        await form.fill(Reason="not before the sale")
+        assert await form.submit() == {}
+        await acme.quiet()
+        assert acme.homes == ["U0LEE"] * 2
+        await (await at_home()).click("Deploy")
+        form = await acme.lee.modal("Deploy")
+        await form.fill(Service="checkout", Environment="production", Version="1.4.2", Reason="fixes the cart")
+        assert await form.submit() == {}
+        await acme.quiet()
+        assert acme.homes == ["U0LEE"] * 3
+        await (await acme.lee.sees("platform-requests", "card of R-1042")).click("Approve")
+        await acme.quiet()
+        assert acme.homes == ["U0LEE"] * 3
 
 
 class Publishing:
