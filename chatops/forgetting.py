@@ -8,12 +8,12 @@ from chatops.incidents import couriers, pagerduty_store, triggers
 from chatops.kernel.ports import Clock, Database
 from chatops.notices import aftermath, authors, comparisons, outside, releases, telling
 from chatops.requests import locks, opened, pages, retention, schedules
-from chatops.slack import drafts, intake, posts
+from chatops.slack import drafts, homes, intake, posts
 
 PRUNINGS = (
     intake.prune, posts.prune, pages.prune, drafts.prune, pagerduty_store.prune, couriers.prune, triggers.prune,
     locks.prune, outside.prune, releases.prune, comparisons.prune, authors.prune,
-    schedules.prune, opened.prune, aftermath.prune, telling.prune,
+    schedules.prune, opened.prune, aftermath.prune, telling.prune, homes.prune,
 )  # fmt: skip
 MOST_PRUNINGS = 100  # transactions of one table at a time; the next hour goes on
 

@@ -124,6 +124,7 @@ class Assistant(Parts):
         """Begins what only one replica does: to send, to page, to look at the clusters and at what is due."""
         self.metrics.leads.set(1)
         await self.reconfigured.started(valid=not self.configuration.refused)
+        self._background(_insisted(self.homes.open, self.clock), "open homes")
         self._background(self.discovery.look(), "catalog")
         self._background(self.messenger.run(), "messenger")
         self._stack.push_async_callback(self.messenger.close)

@@ -154,7 +154,7 @@ class Parts:
         )  # fmt: skip
         self._build_road()
         self._build_incidents()
-        self.homes = Homes(self.client, self.road, self.directory, self.health, self.clock)
+        self.homes = Homes(self.client, self.road, self.directory, self.database, self.health, self.clock)
         self._home = self.bells.led("home", lambda user: self.front.background.spawn(self.homes.show(user)))
         self._homes_changed = self.bells.led("homes", lambda users: self.homes.changed(users.split()))
         self.front = front.Front(

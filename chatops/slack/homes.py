@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.kernel.background import Background
-from chatops.kernel.errors import PlatformError
+from chatops.kernel.errors import PlatformError, Unavailable
 from chatops.kernel.people import Person
-from chatops.kernel.ports import Clock, Directory, Lane
+from chatops.kernel.ports import Clock, Database, Directory, Lane, Row, Tx
 from chatops.requests.health import Health
 from chatops.slack import errors
 from chatops.slack.lanes import Budget, Closing
@@ -25,19 +26,33 @@ log = logging.getLogger(__name__)
 
 PAUSE = 2.0  # seconds between a change and the home that shows it, and between two of them
 OPEN_FOR = 8 * 3600.0  # seconds after it was opened in which somebody may still look at it
+ROUGHLY = 600.0  # seconds in which those who open theirs again and again, or click there, are written down once
 MOST_OPEN = 2000
 # Slack takes a hundred a minute (https://docs.slack.dev/reference/methods/views.publish, tier 4): some are left for
 # whoever opens theirs.
 A_MINUTE = 100
+LATEST = 30  # of those open at a start that are made anew: whoever opened theirs last may look at it still
+
+KEEP = """
+INSERT INTO homes (person_id, opened_at, body) VALUES (:person, :at, :body)
+ON CONFLICT (person_id) DO UPDATE SET opened_at = excluded.opened_at, body = excluded.body
+"""
+OPEN = "SELECT person_id, opened_at, body FROM homes WHERE opened_at > :since ORDER BY opened_at DESC LIMIT :most"
+PRUNE = """
+DELETE FROM homes WHERE person_id IN (
+    SELECT person_id FROM homes WHERE opened_at <= :before ORDER BY opened_at LIMIT 500
+)
+"""
 
 
 @dataclass(slots=True)
 class Homes:
-    """Publishes App Homes; nothing is kept of them, the next opening makes them anew."""
+    """Publishes App Homes; of them nothing is kept but who has opened theirs."""
 
     client: AsyncWebClient
     road: Road
     directory: Directory
+    database: Database
     health: Health
     clock: Clock
     background: Background = field(default_factory=Background)
@@ -51,6 +66,18 @@ class Homes:
         """All homes share what Slack takes."""
         self._budget = Budget(self.clock, A_MINUTE, 60.0)
 
+    async def open(self) -> None:
+        """Takes up the homes that were opened in an earlier run, or while another replica showed them."""
+        rows = await self.database.read(_open, self.clock.now())
+        earlier = {row["person_id"]: row["opened_at"] for row in reversed(rows) if row["person_id"] not in self._opened}
+        self._opened = earlier | self._opened
+        for row in rows:
+            try:
+                self._people.setdefault(row["person_id"], Person.model_validate_json(row["body"]))
+            except ValidationError:  # of another version: what names them is shown all the same
+                continue
+        self._unlooked.update(row["person_id"] for row in rows[:LATEST])
+
     async def close(self) -> None:
         """Shows nothing any more."""
         self._budget.close()
@@ -58,8 +85,10 @@ class Homes:
 
     async def show(self, user_id: str) -> None:
         """Publishes the home of who opened it, and keeps it up to date for some hours."""
-        self._opened.pop(user_id, None)
-        self._opened[user_id] = self.clock.now()
+        now = self.clock.now()
+        if anew := now - self._opened.get(user_id, -OPEN_FOR) >= ROUGHLY:
+            self._opened.pop(user_id, None)
+            self._opened[user_id] = now
         if len(self._opened) > MOST_OPEN:
             oldest = next(iter(self._opened))
             del self._opened[oldest]
@@ -68,6 +97,8 @@ class Homes:
         await self._publish(user_id, Lane.PAGE)
         if user_id in self._unlooked:
             self.background.spawn(self.health.look(), key="look")
+        if anew and user_id in self._people:
+            self.background.spawn(self._keep(self._people[user_id], now))
 
     @property
     def watched(self) -> bool:
@@ -89,6 +120,12 @@ class Homes:
         """Somebody has looked at a cluster of which nothing was known: homes made until now are made anew, shortly."""
         self.changed(self._unlooked)
         self._unlooked.clear()
+
+    async def _keep(self, person: Person, at: float) -> None:
+        try:
+            await self.database.write(_keep, person, at)
+        except Unavailable as away:
+            log.warning("that App Home is open will be forgotten: %s", away.message)
 
     async def _refresh(self, user: str) -> None:
         while user in self._changed:
@@ -129,3 +166,16 @@ class Homes:
         except errors.AWAY as error:
             log.warning("views.publish: %s", type(error).__name__)
         return 0.0
+
+
+def _keep(tx: Tx, person: Person, at: float) -> None:
+    tx.run(KEEP, person=person.id, at=at, body=person.model_dump_json())
+
+
+def _open(tx: Tx, now: float) -> list[Row]:
+    return tx.all(OPEN, since=now - OPEN_FOR, most=MOST_OPEN)
+
+
+def prune(tx: Tx, now: float) -> int:
+    """Forgets who opened theirs so long ago that nobody looks at it any more; how many."""
+    return tx.run(PRUNE, before=now - OPEN_FOR)

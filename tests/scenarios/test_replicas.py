@@ -300,6 +300,15 @@ async def test_after_the_leader_has_left_app_home_is_shown_and_followed_by_the_o
     await house.lee.watches_home("Waiting for you (1)", "R-1001")
 
 
+async def test_a_home_that_the_leader_had_open_is_followed_by_the_other_once_it_leads(house: TwoReplicas) -> None:
+    await house.lee.home("Nothing waits for you.")
+    await stored(house, "SELECT 1 FROM homes")
+    await house.leaves(house.leader)
+    await house.until(lambda: house.follower.assistant.homes.watched)
+    await house.dana.types(LINE)
+    await house.lee.watches_home("Waiting for you (1)", "R-1001")
+
+
 # one is given up ----------------------------------------------------------------------------------------------------
 
 

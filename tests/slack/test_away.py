@@ -125,7 +125,7 @@ async def test_a_home_that_slack_never_answers_for_is_a_line_in_the_log(acme: De
     acme.road.plan("home", HomePage((), (), ()))
     clock, clusters = SystemClock(), None
     health = Health(acme.configuration, cast(Any, clusters), clock)
-    await Homes(acme.client, acme.road, acme.front.directory, health, clock).show("U0GUS")
+    await Homes(acme.client, acme.road, acme.front.directory, acme.database, health, clock).show("U0GUS")
     assert "views.publish: TimeoutError" in caplog.text
 
 

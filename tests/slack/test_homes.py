@@ -11,6 +11,7 @@ from slack_sdk.web import SlackResponse
 
 from chatops.adapters.clock import SystemClock
 from chatops.kernel.action import Button
+from chatops.kernel.errors import Unavailable
 from chatops.kernel.people import Person, Standing
 from chatops.requests.questions import HomePage
 from chatops.slack.homes import A_MINUTE, Homes
@@ -120,17 +121,33 @@ class Looks:
         await self.done.wait()
 
 
-def homes(slack: Publishing, looks: Looks | None = None) -> Homes:
+class Kept:
+    """A database that takes what it is told, or is away; none of it is read here."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self.away = False
+        self.goes_on = asyncio.Event()
+
+    async def write(self, fn: Any, *values: Any) -> None:
+        if self.away:
+            raise Unavailable("The database is away.")
+        self.rows.append(values)
+        await self.goes_on.wait()
+
+
+def homes(slack: Publishing, looks: Looks | None = None, kept: Kept | None = None) -> Homes:
     everybody: Any = Everybody()
     client: Any = slack
     health: Any = looks or Looks(slack)
-    return Homes(client, everybody, everybody, health, slack.clock)
+    database: Any = kept or Kept()
+    return Homes(client, everybody, everybody, database, health, slack.clock)
 
 
 def alone(acme: Desk) -> Homes:
     """Homes for which nobody has to look at a cluster."""
     health: Any = Looks(Publishing(MovableClock()))
-    return Homes(acme.client, acme.road, acme.front.directory, health, SystemClock())
+    return Homes(acme.client, acme.road, acme.front.directory, acme.database, health, SystemClock())
 
 
 async def test_a_change_that_concerns_hundreds_keeps_to_what_slack_takes_in_a_minute_and_shows_all_of_them() -> None:
@@ -188,4 +205,27 @@ async def test_whoever_opens_theirs_waits_for_no_cluster_and_what_is_seen_then_i
     shown.looked()
     await slack.clock.advance(10.0)
     assert (len(looks.begun), len(slack.taken)) == (1, 3), "all is known, and everybody sees it"
+    await shown.close()
+
+
+async def test_whoever_opens_theirs_does_not_wait_until_that_is_kept(caplog: Any) -> None:
+    slack, kept = Publishing(MovableClock()), Kept()
+    shown = homes(slack, kept=kept)
+    await shown.show("U1")
+    assert [user for _, user in slack.taken] == ["U1"]
+    await slack.clock.advance(0)
+    [(person, at)] = kept.rows
+    assert (person.id, at) == ("U1", slack.clock.now())
+    await shown.show("U1")
+    await slack.clock.advance(600)
+    assert len(kept.rows) == 1, "a moment ago is near enough"
+    await shown.show("U1")
+    await slack.clock.advance(0)
+    assert [at for _, at in kept.rows] == [at, at + 600]
+    slack.taken.clear()
+    kept.away = True
+    await shown.show("U2")
+    await slack.clock.advance(0)
+    assert [user for _, user in slack.taken] == ["U2"]
+    assert "that App Home is open will be forgotten: The database is away." in caplog.text
     await shown.close()

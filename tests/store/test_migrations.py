@@ -26,7 +26,7 @@ TABLES = {
     "automation_runs", "locks", "lock_watchers", "outside", "outside_keys", "reviews",
     "releases", "comparisons", "comparison_readers", "failed_changes", "schedules", "workloads", "weekly",
     "audit_anchors",
-    "aftermaths", "preferences", "forms", "told", "gathered",
+    "aftermaths", "preferences", "forms", "told", "gathered", "homes",
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from chatops.adapters.migrations import (
     figures,
     flat,
     freezes,
+    homes,
     incidents,
     lean,
     looks,
@@ -40,7 +41,7 @@ from chatops.kernel.errors import Refused
 MODULES = (
     requests, incidents, deploys, responses, commits, schedules, figures, anchors, notices, people, told, retention,
     freezes,
-    looks, asked, places, flat, replicas, lean,
+    looks, asked, places, flat, replicas, lean, homes,
 )  # fmt: skip
 STEPS = tuple(step for module in MODULES for step in module.STEPS)
 migrations = Migrations("chatops")
