@@ -28,7 +28,7 @@ def number_of(name: str) -> int:
 
 async def answer(inputs: Extend, ctx: Context) -> Answer:
     """Changes nothing but until when it stays, which is counted from now: twice is the same as once."""
-    said = await ctx.questions.extend(ctx.requester, number_of(inputs.request))
+    said = await ctx.questions.extend(ctx.requester, number_of(inputs.request), ctx.key)
     return Answer("Extended", (said,), buttons=(Button("Mine", "mine"),))
 
 

@@ -48,7 +48,7 @@ async def freeze(inputs: Freezing, ctx: Context) -> Answer:
     until, reason = end_of(inputs.until, inputs.reason, ctx)
     where = _where(inputs, ctx.platform)
     _check_covers(where, ctx.platform)
-    held = await ctx.locked.take(ctx.requester, where, until, reason)
+    held = await ctx.locked.take(ctx.requester, where, until, reason, ctx.key)
     lines = (
         f"🧊 {held.sentence(ctx.now.timestamp(), zone_of(ctx.requester.tz))}",
         "All changes there are refused until then, yours too; rollbacks go on. The deploys channel is told.",
@@ -59,7 +59,7 @@ async def freeze(inputs: Freezing, ctx: Context) -> Answer:
 
 async def thaw(inputs: Thawing, ctx: Context) -> Answer:
     """Ends a freeze that somebody made here before its time."""
-    held = await ctx.locked.give_back(ctx.requester, _where(inputs, ctx.platform), inputs.reason)
+    held = await ctx.locked.give_back(ctx.requester, _where(inputs, ctx.platform), inputs.reason, ctx.key)
     return Answer("Thawed", (f"🔓 {held.place} is free.",), private=True)
 
 

@@ -69,7 +69,7 @@ async def lock(inputs: Taking, ctx: Context) -> Answer:
     """Locks it; the reason may end with ``until …``."""
     until, reason = end_of(inputs.until, inputs.reason, ctx)
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
-    held = await ctx.locked.take(ctx.requester, Where(inputs.service, inputs.environment), until, reason)
+    held = await ctx.locked.take(ctx.requester, Where(inputs.service, inputs.environment), until, reason, ctx.key)
     lines = (
         f"🔒 {held.sentence(now, zone)}",
         "Changes of others are refused until then; yours and rollbacks go on. The deploys channel is told.",
@@ -97,7 +97,7 @@ def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
 
 async def unlock(inputs: Giving, ctx: Context) -> Answer:
     """Gives it back before its time."""
-    held = await ctx.locked.give_back(ctx.requester, Where(inputs.service, inputs.environment), inputs.reason)
+    held = await ctx.locked.give_back(ctx.requester, Where(inputs.service, inputs.environment), inputs.reason, ctx.key)
     return Answer("Unlocked", (f"🔓 {held.place} is free.",), private=True)
 
 

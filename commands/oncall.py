@@ -144,7 +144,7 @@ class Restore(Inputs):
 
 async def restore(inputs: Restore, ctx: Context) -> Answer:
     """The rota holds again."""
-    gone = await ctx.instead.remove(ctx.requester, inputs.number)
+    gone = await ctx.instead.remove(ctx.requester, inputs.number, ctx.key)
     return Answer("On call", (f"{gone.name} does not take over any more; {gone.rota} holds.",), private=True)
 
 

@@ -17,7 +17,7 @@ async def answer(inputs: Pause, ctx: Context) -> Answer:
     """Planning, approvals and what runs go on; raises ``Refused`` for everybody else."""
     if not inputs.reason:
         raise InputError("Say why: everybody who asks meanwhile reads it.", field="reason", hint="`pause because …`")
-    stands = await ctx.questions.pause(ctx.requester, True, inputs.reason)
+    stands = await ctx.questions.pause(ctx.requester, True, inputs.reason, ctx.key)
     return Answer("Paused", (stands,), buttons=(Button("Resume", "resume"),))
 
 

@@ -41,7 +41,7 @@ async def answer(inputs: Choice, ctx: Context) -> Answer:
     """What holds from now on."""
     chosen = inputs.model_dump(exclude_none=True)
     keeper, person = ctx.preferring, ctx.requester
-    now = await (keeper.choose(person, **chosen) if chosen else keeper.of(person))
+    now = await (keeper.choose(person, chosen, ctx.key) if chosen else keeper.of(person))
     return Answer("Your preferences", now.said(), buttons=(Button("Change", now.line(), form=True),), private=True)
 
 

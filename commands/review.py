@@ -22,7 +22,7 @@ class Review(Inputs):
 
 async def answer(inputs: Review, ctx: Context) -> Answer:
     """Changes nothing but that somebody else has looked."""
-    said = await ctx.questions.review(ctx.requester, number_of(inputs.request), inputs.reason)
+    said = await ctx.questions.review(ctx.requester, number_of(inputs.request), inputs.reason, ctx.key)
     return Answer("Reviewed", (said,), private=True)
 
 

@@ -81,7 +81,7 @@ async def listed(inputs: Listing, ctx: Context) -> Answer:
 
 async def act(verb: Verb, inputs: Which, ctx: Context) -> Answer:
     """Pauses, resumes or removes it."""
-    after = await ctx.schedules.act(ctx.requester, int(inputs.schedule.removeprefix("S-")), verb)
+    after = await ctx.schedules.act(ctx.requester, int(inputs.schedule.removeprefix("S-")), verb, ctx.key)
     if verb == "remove":
         return Answer("Removed", (f"{after.name} is gone: `{after.line}`.",), private=True)
     return Answer(

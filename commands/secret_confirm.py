@@ -19,7 +19,7 @@ class Confirm(Inputs):
 
 async def answer(inputs: Confirm, ctx: Context) -> Answer:
     """Opens the field on the page, or closes the page; raises ``Refused`` for everybody but the requester."""
-    said = await ctx.questions.confirm_page(ctx.requester, inputs.request, inputs.code, inputs.mine == "yes")
+    said = await ctx.questions.confirm_page(ctx.requester, inputs.request, inputs.code, inputs.mine == "yes", ctx.key)
     return Answer(said)
 
 

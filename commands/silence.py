@@ -35,13 +35,13 @@ class Silence(Inputs):
 
 async def answer(inputs: Silence, ctx: Context) -> Answer:
     """What is silenced until when."""
-    number, length = number_of(inputs.incident), seconds(inputs.length)
-    return await ctx.desk.silence(ctx.requester, number, length, inputs.reason)
+    number, until = number_of(inputs.incident), ctx.asked_at + seconds(inputs.length)
+    return await ctx.desk.silence(ctx.requester, number, until, inputs.reason, ctx.key)
 
 
 async def end(inputs: Incident, ctx: Context) -> Answer:
     """That it makes noise again."""
-    return await ctx.desk.unsilence(ctx.requester, number_of(inputs.incident))
+    return await ctx.desk.unsilence(ctx.requester, number_of(inputs.incident), ctx.key)
 
 
 RECORD = Action(

@@ -22,9 +22,17 @@ from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Lane, Post, Tx
-from chatops.requests.clicks import check_not_done, only_once
+from chatops.requests.clicks import only_once
 
 MOST_SHOWN = 15  # of a list
+
+
+class NothingDone(Exception):
+    """Raised by a verb that did nothing, so that nothing is kept of it; ``answer`` says what stands."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.title)
+        self.answer = answer
 
 
 @dataclass(slots=True)
@@ -48,34 +56,38 @@ class Desk:
         """
         told = {name: mask(text)[0] for name, text in given.items()}
         to = await self._person(told["to"]) if told.get("to") else None
-        return await self.database.write(self._act, person, verb, number, told, to, key)
+        try:
+            return await self.database.write(self._act, person, verb, number, told, to, key)
+        except NothingDone as asked:
+            return asked.answer
 
     async def report(self, person: Person, given: Mapping[str, str], key: str = "") -> Answer:
         """Opens an incident in a person's words, or puts them into the one that is open; see ``reports.alert_of``.
 
         The same ``key`` once. Raises ``TooLate``, ``Refused``.
         """
-        await self.database.read(check_not_done, key)
         told = {name: mask(text)[0] for name, text in given.items()}
         alert = alert_of(person, told, self.configuration.platform, key)
         await self.take(Delivery(SOURCE, (alert,)))
         return await self.database.write(self._reported, person, alert, told, key)
 
-    async def silence(self, person: Person, number: int, length: float, text: str) -> Answer:
-        """Keeps the monitor of an incident's alerts quiet for ``length`` seconds; raises ``Refused``."""
+    async def silence(self, person: Person, number: int, until: float, text: str, key: str = "") -> Answer:
+        """``kernel.action.Incidents.silence``."""
         incident, alerts = await self.database.read(self._to_silence, person, number)
         now, matchers = self.clock.now(), matchers_of(alerts)
         why = mask(text)[0] or "silenced from its card"
-        link = await self.silencer.silence(matchers, now, now + length, person.name, f"{incident.name}: {why}")
+        if until <= now:
+            raise TooLate(f"The time for which {incident.name} was to be silent is over by now.")
+        link = await self.silencer.silence(matchers, now, until, person.name, f"{incident.name}: {why}")
         said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
-        return await self.database.write(self._silenced, person, number, now + length, said, link)
+        return await self.database.write(self._silenced, person, number, until, said, link, key)
 
-    async def unsilence(self, person: Person, number: int) -> Answer:
-        """Ends the silences that were made from an incident; raises ``Refused``."""
+    async def unsilence(self, person: Person, number: int, key: str = "") -> Answer:
+        """Ends the silences that were made from an incident, the same ``key`` once; raises ``TooLate``, ``Refused``."""
         incident = await self.database.read(self._to_unsilence, person, number)
         for address in incident.silences:
             await self.silencer.end(address)
-        return await self.database.write(self._unsilenced, person, number, incident.silences)
+        return await self.database.write(self._unsilenced, person, number, incident.silences, key)
 
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open`` (all), ``mine``, or of a team."""
@@ -167,7 +179,8 @@ class Desk:
             raise Refused(said, hint="What it is about goes on; acknowledging stops the paging.")
         return incident, firing
 
-    def _silenced(self, tx: Tx, person: Person, number: int, until: float, text: str, link: str) -> Answer:
+    def _silenced(self, tx: Tx, person: Person, number: int, until: float, text: str, link: str, key: str) -> Answer:
+        only_once(tx, key, self.clock.now())
         incident = store.load(tx, number)
         end = f"{datetime.fromtimestamp(until, UTC):%d %b %H:%M}"
         said = f"{person.name} silenced {text} until {end} UTC."
@@ -189,7 +202,8 @@ class Desk:
             raise TooLate(f"No silence of {incident.name} goes on that was made here.")
         return incident
 
-    def _unsilenced(self, tx: Tx, person: Person, number: int, ended: tuple[str, ...]) -> Answer:
+    def _unsilenced(self, tx: Tx, person: Person, number: int, ended: tuple[str, ...], key: str) -> Answer:
+        only_once(tx, key, self.clock.now())
         incident = store.load(tx, number)
         left = tuple(one for one in incident.silences if one not in ended)
         if left != incident.silences:  # else somebody was as quick
@@ -210,8 +224,7 @@ class Desk:
     def _act(
         self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None, key: str
     ) -> Answer:
-        if verb in _ONCE:
-            only_once(tx, key, self.clock.now())
+        only_once(tx, key, self.clock.now())
         incident = store.load(tx, number)
         return (self.more.get(verb) or _VERBS[verb])(self, tx, incident, person, given, to)
 
@@ -222,13 +235,14 @@ class Desk:
             self._check_may_take(incident, person)
             paged = ", ".join(dict.fromkeys(one.name for one in incident.paged))
             said = f"{paged} was paged for {incident.name}, and has not answered yet. Do you take it?"
-            return _answer(incident, said, Button("Take over", f"incident take {incident.name}", style="primary"))
+            take = Button("Take over", f"incident take {incident.name}", style="primary")
+            raise NothingDone(_answer(incident, said, take))
         try:
             after = lifecycle.acknowledge(incident, person, self.clock.now())
         except TooLate as late:
             held = incident.holder is not None and incident.holder.id != person.id
             more = (Button("Take over", f"incident take {incident.name}"),) if held and not incident.ended else ()
-            return _answer(incident, late.message, *more)
+            raise NothingDone(_answer(incident, late.message, *more)) from late
         self.keeper.put(tx, incident, after, Event.ACKNOWLEDGED, who=_who(person))
         return _answer(after, f"You have {incident.name}. Nobody else is paged for it while you do.")
 
@@ -352,7 +366,6 @@ _VERBS: Mapping[str, Verb] = {
     "note": Desk._note,
     "severity": Desk._severity,
 }
-_ONCE = frozenset({"note", "escalate", "status"})  # after the others an incident stands so that they are too late
 
 
 def _who(person: Person) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chatops.incidents import lifecycle, room, store
-from chatops.incidents.desk import Desk, Verb, headline
+from chatops.incidents.desk import Desk, NothingDone, Verb, headline
 from chatops.incidents.incident import Holder, Incident
 from chatops.incidents.lifecycle import Event
 from chatops.kernel.action import Answer, Button
@@ -68,7 +68,7 @@ def _more(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, 
         Button("Timeline", f"incident timeline {name}"),
     )
     lines = ("What else can be done with it:",)
-    return Answer(f"{name}: more", lines, buttons=buttons, channel=found.channel, private=True)
+    raise NothingDone(Answer(f"{name}: more", lines, buttons=buttons, channel=found.channel, private=True))
 
 
 def _lead(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:

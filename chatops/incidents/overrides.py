@@ -62,9 +62,9 @@ class Overrides:
             raise Refused(f"Nobody here goes by {who}.", hint="Mention the person, or give an e-mail.")
         return await self.database.write(self._put, asker, rota, found[0], start, end, reason, key)
 
-    async def remove(self, asker: Person, number: int) -> Overridden:
-        """The rota holds again. Raises ``TooLate``, ``Refused``."""
-        return await self.database.write(self._remove, asker, number)
+    async def remove(self, asker: Person, number: int, key: str = "") -> Overridden:
+        """The rota holds again, the same ``key`` once. Raises ``TooLate``, ``Refused``."""
+        return await self.database.write(self._remove, asker, number, key)
 
     # inside --------------------------------------------------------------------------------------------------------
 
@@ -95,7 +95,8 @@ class Overrides:
             self._tell(tx, made, f"{(made.by)} put you on call for {rota}", person.tz)
         return made
 
-    def _remove(self, tx: Tx, asker: Person, number: int) -> Overridden:
+    def _remove(self, tx: Tx, asker: Person, number: int, key: str) -> Overridden:
+        only_once(tx, key, self.clock.now())
         row = tx.one(FIND, id=number)
         if row is None or row["removed_at"]:
             raise TooLate(f"There is no override {number} any more.")

@@ -256,29 +256,29 @@ class Questions(Protocol):
         """What a request made and is still there."""
         ...
 
-    async def review(self, person: Person, request: int, text: str) -> str:
-        """Keeps what somebody says of a change that nobody had to approve; returns a sentence.
+    async def review(self, person: Person, request: int, text: str, key: str = "") -> str:
+        """Keeps what somebody says of a change that nobody had to approve, the same ``key`` once; returns a sentence.
 
         Raises ``Refused`` for the requester and for whoever is not asked, ``TooLate`` when there is nothing to review.
         """
         ...
 
-    async def extend(self, person: Person, request: int) -> str:
-        """Lets what a request made stay for its whole time once more; returns a sentence.
+    async def extend(self, person: Person, request: int, key: str = "") -> str:
+        """Lets what a request made stay for its whole time once more, the same ``key`` once; returns a sentence.
 
         Raises ``Refused`` for everybody but the requester and the owning team, ``TooLate`` when nothing is left.
         """
         ...
 
-    async def confirm_page(self, person: Person, request: int, code: str, mine: bool) -> str:
-        """Whether the browser that shows this code is the person's; returns a sentence.
+    async def confirm_page(self, person: Person, request: int, code: str, mine: bool, key: str = "") -> str:
+        """Whether the browser that shows this code is the person's, the same ``key`` once; returns a sentence.
 
         Raises ``Refused`` for everybody but the requester, ``TooLate`` when the page is gone.
         """
         ...
 
-    async def pause(self, person: Person, paused: bool, reason: str) -> str:
-        """Stops or resumes new writes.
+    async def pause(self, person: Person, paused: bool, reason: str, key: str = "") -> str:
+        """Stops or resumes new writes, the same ``key`` once.
 
         Returns what stands now. Raises ``Refused`` for people outside the platform team.
         """
@@ -302,8 +302,8 @@ class Overrides(Protocol):
         """Puts somebody on call, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
         ...
 
-    async def remove(self, asker: Person, number: int) -> Overridden:
-        """The rota holds again; raises ``TooLate``, ``Refused``."""
+    async def remove(self, asker: Person, number: int, key: str = "") -> Overridden:
+        """The rota holds again, the same ``key`` once; raises ``TooLate``, ``Refused``."""
         ...
 
 
@@ -324,12 +324,15 @@ class Incidents(Protocol):
         """
         ...
 
-    async def silence(self, person: Person, number: int, length: float, text: str) -> Answer:
-        """Keeps the monitor of its alerts quiet for ``length`` seconds; raises ``TooLate`` or ``Refused``."""
+    async def silence(self, person: Person, number: int, until: float, text: str, key: str = "") -> Answer:
+        """Keeps the monitor of its alerts quiet until then (epoch seconds), the same ``key`` once.
+
+        Raises ``TooLate`` or ``Refused``.
+        """
         ...
 
-    async def unsilence(self, person: Person, number: int) -> Answer:
-        """Ends what ``silence`` made before its time; raises ``TooLate`` or ``Refused``."""
+    async def unsilence(self, person: Person, number: int, key: str = "") -> Answer:
+        """Ends what ``silence`` made before its time, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
         ...
 
     async def listed(self, person: Person, whose: str) -> Answer:

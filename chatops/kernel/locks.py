@@ -110,12 +110,18 @@ class Locks(Protocol):
         """What is locked, the one that ends first first."""
         ...
 
-    async def take(self, person: Person, where: Where, until: float, reason: str) -> Lock:
-        """Locks it, or says of one's own lock that it lasts until then. Raises ``Refused``, ``TooLate``."""
+    async def take(self, person: Person, where: Where, until: float, reason: str, key: str = "") -> Lock:
+        """Locks it, or says of one's own lock that it lasts until then; the same ``key`` once.
+
+        Raises ``Refused``, ``TooLate``.
+        """
         ...
 
-    async def give_back(self, person: Person, where: Where, reason: str) -> Lock:
-        """Unlocks it. Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked."""
+    async def give_back(self, person: Person, where: Where, reason: str, key: str = "") -> Lock:
+        """Unlocks it, the same ``key`` once.
+
+        Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked.
+        """
         ...
 
     async def watch(self, person: Person, service: str, environment: str) -> Lock | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal, Protocol
 
@@ -64,6 +65,6 @@ class Preferring(Protocol):
 
     async def of(self, person: Person) -> Preferences: ...
 
-    async def choose(self, person: Person, **chosen: str) -> Preferences:
-        """Changes what is given, and leaves the rest; what holds now."""
+    async def choose(self, person: Person, chosen: Mapping[str, str], key: str = "") -> Preferences:
+        """Changes what is given, and leaves the rest, the same ``key`` once; what holds now. Raises ``TooLate``."""
         ...

@@ -187,8 +187,11 @@ class Schedules(Protocol):
         """Those that are not over, the next one first: of this person and their teams, or all."""
         ...
 
-    async def act(self, person: Person, number: int, verb: Verb) -> Schedule:
-        """Pauses, resumes or removes one; raises ``Refused`` for who may not, ``TooLate`` when it is over."""
+    async def act(self, person: Person, number: int, verb: Verb, key: str = "") -> Schedule:
+        """Pauses, resumes or removes one, the same ``key`` once.
+
+        Raises ``Refused`` for who may not, ``TooLate`` when it is over.
+        """
         ...
 
 

@@ -24,6 +24,7 @@ from chatops.kernel.people import Person
 from chatops.kernel.plan import Write
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Database, Lane, Post, Tx
 from chatops.requests import objects
+from chatops.requests.clicks import only_once
 from chatops.requests.effects import uid_of
 from chatops.requests.objects import WARNINGS, Owned
 from chatops.requests.pause import paused
@@ -56,12 +57,12 @@ class Expiry:
         await asyncio.gather(*(self._attend(each) for each in requests))
         return len(requests)
 
-    async def extend(self, number: int, person: Person) -> str:
+    async def extend(self, number: int, person: Person, key: str) -> str:
         """Gives what a request made its whole time once more, from now; a sentence for who asked.
 
         Raises ``Refused`` for everybody but the requester and the owning team, ``TooLate`` when nothing is left.
         """
-        return await self.database.write(self._extend, number, person)
+        return await self.database.write(self._extend, number, person, key)
 
     # one request's objects -----------------------------------------------------------------------------------------
 
@@ -135,7 +136,8 @@ class Expiry:
 
     # extending -----------------------------------------------------------------------------------------------------
 
-    def _extend(self, tx: Tx, number: int, person: Person) -> str:
+    def _extend(self, tx: Tx, number: int, person: Person, key: str) -> str:
+        only_once(tx, key, self.clock.now())
         request = store.load(tx, number)
         made = objects.of_request(tx, number)
         owns = request.requester_id == person.id or any(one.team in person.teams for one in made)

@@ -15,6 +15,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
 from chatops.kernel.routes import hearing, placed
+from chatops.requests.clicks import only_once
 
 HELD = """
 SELECT * FROM locks
@@ -87,14 +88,14 @@ class LockDesk:
         now = self.clock.now()
         return await self.database.read(lambda tx: [_read(row) for row in tx.all(ALL, now=now)])
 
-    async def take(self, person: Person, where: Where, until: float, reason: str) -> Lock:
-        """Locks it, or says of one's own lock that it lasts until then. Raises ``Refused``, ``TooLate``."""
+    async def take(self, person: Person, where: Where, until: float, reason: str, key: str = "") -> Lock:
+        """``kernel.locks.Locks.take``."""
         self._check(person, where)
-        return await self.database.write(self._take, person, where, until, mask(reason)[0])
+        return await self.database.write(self._take, person, where, until, mask(reason)[0], key)
 
-    async def give_back(self, person: Person, where: Where, reason: str) -> Lock:
-        """Unlocks it. Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked."""
-        return await self.database.write(self._give_back, person, where, mask(reason)[0])
+    async def give_back(self, person: Person, where: Where, reason: str, key: str = "") -> Lock:
+        """``kernel.locks.Locks.give_back``."""
+        return await self.database.write(self._give_back, person, where, mask(reason)[0], key)
 
     async def watch(self, person: Person, service: str, environment: str) -> Lock | None:
         """Tells this person once it is free; None when it is."""
@@ -135,8 +136,9 @@ class LockDesk:
         glass = self.configuration.platform.locks.break_glass
         return person.is_member and glass is not None and glass.group in person.groups
 
-    def _take(self, tx: Tx, person: Person, where: Where, until: float, reason: str) -> Lock:
+    def _take(self, tx: Tx, person: Person, where: Where, until: float, reason: str, key: str) -> Lock:
         now = self.clock.now()
+        only_once(tx, key, now)
         row = tx.one(HELD, **asdict(where))
         if row is not None and row["until_at"] <= now:
             self._end(tx, _read(row), "", "")
@@ -157,7 +159,8 @@ class LockDesk:
         self._tell(tx, lock, f"{'🔒' if lock.service else '🧊'} {lock.sentence(now)}")
         return lock
 
-    def _give_back(self, tx: Tx, person: Person, where: Where, reason: str) -> Lock:
+    def _give_back(self, tx: Tx, person: Person, where: Where, reason: str, key: str) -> Lock:
+        only_once(tx, key, self.clock.now())
         lock = _held(tx, where, self.clock.now())
         if lock is None:
             is_not = f"{where.place} is not {'locked' if where.service else 'frozen'}"

@@ -21,6 +21,7 @@ from chatops.kernel.action import Action, Answer, Button
 from chatops.kernel.errors import ClusterError, Conflict, InputError, Refused, TooLate, Unavailable
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Database, Lane, Outbox, Post, Tx
+from chatops.requests.clicks import only_once
 from chatops.requests.pause import paused_by
 from chatops.requests.planning import Planner
 from chatops.requests.register import Register
@@ -94,9 +95,9 @@ class Pages:
         """What the browser with this cookie (empty: none) may see. Opening changes nothing but that a code is made."""
         return await self.database.write(self._open, _hash(token), session)
 
-    async def confirm(self, request: int, code: str, person: Person, *, mine: bool) -> str:
+    async def confirm(self, request: int, code: str, person: Person, *, mine: bool, key: str = "") -> str:
         """The requester says whether the browser that shows this code is theirs; a sentence for them."""
-        return await self.database.write(self._confirm, request, code, person, mine)
+        return await self.database.write(self._confirm, request, code, person, mine, key)
 
     async def give(self, token: str, session: str, value: str) -> str:
         """Writes the value to the cluster; a sentence for the page.
@@ -178,8 +179,9 @@ class Pages:
         self._tell(tx, request, f"code-{_hash(session)[:16]}", said)
         return Opened("code", title, code, session)
 
-    def _confirm(self, tx: Tx, number: int, code: str, person: Person, mine: bool) -> str:
+    def _confirm(self, tx: Tx, number: int, code: str, person: Person, mine: bool, key: str) -> str:
         request, now = store.load(tx, number), self.clock.now()
+        only_once(tx, key, now)
         if request.requester_id != person.id:
             raise Refused(f"Only {request.requester_name}, who asked for {request.name}, can say so.")
         if request.state is not State.RUNNING or request.step != STEP:

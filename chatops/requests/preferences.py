@@ -8,7 +8,7 @@ more than three hours late is left out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import time
 
@@ -19,6 +19,7 @@ from chatops.kernel.ports import Clock, Database, Directory, Lane, Outbox, Post,
 from chatops.kernel.preferences import NONE, Preferences
 from chatops.kernel.spans import zone_of
 from chatops.kernel.weeks import moment_after
+from chatops.requests.clicks import only_once
 from chatops.requests.homes import HomePage
 
 log = logging.getLogger(__name__)
@@ -75,9 +76,9 @@ class Wishes:
         """What this person chose."""
         return await self.database.read(of, person.id)
 
-    async def choose(self, person: Person, **chosen: str) -> Preferences:
-        """Changes what is given, and leaves the rest; what holds now."""
-        return await self.database.write(self._choose, person, chosen)
+    async def choose(self, person: Person, chosen: Mapping[str, str], key: str = "") -> Preferences:
+        """``kernel.preferences.Preferring.choose``."""
+        return await self.database.write(self._choose, person, chosen, key)
 
     async def look(self) -> int:
         """Sends the digests that are due, and returns how many."""
@@ -85,7 +86,8 @@ class Wishes:
         self._tried = due[-1] if len(due) == AT_ONCE else (0.0, "")
         return sum([await self._digest(person, at) for at, person in due])
 
-    def _choose(self, tx: Tx, person: Person, chosen: dict[str, str]) -> Preferences:
+    def _choose(self, tx: Tx, person: Person, chosen: Mapping[str, str], key: str) -> Preferences:
+        only_once(tx, key, self.clock.now())
         after = of(tx, person.id).model_copy(update={**chosen, "timezone": person.tz})
         tx.run(SAVE, person=person.id, due=self._next(after), body=after.model_dump_json())
         return after

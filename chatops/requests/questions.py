@@ -23,6 +23,7 @@ from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.kernel.usage import Asked, Forms
 from chatops.requests import objects, opened, preferences
+from chatops.requests.clicks import only_once
 from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
@@ -194,28 +195,29 @@ class Answers:
             for number, each in groups.items()
         )  # fmt: skip
 
-    async def review(self, person: Person, request: int, text: str) -> str:
+    async def review(self, person: Person, request: int, text: str, key: str = "") -> str:
         """``kernel.action.Questions.review``."""
-        return await self.reviews.give(person, request, text)
+        return await self.reviews.give(person, request, text, key)
 
-    async def extend(self, person: Person, request: int) -> str:
+    async def extend(self, person: Person, request: int, key: str = "") -> str:
         """Lets what a request made stay for its whole time once more."""
-        return await self.expiry.extend(request, person)
+        return await self.expiry.extend(request, person, key)
 
-    async def confirm_page(self, person: Person, request: int, code: str, mine: bool) -> str:
+    async def confirm_page(self, person: Person, request: int, code: str, mine: bool, key: str = "") -> str:
         """The requester's word on who opened a one-time page."""
-        return await self.pages.confirm(request, code, person, mine=mine)
+        return await self.pages.confirm(request, code, person, mine=mine, key=key)
 
-    async def pause(self, person: Person, paused: bool, reason: str) -> str:
+    async def pause(self, person: Person, paused: bool, reason: str, key: str = "") -> str:
         """Stops or resumes new writes; for the platform team."""
         if not is_operator(person, self.configuration.platform):
             raise Refused("Only the platform team can pause or resume new writes.")
-        return await self.database.write(self._pause, person, paused, mask(reason)[0])
+        return await self.database.write(self._pause, person, paused, mask(reason)[0], key)
 
-    def _pause(self, tx: Tx, person: Person, stop: bool, reason: str) -> str:
+    def _pause(self, tx: Tx, person: Person, stop: bool, reason: str, key: str) -> str:
         now, before = self.clock.now(), paused(tx)
         if bool(before) == stop:
             return f"New writes are already paused by {before['by']}." if stop else "New writes were not paused."
+        only_once(tx, key, now)
         set_paused(tx, {"by": person.name, "why": reason} if stop else {}, now)
         audit.append(
             tx, chain="platform", who=person.email or person.id, what="paused" if stop else "resumed",

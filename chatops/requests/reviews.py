@@ -16,6 +16,7 @@ from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.requests.clicks import only_once
 from chatops.requests.planning import ended, team_of
 from chatops.requests.register import Register
 
@@ -40,12 +41,9 @@ class Reviews:
     configuration: Configuration
     clock: Clock
 
-    async def give(self, person: Person, number: int, text: str) -> str:
-        """Keeps what this person says of a change; returns a sentence.
-
-        Raises ``Refused`` for the requester and for whoever is not asked, ``TooLate`` when there is nothing to review.
-        """
-        return await self.database.write(self._give, person, number, mask(text)[0])
+    async def give(self, person: Person, number: int, text: str, key: str) -> str:
+        """``kernel.action.Questions.review``."""
+        return await self.database.write(self._give, person, number, mask(text)[0], key)
 
     async def look(self) -> int:
         """Reminds of what is due, and returns of how many changes; may be called late, early or twice."""
@@ -67,7 +65,8 @@ class Reviews:
         )  # fmt: skip
         return 1
 
-    def _give(self, tx: Tx, person: Person, number: int, text: str) -> str:
+    def _give(self, tx: Tx, person: Person, number: int, text: str, key: str) -> str:
+        only_once(tx, key, self.clock.now())
         request = store.load(tx, number)
         if request.reviewed is not None:
             raise TooLate(

@@ -23,6 +23,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import STRANGERS, Person, automation
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
 from chatops.requests.choices import Choice, Choices
+from chatops.requests.clicks import check_not_done
 from chatops.requests.homes import HomePage
 from chatops.requests.parse import parse
 from chatops.requests.planning import Planner, team_of
@@ -171,19 +172,24 @@ class Road:
         return Asked(stored.id, stored.name, channel, fresh)
 
     async def answer(
-        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float = 0.0, key: str = ""
-    ) -> Answer:
+        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float = 0.0, key: str = "",
+        again: bool = False,
+    ) -> Answer:  # fmt: skip
         """A read action's answer; ``asked_at`` (epoch seconds) is now when it is not given.
 
-        What it does, as with an incident, the same ``key`` does once. Raises ``TooLate`` when it did.
+        What it does, as with an incident, the same ``key`` does once. Raises ``TooLate`` when it did, which is looked
+        up first when it is worked off ``again``: what it meets then may be its own doing.
         """
         self.permit(person, action)
+        if again:
+            await self.database.read(check_not_done, key)
         record = self.actions[action]
         inputs = await self.sheets.check(record, values, person, deep=True)
         if record.answer is None:
             raise TypeError(f"{action} is no read action")
         context = self.planner.context(inputs, person)
-        return await record.answer(inputs, replace(context, asked_at=asked_at or context.now.timestamp(), key=key))
+        asked_at = asked_at or context.now.timestamp()
+        return await record.answer(inputs, replace(context, asked_at=asked_at, key=key))
 
     async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:
         """What stands under the form: what runs there now and what policy will ask for; nothing while inputs miss."""

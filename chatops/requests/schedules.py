@@ -125,9 +125,9 @@ class Timetable:
         found = await self.database.read(lambda tx: [_read(row) for row in tx.all(ALL)])
         return [one for one in found if whose == "all" or self._owns(person, one)][:SHOWN]
 
-    async def act(self, person: Person, number: int, verb: Verb) -> Schedule:
-        """Pauses, resumes or removes one; raises ``Refused`` for who may not, ``TooLate`` when it is over."""
-        return await self.database.write(self._act, person, number, verb)
+    async def act(self, person: Person, number: int, verb: Verb, key: str = "") -> Schedule:
+        """``kernel.schedules.Schedules.act``."""
+        return await self.database.write(self._act, person, number, verb, key)
 
     async def look(self) -> None:
         """Does what is due now; a failure with one must not keep the others waiting."""
@@ -178,7 +178,8 @@ class Timetable:
         service = self.configuration.platform.services.get(one.service)
         return one.person_id == person.id or (service is not None and service.team in person.teams)
 
-    def _act(self, tx: Tx, person: Person, number: int, verb: Verb) -> Schedule:
+    def _act(self, tx: Tx, person: Person, number: int, verb: Verb, key: str) -> Schedule:
+        only_once(tx, key, self.clock.now())
         one, now, platform = _load(tx, number), self.clock.now(), self.configuration.platform
         may = self._owns(person, one) or sources_of(person, platform.operators, "", platform)
         if not (person.is_member and may):

@@ -128,8 +128,9 @@ class Asking:
         """Answers once, however long the database is away: what some answers do (a note, a page) is not done again."""
         try:
             answer = await self.road.answer(
-                action.name, line.inputs(action), person=person, asked_at=item.received_at, key=item.key
-            )
+                action.name, line.inputs(action), person=person, asked_at=item.received_at, key=item.key,
+                again=item.again,
+            )  # fmt: skip
             answer = await self.attachments.of(answer, where.user)
         except DatabaseAway as away:
             answer = errors.answer(away)

@@ -53,7 +53,7 @@ class Questions:
         found: tuple[Mapping[str, Any], ...] = await self._answer("requests", whose)
         return found
 
-    async def pause(self, person: Person, paused: bool, reason: str) -> str:
+    async def pause(self, person: Person, paused: bool, reason: str, key: str = "") -> str:
         return str(await self._answer("pause", paused, reason))
 
 

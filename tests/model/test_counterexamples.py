@@ -104,7 +104,7 @@ async def test_ending_the_silence_of_what_is_over_does_not_move_when_it_was_over
     watch = Watch(database)
     await watch.tell(alert("checkout", "a"))
     [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
-    await watch.desk.silence(OLU, number, 3600.0, "")
+    await watch.desk.silence(OLU, number, watch.clock.now() + 3600.0, "")
     await watch.desk.act(OLU, "resolve", number, {})
     over = watch.clock.now()
     watch.clock.time += 1200.0
@@ -137,7 +137,7 @@ async def test_a_silence_of_what_was_resolved_while_it_was_made_can_be_ended_as_
     await watch.tell(alert("checkout", "a"))
     [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
     slow.meanwhile = [watch.desk.act(LEE, "resolve", number, {})]
-    await watch.desk.silence(OLU, number, 3600.0, "")
+    await watch.desk.silence(OLU, number, watch.clock.now() + 3600.0, "")
     incident = await database.read(store.load, number)
     assert (incident.state.value, incident.due_at, len(incident.silences)) == ("resolved", 0.0, 1)
     assert (await watch.desk.unsilence(OLU, number)).lines == ("The silence is over: its alerts make noise again.",)
@@ -148,8 +148,8 @@ async def test_who_ends_a_silence_while_another_begins_is_not_told_that_there_is
     slow = watch.desk.silencer = Overtaken()
     await watch.tell(alert("checkout", "a"))
     [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
-    await watch.desk.silence(OLU, number, 3600.0, "")
-    slow.meanwhile = [watch.desk.silence(LEE, number, 7200.0, "")]
+    await watch.desk.silence(OLU, number, watch.clock.now() + 3600.0, "")
+    slow.meanwhile = [watch.desk.silence(LEE, number, watch.clock.now() + 7200.0, "")]
     [said] = (await watch.desk.unsilence(OLU, number)).lines
     assert said == "That silence is over; somebody has silenced it anew meanwhile, and that goes on."
     incident = await database.read(store.load, number)

@@ -79,7 +79,8 @@ class Doing:
     def done(self, deed: Deed) -> Coroutine[Any, Any, Answer]:
         desk = self.watch.desk
         if deed.verb == "silence":
-            return desk.silence(deed.person, self.number, 3600.0 if deed.person is OLU else 7200.0, "")
+            until = self.watch.clock.now() + (3600.0 if deed.person is OLU else 7200.0)
+            return desk.silence(deed.person, self.number, until, "")
         if deed.verb == "unsilence":
             return desk.unsilence(deed.person, self.number)
         return desk.act(deed.person, deed.verb, self.number, dict(deed.given))
@@ -116,7 +117,7 @@ async def come_to(watch: Watch, state: str) -> int:
     if state == "calm":
         await watch.tell(alert("checkout", "a", "resolved", "error"))
     if state == "silenced":
-        await watch.desk.silence(OLU, number, 1800.0, "")
+        await watch.desk.silence(OLU, number, watch.clock.now() + 1800.0, "")
     watch.clock.time += 60.0
     return number
 

@@ -153,7 +153,7 @@ class FakeRoad:
         return found
 
     async def answer(
-        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float, key: str
+        self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float, key: str, again: bool
     ) -> Answer:
         self.permit(person)
         found: Answer = await self._next("answer", action, dict(values), person.name)
