@@ -36,7 +36,7 @@ class Silence(Inputs):
 async def answer(inputs: Silence, ctx: Context) -> Answer:
     """What is silenced until when."""
     number, until = number_of(inputs.incident), ctx.asked_at + seconds(inputs.length)
-    return await ctx.desk.silence(ctx.requester, number, until, inputs.reason, ctx.key)
+    return await ctx.desk.silence(ctx.requester, number, until, inputs.reason, ctx.key, ctx.again)
 
 
 async def end(inputs: Incident, ctx: Context) -> Answer:

@@ -20,7 +20,9 @@ from chatops.kernel.masking import mask
 
 TIMEOUT = 5.0  # seconds a try
 TRIES = 2  # a second silence that says the same does no harm
-LONGEST_ANSWER = 4096  # bytes
+LONGEST_ANSWER = 4 * 1024 * 1024  # bytes; the list has all silences of the last five days
+ROUNDED = 0.002  # seconds; Alertmanager says times in milliseconds
+UNKNOWN = "whether it is silenced is not known"
 OVER = "already expired"  # what Alertmanager says, with a 500, of a silence that is over
 
 
@@ -36,9 +38,15 @@ class Alertmanager:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
 
     async def silence(
-        self, matchers: Sequence[Mapping[str, Any]], start: float, end: float, by: str, comment: str
-    ) -> str:
-        """Makes a silence (times: epoch seconds) and gives the address of its page; raises ``Refused``."""
+        self, matchers: Sequence[Mapping[str, Any]], start: float, end: float, by: str, comment: str,
+        again: bool = False,
+    ) -> str:  # fmt: skip
+        """Makes a silence (times: epoch seconds) and gives the address of its page; raises ``Refused``.
+
+        ``again``: it may have been made already, by whoever was cut off before it could be kept. That one is it, then.
+        """
+        if again and (found := await self._standing(comment, end)):
+            return found
         body = {
             "matchers": [*matchers], "startsAt": _rfc3339(start), "endsAt": _rfc3339(end), "createdBy": by,
             "comment": comment,
@@ -57,6 +65,19 @@ class Alertmanager:
         number = address.rpartition("/")[2]
         await self._call("DELETE", f"/api/v2/silence/{quote(number, safe='')}", None, "the silence goes on")
 
+    async def _standing(self, comment: str, end: float) -> str:
+        """The address of the silence that says this, ends then and is not over; empty where there is none."""
+        base, answer = await self._call("GET", "/api/v2/silences", None, UNKNOWN)
+        try:
+            for one in json.loads(answer):
+                ends = datetime.fromisoformat(one["endsAt"]).timestamp()
+                is_it = one["comment"] == comment and abs(ends - end) < ROUNDED
+                if is_it and one["status"]["state"] != "expired":
+                    return f"{base}/#/silences/{one['id']}"
+        except (ValueError, KeyError, TypeError, RecursionError) as wrong:
+            raise Refused(f"Alertmanager's list of silences can't be read; {UNKNOWN}.") from wrong
+        return ""
+
     async def _call(self, method: str, path: str, body: Any, otherwise: str) -> tuple[str, str]:
         """The address that was called, and the answer."""
         endpoint, session = self._endpoint(), self._session()
@@ -70,7 +91,7 @@ class Alertmanager:
                     method, base + path, json=body, timeout=self._timeout, allow_redirects=False,
                     headers=access.headers, ssl=access.tls,
                 ) as answer:  # fmt: skip
-                    text = (await answer.content.read(LONGEST_ANSWER)).decode(errors="replace").strip()
+                    text = (await _read(answer)).decode(errors="replace").strip()
                     if answer.status == 200 or (method == "DELETE" and (answer.status == 404 or OVER in text)):
                         return base, text
                     if turned := turned_away(endpoint, answer.status):
@@ -81,6 +102,15 @@ class Alertmanager:
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 said = away(error)
         raise Refused(f"Alertmanager {said}; {otherwise}.", hint="Try again in a moment, or do it there.")
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    found = bytearray()
+    async for piece in answer.content.iter_chunked(64 * 1024):
+        found += piece
+        if len(found) > LONGEST_ANSWER:  # what is cut off there can't be read, which is said
+            break
+    return bytes(found)
 
 
 def _rfc3339(at: float) -> str:

@@ -71,14 +71,16 @@ class Desk:
         await self.take(Delivery(SOURCE, (alert,)))
         return await self.database.write(self._reported, person, alert, told, key)
 
-    async def silence(self, person: Person, number: int, until: float, text: str, key: str = "") -> Answer:
+    async def silence(
+        self, person: Person, number: int, until: float, text: str, key: str = "", again: bool = False
+    ) -> Answer:
         """``kernel.action.Incidents.silence``."""
         incident, alerts = await self.database.read(self._to_silence, person, number)
         now, matchers = self.clock.now(), matchers_of(alerts)
         why = mask(text)[0] or "silenced from its card"
         if until <= now:
             raise TooLate(f"The time for which {incident.name} was to be silent is over by now.")
-        link = await self.silencer.silence(matchers, now, until, person.name, f"{incident.name}: {why}")
+        link = await self.silencer.silence(matchers, now, until, person.name, f"{incident.name}: {why}", again)
         said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
         return await self.database.write(self._silenced, person, number, until, said, link, key)
 

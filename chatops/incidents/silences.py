@@ -17,8 +17,10 @@ Matcher = dict[str, Any]
 class Silencer(Protocol):
     """Keeps a monitor quiet."""
 
-    async def silence(self, matchers: Sequence[Matcher], start: float, end: float, by: str, comment: str) -> str:
-        """Makes a silence (times: epoch seconds) and gives its address.
+    async def silence(
+        self, matchers: Sequence[Matcher], start: float, end: float, by: str, comment: str, again: bool = False
+    ) -> str:
+        """Makes a silence (times: epoch seconds) and gives its address; ``again``: unless it is there already.
 
         Raises ``Refused`` when the monitor says no or does not answer.
         """

@@ -98,6 +98,7 @@ class Context:
     helpdesk: Helpdesk | None = None
     asked_at: float = 0.0  # by whom an answer goes to (epoch seconds): the same when it is worked off again
     key: str = ""  # of what is answered: the same when it is worked off again, so that what it does is done once
+    again: bool = False  # whether it is worked off again: what it did outside of the database may be there already
 
     @property
     def helpers(self) -> Helpdesk:
@@ -324,10 +325,12 @@ class Incidents(Protocol):
         """
         ...
 
-    async def silence(self, person: Person, number: int, until: float, text: str, key: str = "") -> Answer:
+    async def silence(
+        self, person: Person, number: int, until: float, text: str, key: str = "", again: bool = False
+    ) -> Answer:
         """Keeps the monitor of its alerts quiet until then (epoch seconds), the same ``key`` once.
 
-        Raises ``TooLate`` or ``Refused``.
+        ``again``: it may be quiet already, by what was cut off. Raises ``TooLate`` or ``Refused``.
         """
         ...
 

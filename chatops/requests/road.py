@@ -189,7 +189,7 @@ class Road:
             raise TypeError(f"{action} is no read action")
         context = self.planner.context(inputs, person)
         asked_at = asked_at or context.now.timestamp()
-        return await record.answer(inputs, replace(context, asked_at=asked_at, key=key))
+        return await record.answer(inputs, replace(context, asked_at=asked_at, key=key, again=again))
 
     async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:
         """What stands under the form: what runs there now and what policy will ask for; nothing while inputs miss."""

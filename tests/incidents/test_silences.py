@@ -1,6 +1,7 @@
 """What is silenced: what the alerts of an incident have in common; and what is said when it can't be."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -66,6 +67,47 @@ async def test_what_alertmanager_refuses_is_said_in_its_words_and_not_tried_agai
 @pytest.mark.parametrize("status", [500, 503])
 async def test_one_that_fails_is_asked_twice_and_nothing_is_said_to_be_silent(status: int) -> None:
     assert await said(status, {}) == (f"Alertmanager answered {status}; nothing is silenced.", 2)
+
+
+def listed(number: str, comment: str, ends_at: str, state: str = "active") -> dict[str, Any]:
+    """As Alertmanager lists one."""
+    return {"id": number, "comment": comment, "endsAt": ends_at, "status": {"state": state}}
+
+
+@pytest.mark.parametrize(
+    ("standing", "status", "came_of_it"),
+    [
+        ([], 200, "new"),
+        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:00.123Z")], 200, "1f-2"),
+        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:00.123Z", "expired")], 200, "new"),
+        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:01.123Z")], 200, "new"),
+        ([listed("1f-2", "INC-2: slow", "2026-11-25T11:00:00.123Z")], 200, "new"),
+        ([{"id": "1f-2"}], 200, "Alertmanager's list of silences can't be read; whether it is silenced is not known."),
+        ([], 503, "Alertmanager answered 503; whether it is silenced is not known."),
+    ],
+)
+async def test_made_again_it_is_the_one_that_stands_already(standing: Any, status: int, came_of_it: str) -> None:
+    made: list[Any] = []
+
+    async def make(request: web.Request) -> web.Response:
+        made.append(await request.json())
+        return web.json_response({"silenceID": "new"})
+
+    async def what_stands(request: web.Request) -> web.Response:
+        return web.json_response(standing, status=status)
+
+    app = web.Application()
+    app.router.add_post("/api/v2/silences", make)
+    app.router.add_get("/api/v2/silences", what_stands)
+    end = datetime(2026, 11, 25, 11, 0, 0, 123456, UTC).timestamp()
+    async with TestServer(app) as server, ClientSession() as session:
+        silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=2)
+        try:
+            address = await silencer.silence(matchers_of([alert("A")]), 1.0, end, "Olu", "INC-1: slow", again=True)
+            found = address.rpartition("/")[2]
+        except Refused as no:
+            found = no.message
+    assert (found, len(made)) == (came_of_it, int(came_of_it == "new"))
 
 
 async def test_an_answer_without_a_silence_is_none() -> None:

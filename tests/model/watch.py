@@ -27,7 +27,7 @@ OLU_THEN_THE_LEADS = Escalation(
 class Silences:
     """In Alertmanager's place: takes every silence."""
 
-    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str) -> str:
+    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str, again: bool = False) -> str:
         return f"https://alertmanager.acme.test/#/silences/{end:.0f}"
 
     async def end(self, address: str) -> None:

@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from chatops.adapters.alertmanager import Alertmanager
 from tests.scenarios.test_incidents import INCIDENTS, alert, tell
 from tests.support.clock import ShiftedClock
 from tests.support.house import HOOK_TOKEN, House, acme_house
@@ -65,21 +68,56 @@ async def test_a_rule_fires_the_card_appears_and_a_silence_made_in_slack_is_seen
             await house.olu.sees("general", "No silence of INC-101 goes on that was made here.")
 
 
+async def test_a_silence_that_was_made_before_the_process_ended_is_not_made_again_and_can_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, cut_off = Alertmanager.silence, asyncio.Event()
+
+    async def made_and_cut_off(self: Alertmanager, *given: Any) -> str:
+        await make(self, *given)
+        cut_off.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async with (
+        acme_house(clock=ShiftedClock(0.0)) as house,
+        alertmanager(tmp_path, f"{house.assistant.http.address}/hooks/alertmanager", HOOK_TOKEN) as manager,
+    ):
+        settings = house.settings.config / "platform.yml"
+        settings.write_text(f'{settings.read_text()}\nalertmanager: {{url: "{manager}"}}\n')
+        await house.until(lambda: bool(house.assistant.configuration.platform.alertmanager))
+        await fires(house, manager)
+        await house.olu.sees("@platform", "You are paged.", "INC-101", within=30)
+        with monkeypatch.context() as cut:
+            cut.setattr(Alertmanager, "silence", made_and_cut_off)
+            await house.olu.types("/platform silence INC-101 2h because the bank is down")
+            await cut_off.wait()
+            await house.stop()
+        await house.start()
+        await house.olu.sees("general", "It is silenced until")
+        [made] = await silences(house, manager)
+        assert made["status"]["state"] == "active"
+        await house.olu.types("/platform unsilence INC-101")
+        await house.olu.sees("general", "The silence is over")
+        [made] = await silences(house, manager)
+        assert made["status"]["state"] == "expired"
+
+
+async def fires(house: House, manager: str) -> None:
+    """Alertmanager hears of an alert."""
+    labels = {"alertname": "ErrorRate", "severity": "critical", "service": "checkout", "environment": "production"}
+    told = [{"labels": labels, "annotations": {"summary": "5xx of checkout"}}]
+    async with house.sandbox.session.post(f"{manager}/api/v2/alerts", json=told) as answer:
+        assert answer.status == 200
+
+
 async def test_what_fired_while_the_assistant_was_down_comes_once_when_it_is_back(tmp_path: Path) -> None:
     async with acme_house(clock=ShiftedClock(0.0)) as house:
         address = house.assistant.http.address
         house.settings = replace(house.settings, listen=address.removeprefix("http://"))
         async with alertmanager(tmp_path, f"{address}/hooks/alertmanager", HOOK_TOKEN) as manager:
             await house.stop()
-            labels = {
-                "alertname": "ErrorRate",
-                "severity": "critical",
-                "service": "checkout",
-                "environment": "production",
-            }
-            told = [{"labels": labels, "annotations": {"summary": "5xx of checkout"}}]
-            async with house.sandbox.session.post(f"{manager}/api/v2/alerts", json=told) as answer:
-                assert answer.status == 200
+            await fires(house, manager)
             async with asyncio.timeout(30):
                 while not await tried_in_vain(house, manager):
                     await asyncio.sleep(0.05)
