@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 Completed = Callable[[Where, str, Mapping[str, Action]], Awaitable[str]]  # a line with what is meant where it was typed
 TRIGGER_LIVES = 2.8  # seconds; Slack gives three from the click, of which some are on the way
 TELL_AGAIN = 2.0  # seconds
+TRIED_FOR = 300.0  # seconds after it came in for which a line is worked off again whose database is away
+LOOK = "It was tried before, and may have been done then: look before you do it again."
 LATE = "Slack gave me too little time to open the form."
 
 
@@ -125,7 +127,11 @@ class Asking:
         return await self.answers.asked(item, where, asked, action.title)
 
     async def _answer(self, item: Item, where: Where, action: Action, line: Line, person: Person) -> object:
-        """Answers once, however long the database is away: what some answers do (a note, a page) is not done again."""
+        """Answers once, however long the database is away: what some answers do (a note, a page) is not done again.
+
+        That has the row's key, so it may be tried again until the database says whether it is there, as a press is. Who
+        waits for long is told instead: something may be wrong with the database that waiting does not cure.
+        """
         try:
             answer = await self.road.answer(
                 action.name, line.inputs(action), person=person, asked_at=item.received_at, key=item.key,
@@ -133,7 +139,9 @@ class Asking:
             )  # fmt: skip
             answer = await self.attachments.of(answer, where.user)
         except DatabaseAway as away:
-            answer = errors.answer(away)
+            if self.clock.now() - item.received_at < TRIED_FOR:
+                raise
+            answer = errors.answer(DatabaseAway(away.message, hint=LOOK) if item.again else away)
         while True:
             try:
                 return await self.answers.end(item, where, answer)

@@ -68,8 +68,8 @@ class Item:
 
 
 # Both return CLOSED when the commit of the effect, or of what is told, has closed the row. Work raises DatabaseAway
-# when nobody knows whether there was an effect: it is tried again until that is known. What may not be repeated for
-# that tells the person instead.
+# when nobody knows whether there was an effect: it is tried again until that is known, or the work tells the person
+# instead.
 Work = Callable[[Item], Awaitable[object]]
 GaveUp = Callable[[Item, BaseException], Awaitable[object]]
 

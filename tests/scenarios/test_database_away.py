@@ -5,11 +5,15 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatops.adapters import postgres
+from chatops.kernel.locks import Lock
 from chatops.kernel.people import Person
+from chatops.requests.clicks import DID
+from chatops.requests.locks import LockDesk
 from chatops.slack import intake
 from chatops.slack.deciding import Deciding, Decision
 from chatops.slack.payloads import Where
@@ -117,6 +121,37 @@ async def test_a_press_is_decided_on_once_when_the_server_went_away_after_it_was
     assert len(keys) > 1
     assert len(set(keys)) == 1
     await house.lee.never_sees(REQUESTS, said)
+
+
+@pytest.mark.parametrize(("saved", "told"), [(False, "Locked"), (True, "This was done already")])
+async def test_a_line_is_worked_off_once_when_the_server_went_away_after_it_was_acknowledged(
+    house: House, cut: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, saved: bool, told: str
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(postgres, "FATE_WITHIN", 0.0)
+    cut.of = DID.encode()
+    await house.quiet()
+    take, takes = LockDesk.take, []
+
+    async def gone_before(self: LockDesk, *given: Any) -> Lock:
+        takes.append(given)
+        if len(takes) == 1 and saved:  # and nobody can say so
+            cut.lose_after_commit, cut.then_away = 1, True
+        elif len(takes) == 1:
+            await cut.close()
+        return await take(self, *given)
+
+    monkeypatch.setattr(LockDesk, "take", gone_before)
+    await house.dana.types("/platform lock checkout production because migrating")
+    said = "it is not known whether it did" if saved else "Nothing was saved"
+    waits = re.compile(rf"line \S+ waits: .*{said}")
+    await house.until(lambda: bool(waits.search(caplog.text)))
+    await cut.open()
+    await house.dana.sees("general", told, within=30)
+    await house.quiet()
+    assert len(await house.rows("SELECT seq FROM audit WHERE what = 'locked'")) == 1
+    assert len(takes) == (1 if saved else 2)
+    await house.dana.never_sees("general", said)
 
 
 async def test_what_was_saved_when_nobody_could_say_so_is_taken_up_without_a_restart(

@@ -156,7 +156,7 @@ class FakeRoad:
         self, action: str, values: Mapping[str, Any], *, person: Person, asked_at: float, key: str, again: bool
     ) -> Answer:
         self.permit(person)
-        found: Answer = await self._next("answer", action, dict(values), person.name)
+        found: Answer = await self._next("answer", action, dict(values), person.name, key, again)
         return found
 
     async def preview(self, action: str, values: Mapping[str, Any], *, person: Person) -> tuple[str, ...]:

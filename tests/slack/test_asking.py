@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatops.kernel.action import Answer, Button
-from chatops.kernel.errors import DatabaseAway, Refused, Unavailable
+from chatops.kernel.errors import DatabaseAway, Refused, TooLate, Unavailable
 from chatops.kernel.keys import LONGEST
 from chatops.slack import asking, intake, payloads
 from chatops.slack.messenger import Messenger
@@ -365,17 +365,38 @@ async def test_an_answer_is_made_once_and_told_when_the_database_takes_it(
         assert lost == []
 
 
-async def test_what_an_answer_does_is_not_tried_again_when_nobody_knows_whether_it_was_saved(tmp_path: Path) -> None:
+async def test_what_a_line_does_is_tried_again_with_its_key_until_the_database_says_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
     async with desk(tmp_path) as acme:
-        acme.road.plan(
-            "answer", DatabaseAway("It is not known whether it was saved.", hint="Look before you do it again.")
-        )
+        unsure = DatabaseAway("It is not known whether it was saved.")
+        acme.road.plan("answer", unsure, DatabaseAway("It is away."), TooLate("This was done already."))
         await acme.dana.types("/platform status checkout production")
-        await acme.dana.sees(
-            "general", "Not now", "It is not known whether it was saved.", "Look before you do it again."
-        )
+        await acme.dana.sees("general", "This was done already.")
+        assert [again for *_, again in acme.road.called("answer")] == [False, True, True]
+        assert len({key for *_, key, _ in acme.road.called("answer")}) == 1
+        await acme.dana.never_sees("general", "saved")
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_who_waits_long_for_the_database_hears_what_is_wrong_with_it_and_whether_to_look_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
+    async with desk(tmp_path) as acme:
+
+        def slow(*call: Any) -> None:
+            if len(acme.road.called("answer")) == tries:
+                monkeypatch.setattr(asking, "TRIED_FOR", 0.0)
+            raise DatabaseAway("It did not answer within 15 seconds.", hint="Try again once that is cured.")
+
+        acme.road.plan("answer", *[slow] * tries)
+        await acme.dana.types("/platform status checkout production")
+        hint = "Try again once that is cured." if tries == 1 else "It was tried before, and may have been done then"
+        await acme.dana.sees("general", "Not now", "It did not answer within 15 seconds.", hint)
         await acme.quiet()
-        assert len(acme.road.called("answer")) == 1
+        assert len(acme.road.called("answer")) == tries
 
 
 async def test_home_is_shown_to_who_opens_it(tmp_path: Path) -> None:
