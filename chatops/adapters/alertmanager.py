@@ -19,11 +19,15 @@ from chatops.kernel.errors import Refused
 from chatops.kernel.masking import mask
 
 TIMEOUT = 5.0  # seconds a try
-TRIES = 2  # a second silence that says the same does no harm
+TRIES = 2
 LONGEST_ANSWER = 4 * 1024 * 1024  # bytes; the list has all silences of the last five days
 ROUNDED = 0.002  # seconds; Alertmanager says times in milliseconds
 UNKNOWN = "whether it is silenced is not known"
 OVER = "already expired"  # what Alertmanager says, with a 500, of a silence that is over
+
+
+class Unsure(Refused):
+    """Nobody knows whether the silence was made."""
 
 
 class Alertmanager:
@@ -43,7 +47,8 @@ class Alertmanager:
     ) -> str:  # fmt: skip
         """Makes a silence (times: epoch seconds) and gives the address of its page; raises ``Refused``.
 
-        ``again``: it may have been made already, by whoever was cut off before it could be kept. That one is it, then.
+        ``again``: it may have been made already, by whoever was cut off before it could be kept. That one is it, then:
+        a second one that says the same would go on when the first is ended.
         """
         if again and (found := await self._standing(comment, end)):
             return found
@@ -51,7 +56,12 @@ class Alertmanager:
             "matchers": [*matchers], "startsAt": _rfc3339(start), "endsAt": _rfc3339(end), "createdBy": by,
             "comment": comment,
         }  # fmt: skip
-        base, answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
+        try:
+            base, answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
+        except Unsure:
+            if again:
+                raise
+            return await self.silence(matchers, start, end, by, comment, again=True)
         try:
             return f"{base}/#/silences/{json.loads(answer)['silenceID']}"
         except (ValueError, KeyError, TypeError, RecursionError) as wrong:
@@ -101,6 +111,8 @@ class Alertmanager:
                         raise Refused(f"Alertmanager refuses it, so {otherwise}: {mask(text[:300])[0]}")
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 said = away(error)
+                if method == "POST" and not isinstance(error, aiohttp.ClientConnectorError):  # it may have arrived
+                    raise Unsure(f"Alertmanager {said}; {UNKNOWN}.", hint="Look there.") from error
         raise Refused(f"Alertmanager {said}; {otherwise}.", hint="Try again in a moment, or do it there.")
 
 

@@ -110,6 +110,29 @@ async def test_made_again_it_is_the_one_that_stands_already(standing: Any, statu
     assert (found, len(made)) == (came_of_it, int(came_of_it == "new"))
 
 
+@pytest.mark.parametrize("arrived", [False, True])
+async def test_one_whose_answer_was_lost_is_looked_for_before_it_is_made_again(arrived: bool) -> None:
+    made: list[Any] = []
+
+    async def make(request: web.Request) -> web.Response:
+        lost = not made
+        made.append(await request.json())
+        if lost and request.transport is not None:
+            request.transport.close()
+        return web.json_response({"silenceID": "second"})
+
+    async def what_stands(request: web.Request) -> web.Response:
+        return web.json_response([listed("first", "INC-1: slow", made[0]["endsAt"])] if arrived else [])
+
+    app = web.Application()
+    app.router.add_post("/api/v2/silences", make)
+    app.router.add_get("/api/v2/silences", what_stands)
+    async with TestServer(app) as server, ClientSession() as session:
+        silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=2)
+        address = await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1: slow")
+    assert (address.rpartition("/")[2], len(made)) == (("first", 1) if arrived else ("second", 2))
+
+
 async def test_an_answer_without_a_silence_is_none() -> None:
     assert await said(200, {"id": 3}) == (
         "Alertmanager's answer can't be read; look there whether it is silenced.", 1,
@@ -156,10 +179,10 @@ async def test_one_that_hangs_is_given_up() -> None:
         return web.Response()
 
     app = web.Application()
-    app.router.add_post("/api/v2/silences", hang)
+    app.router.add_route("*", "/api/v2/silences", hang)
     async with TestServer(app) as server, ClientSession() as session:
         silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=0.05)
-        with pytest.raises(Refused, match=r"does not answer \(.*Timeout"):
+        with pytest.raises(Refused, match=r"does not answer \(.*Timeout.*; whether it is silenced is not known"):
             await silencer.silence(matchers_of([alert("A")]), 1.0, 2.0, "Olu", "INC-1")
         end.set()
 
