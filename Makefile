@@ -22,8 +22,10 @@ demo: $(STAMP)
 # Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
 # More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts. A worker
 # costs seven seconds of computing, for it imports and collects everything, and 0.3 GB; from six on, two cores are hardly idle.
+# In a new checkout one reads them alone first, or all six would compile the same files side by side.
 # Of what is PostgreSQL's own a quarter is tried, always the same; `make test-postgresql` tries all of it.
 test: $(STAMP)
+	@test -d tests/__pycache__ || PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only >/dev/null
 	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -n 6 --dist loadgroup
 
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, found
 from tests.support.databases import POSTGRES
 from tests.support.thoroughness import EVERYTHING, examples, in_share
 
@@ -126,8 +126,8 @@ def _its_own_databases() -> Iterator[None]:
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium; whoever uses it is in the xdist group "browser", so that it starts once."""
-    path = shutil.which("chromium")
+    path = found()
     if path is None:
-        pytest.skip("needs Debian's Chromium on the PATH: apt-get install chromium")
+        pytest.skip("needs Debian's Chromium on the PATH: apt-get install chromium-headless-shell (or chromium)")
     async with chromium(path) as started:
         yield started

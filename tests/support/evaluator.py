@@ -13,12 +13,13 @@ class LentEvaluator(CelEvaluator):
     """A ``CelEvaluator`` that gives its process back on ``close``, unless it had to be ended."""
 
     async def _started(self) -> Any:
-        if self._process is None and (found := await Lent.free(command(self._limit), LONGEST_LINE)):
-            self._process, self._ready = found, True  # type: ignore[assignment]
-        return await super()._started()
-
-    async def _spawn(self) -> Any:
-        return await Lent.started(command(self._limit), environment(), LONGEST_LINE, DEVNULL)
+        if self._process is None or self._process.returncode is not None:
+            asked = command(self._limit)
+            self._process = await Lent.free(asked, LONGEST_LINE) or await Lent.started(  # type: ignore[assignment]
+                asked, environment(), LONGEST_LINE, DEVNULL, said=b"ready\n"
+            )
+            self._ready = True
+        return self._process
 
     async def close(self) -> None:
         async with self._turn:

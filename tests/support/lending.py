@@ -37,10 +37,14 @@ class Lent:
 
     @classmethod
     async def started(
-        cls, command: Sequence[str], env: Mapping[str, str] | None = None, limit: int = 2**16, stderr: int | None = None
-    ) -> Self:
-        """A new one."""
+        cls, command: Sequence[str], env: Mapping[str, str] | None = None, limit: int = 2**16,
+        stderr: int | None = None, said: bytes = b"",
+    ) -> Self:  # fmt: skip
+        """A new one, once it has ``said`` so: many a test is over before, and the next would start another."""
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env)
+        assert process.stdout is not None
+        if said and (first := process.stdout.readline()) != said:
+            raise RuntimeError(f"{' '.join(command)} said {first!r} when it started, and not {said!r}")
         return await cls._out(process, tuple(command), limit)
 
     @classmethod
@@ -50,8 +54,12 @@ class Lent:
         assert process.stdout is not None
         source, target = os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno())
         protocol = StreamReaderProtocol(lent.stdout)
-        lent._reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(source, "rb"))
-        lent.stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(target, "wb"))
+        try:
+            lent._reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(source, "rb"))
+            lent.stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(target, "wb"))
+        except asyncio.CancelledError:  # the test is over already
+            _free[key].append(process)
+            raise
         return lent
 
     def back(self) -> None:
