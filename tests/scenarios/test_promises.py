@@ -103,7 +103,7 @@ async def test_glass_broken_in_advance_is_told_when_the_freeze_began_before_the_
 async def test_a_card_does_not_speak_of_broken_glass_when_who_asked_may_not_break_it() -> None:
     async with acme_house(platform=freeze_from(9)) as house:
         await house.dana.types("/platform deploy checkout 1.4.2 production break_glass=yes because I want to")
-        card = await house.dana.sees(REQUESTS, "DENIED")
+        card = await house.dana.sees(REQUESTS, "DENIED", "Rule: ")
         assert "GLASS BROKEN" not in card.text
 
 

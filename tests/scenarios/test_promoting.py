@@ -50,7 +50,9 @@ async def test_what_did_not_run_well_before_is_refused_and_the_right_group_break
     await house.dana.types("/platform why deploy checkout 1.4.3 production")
     await house.dana.sees("general", "Refused.", "1.4.3 has to run well in staging first: 1.4.2 runs there.")
     await house.olu.types("/platform deploy checkout 1.4.3 production because orders stop")
-    denied = await house.olu.sees(REQUESTS, "DENIED", "1.4.3 has to run well in staging first: 1.4.2 runs there.")
+    denied = await house.olu.sees(
+        REQUESTS, "DENIED", "Rule: promotion", "1.4.3 has to run well in staging first: 1.4.2 runs there."
+    )
     assert "Break glass" in denied.buttons
     await denied.click("Break glass")
     form = await house.olu.modal(title="Break glass R-1001")
