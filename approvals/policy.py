@@ -19,6 +19,7 @@ from chatops.kernel.durations import spoken
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Ask, Decision, Plan
 from chatops.kernel.quorum import unfilled, unsatisfiable
+from chatops.kernel.variables import of_environment, of_requester, of_service
 
 __all__ = ["decide", "explain", "facts", "missing", "partial_facts", "possible", "unsatisfiable"]
 
@@ -41,35 +42,17 @@ def facts(
 
     ``incident`` is what ``Incidents.concerning`` says of the requester, the service and the environment.
     """
-    e, s = environment, service
     values = inputs.model_dump(mode="python") if isinstance(inputs, BaseModel) else dict(inputs)
     seen = action.variables(inputs) if action.variables is not None else values
     changes = plan.changes if plan else ()
     risk = plan.risk if plan and plan.risk else action.risk  # whichever is higher: there is none above danger
     return {
-        "env": {
-            "name": e.name if e else "",
-            "tier": e.tier if e else "",
-            "namespace": e.namespace if e else "",
-            "cluster": e.cluster if e else "",
-        },
+        "env": of_environment(environment),
         "action": {"name": action.name, "risk": risk, "asks": list(action.inputs.model_fields)},
         "inputs": {name: "" if value is None else value for name, value in seen.items()},
-        "service": {
-            "name": s.name if s else "",
-            "team": s.team if s else "",
-            "image": s.image if s else "",
-            "labels": dict(s.labels) if s else {},
-        },
-        "requester": {
-            "email": requester.email,
-            "name": requester.name,
-            "groups": list(requester.groups),
-            "teams": list(requester.teams),
-            "automation": requester.automation,
-            "id": requester.id,  # these two and action.asks are not in the vocabulary: policy itself needs them
-            "member": requester.is_member,
-        },
+        "service": of_service(service),
+        # These two and action.asks are not in the vocabulary: policy itself needs them
+        "requester": of_requester(requester) | {"id": requester.id, "member": requester.is_member},
         "plan": {
             "changes": [
                 {

@@ -23,6 +23,7 @@ from chatops.kernel.cel import CelError, EvaluateAll, paths_of
 from chatops.kernel.escalation import severity_of
 from chatops.kernel.masking import mask
 from chatops.kernel.ports import Clock
+from chatops.kernel.variables import of_environment, of_service
 
 log = logging.getLogger(__name__)
 
@@ -168,18 +169,8 @@ def facts_of(alert: Alert, at: Place, platform: Platform, now: float) -> dict[st
             "annotations": dict(alert.annotations),
         },
         "severity": severity_of(alert.severity, platform.severities).name,
-        "env": {
-            "name": env.name if env else "",
-            "tier": env.tier if env else "",
-            "namespace": env.namespace if env else "",
-            "cluster": env.cluster if env else "",
-        },
-        "service": {
-            "name": service.name if service else "",
-            "team": service.team if service else "",
-            "image": service.image if service else "",
-            "labels": dict(service.labels) if service else {},
-        },
+        "env": of_environment(env),
+        "service": of_service(service),
         "team": at.team,
         "now": datetime.fromtimestamp(now, UTC),
     }

@@ -1,4 +1,7 @@
-"""What the CEL of a declared action sees, but for ``object`` and ``steps``, which come with the step."""
+"""What CEL sees of the catalog, and the CEL of a declared action of everything but its ``object`` and ``steps``.
+
+Every field is there; what is absent is ``""`` or ``{}``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,39 @@ from typing import Any
 from pydantic import BaseModel
 
 from chatops.kernel.action import Action, Context
+from chatops.kernel.catalog import Environment, Service
+from chatops.kernel.people import Person
+
+
+def of_environment(env: Environment | None) -> dict[str, Any]:
+    """``env``."""
+    return {
+        "name": env.name if env else "",
+        "tier": env.tier if env else "",
+        "namespace": env.namespace if env else "",
+        "cluster": env.cluster if env else "",
+    }
+
+
+def of_service(service: Service | None) -> dict[str, Any]:
+    """``service``."""
+    return {
+        "name": service.name if service else "",
+        "team": service.team if service else "",
+        "image": service.image if service else "",
+        "labels": dict(service.labels) if service else {},
+    }
+
+
+def of_requester(person: Person) -> dict[str, Any]:
+    """``requester``."""
+    return {
+        "email": person.email,
+        "name": person.name,
+        "groups": list(person.groups),
+        "teams": list(person.teams),
+        "automation": person.automation,
+    }
 
 
 def variables(action: Action, inputs: BaseModel, ctx: Context) -> dict[str, Any]:
@@ -19,29 +55,12 @@ def variables(action: Action, inputs: BaseModel, ctx: Context) -> dict[str, Any]
 
 def around(seen: Mapping[str, Any], ctx: Context) -> dict[str, Any]:
     """The same with the inputs as CEL sees them."""
-    env, service, person = ctx.environment, ctx.service, ctx.requester
     frozen = ctx.frozen.get("now")
     return {
         "inputs": dict(seen),
-        "env": {
-            "name": env.name if env else "",
-            "tier": env.tier if env else "",
-            "namespace": env.namespace if env else "",
-            "cluster": env.cluster if env else "",
-        },
-        "service": {
-            "name": service.name if service else "",
-            "team": service.team if service else "",
-            "image": service.image if service else "",
-            "labels": dict(service.labels) if service else {},
-        },
-        "requester": {
-            "email": person.email,
-            "name": person.name,
-            "groups": list(person.groups),
-            "teams": list(person.teams),
-            "automation": person.automation,
-        },
+        "env": of_environment(ctx.environment),
+        "service": of_service(ctx.service),
+        "requester": of_requester(ctx.requester),
         "request": {"id": str(ctx.request), "name": f"R-{ctx.request}"},
         "now": datetime.fromisoformat(frozen) if frozen else ctx.now.astimezone(UTC).replace(microsecond=0),
     }
