@@ -59,7 +59,8 @@ async def freeze(inputs: Freezing, ctx: Context) -> Answer:
 
 async def thaw(inputs: Thawing, ctx: Context) -> Answer:
     """Ends a freeze that somebody made here before its time."""
-    held = await ctx.locked.give_back(ctx.requester, _where(inputs, ctx.platform), inputs.reason, ctx.key)
+    where = _where(inputs, ctx.platform)
+    held = await ctx.locked.give_back(ctx.requester, where, inputs.reason, ctx.key, ctx.before)
     return Answer("Thawed", (f"🔓 {held.place} is free.",), private=True)
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
-from chatops.kernel.errors import InputError, Refused
+from chatops.kernel.errors import InputError, Refused, TooLate
 from chatops.kernel.locks import LONGEST, USUAL, Lock, Where
 from chatops.kernel.spans import ending, zone_of
 
@@ -79,16 +79,18 @@ async def lock(inputs: Taking, ctx: Context) -> Answer:
 
 def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
     """When it ends (epoch seconds), as said or at the end of the reason; and the reason without that."""
-    now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
-    until = now + USUAL
+    asked_at, zone = ctx.asked_at, zone_of(ctx.requester.tz)
+    until = asked_at + USUAL
     if said:
-        until = ending(said, now, zone)
+        until = ending(said, asked_at, zone)
     elif found := _UNTIL.fullmatch(reason):
         try:
-            until, reason = ending(found[2], now, zone), found[1] or ""
+            until, reason = ending(found[2], asked_at, zone), found[1] or ""
         except InputError:
-            until = now + USUAL  # it speaks of something else than the end
-    if until - now > LONGEST:
+            until = asked_at + USUAL  # it speaks of something else than the end
+    if until <= ctx.now.timestamp():
+        raise TooLate("I came to it late: the time until which it was to hold is over by now.")
+    if until - asked_at > LONGEST:
         raise InputError("That is longer than 30 days.", field="until")
     if not reason:
         raise InputError("Why? Whoever meets it reads that.", field="reason")
@@ -97,7 +99,8 @@ def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
 
 async def unlock(inputs: Giving, ctx: Context) -> Answer:
     """Gives it back before its time."""
-    held = await ctx.locked.give_back(ctx.requester, Where(inputs.service, inputs.environment), inputs.reason, ctx.key)
+    where = Where(inputs.service, inputs.environment)
+    held = await ctx.locked.give_back(ctx.requester, where, inputs.reason, ctx.key, ctx.before)
     return Answer("Unlocked", (f"🔓 {held.place} is free.",), private=True)
 
 

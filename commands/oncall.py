@@ -18,7 +18,7 @@ from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
 from chatops.kernel.catalog import Platform, closest
-from chatops.kernel.errors import InputError
+from chatops.kernel.errors import InputError, TooLate
 from chatops.kernel.rota import Overridden, Rota, Turn, turns
 from chatops.kernel.spans import shown, span, zone_of
 
@@ -118,7 +118,10 @@ async def override(inputs: Instead, ctx: Context) -> Answer:
     """Puts somebody on call for a while; times are those of who asks."""
     zone = zone_of(ctx.requester.tz)
     rota = _only_rota(inputs, ctx)
-    start, end = span(inputs.day, inputs.hours, ctx.now.timestamp(), zone)
+    start, end = span(inputs.day, inputs.hours, ctx.asked_at, zone)
+    if end <= (now := ctx.now.timestamp()):
+        raise TooLate("I came to it late: that time is over by now.")
+    start = max(start, now)
     made = await ctx.instead.put(ctx.requester, rota, inputs.person, start, end, inputs.reason, ctx.key)
     said = f"{made.name} is on call for {rota}: {shown(start, end, zone)}."
     return Answer("On call", (said,), private=True, buttons=(Button("Restore", f"oncall restore {made.id}"),))

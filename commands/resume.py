@@ -14,7 +14,7 @@ class Resume(ChangeInputs):
 
 async def answer(inputs: Resume, ctx: Context) -> Answer:
     """Raises ``Refused`` for everybody but the platform team."""
-    stands = await ctx.questions.pause(ctx.requester, False, inputs.reason, ctx.key)
+    stands = await ctx.questions.pause(ctx.requester, False, inputs.reason, ctx.key, ctx.before)
     return Answer("Resumed", (stands,))
 
 

@@ -55,7 +55,9 @@ class Listing(Inputs):
 
 async def schedule(inputs: Wish, ctx: Context) -> Answer:
     """Keeps it until then."""
-    made, warnings = await ctx.schedules.make(ctx.requester, inputs.line, inputs.when, inputs.reason, ctx.key)
+    made, warnings = await ctx.schedules.make(
+        ctx.requester, inputs.line, inputs.when, inputs.reason, ctx.asked_at, ctx.key
+    )
     lines = (
         f"⏰ {made.name}: {_sentence(made, ctx)}",
         *(f"⚠ {said}" for said in warnings),

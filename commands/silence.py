@@ -41,7 +41,7 @@ async def answer(inputs: Silence, ctx: Context) -> Answer:
 
 async def end(inputs: Incident, ctx: Context) -> Answer:
     """That it makes noise again."""
-    return await ctx.desk.unsilence(ctx.requester, number_of(inputs.incident), ctx.key)
+    return await ctx.desk.unsilence(ctx.requester, number_of(inputs.incident), ctx.key, ctx.before)
 
 
 RECORD = Action(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -68,7 +69,8 @@ class Desk:
         """
         told = {name: mask(text)[0] for name, text in given.items()}
         alert = alert_of(person, told, self.configuration.platform, key)
-        await self.take(Delivery(SOURCE, (alert,)))
+        if not await self.database.read(store.incident_of, alert):  # else cut off after that, and it may be over by now
+            await self.take(Delivery(SOURCE, (alert,)))
         return await self.database.write(self._reported, person, alert, told, key)
 
     async def silence(
@@ -84,12 +86,12 @@ class Desk:
         said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
         return await self.database.write(self._silenced, person, number, until, said, link, key)
 
-    async def unsilence(self, person: Person, number: int, key: str = "") -> Answer:
-        """Ends the silences that were made from an incident, the same ``key`` once; raises ``TooLate``, ``Refused``."""
-        incident = await self.database.read(self._to_unsilence, person, number)
-        for address in incident.silences:
+    async def unsilence(self, person: Person, number: int, key: str = "", before: float = math.inf) -> Answer:
+        """``kernel.action.Incidents.unsilence``."""
+        addresses = await self.database.read(self._to_unsilence, person, number, before)
+        for address in addresses:
             await self.silencer.end(address)
-        return await self.database.write(self._unsilenced, person, number, incident.silences, key)
+        return await self.database.write(self._unsilenced, person, number, addresses, key)
 
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open`` (all), ``mine``, or of a team."""
@@ -197,12 +199,15 @@ class Desk:
         )
         return _answer(incident, f"It is silenced until {end} UTC: {text}.")
 
-    def _to_unsilence(self, tx: Tx, person: Person, number: int) -> Incident:
+    def _to_unsilence(self, tx: Tx, person: Person, number: int, before: float) -> tuple[str, ...]:
         incident = store.load(tx, number)
         self.check_has_or_may(incident, person)
         if not incident.silences:
             raise TooLate(f"No silence of {incident.name} goes on that was made here.")
-        return incident
+        later = store.silenced_since(tx, incident, before)
+        if not (ended := tuple(one for one in incident.silences if one not in later)):
+            raise TooLate(f"{incident.name} was silenced anew after you asked, and that goes on.")
+        return ended
 
     def _unsilenced(self, tx: Tx, person: Person, number: int, ended: tuple[str, ...], key: str) -> Answer:
         only_once(tx, key, self.clock.now())

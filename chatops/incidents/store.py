@@ -352,6 +352,12 @@ def history(tx: Tx, chain: str, limit: int = 200) -> list[Row]:
     return list(reversed(tx.all(HISTORY, chain=chain, limit=limit)))
 
 
+def silenced_since(tx: Tx, incident: Incident, at: float) -> set[str]:
+    """The addresses of the silences that were made from an incident after that (epoch seconds)."""
+    rows = [row for row in history(tx, incident.name) if row["what"] == "silenced" and row["at"] > at]
+    return {json.loads(row["data"])["link"] for row in rows}
+
+
 def timeline(tx: Tx, incident: Incident, limit: int = 200) -> list[Row]:
     """The newest rows about an incident, oldest first: its own chain's, and those of pages that it shares."""
     chains = [incident.name, *(page for page, _ in pages_of(tx, incident.id))]

@@ -5,6 +5,7 @@ Something the platform can do, as one record. Form, line, help and validation co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,6 +100,11 @@ class Context:
     asked_at: float = 0.0  # by whom an answer goes to (epoch seconds): the same when it is worked off again
     key: str = ""  # of what is answered: the same when it is worked off again, so that what it does is done once
     again: bool = False  # whether it is worked off again: what it did outside of the database may be there already
+
+    @property
+    def before(self) -> float:
+        """What was done later (epoch seconds) is not undone: whoever typed a line that then waited did not mean it."""
+        return self.asked_at if self.again else math.inf
 
     @property
     def helpers(self) -> Helpdesk:
@@ -278,10 +284,10 @@ class Questions(Protocol):
         """
         ...
 
-    async def pause(self, person: Person, paused: bool, reason: str, key: str = "") -> str:
-        """Stops or resumes new writes, the same ``key`` once.
+    async def pause(self, person: Person, paused: bool, reason: str, key: str = "", before: float = math.inf) -> str:
+        """Stops or resumes new writes, the same ``key`` once; returns what stands now.
 
-        Returns what stands now. Raises ``Refused`` for people outside the platform team.
+        Raises ``Refused`` for people outside the platform team, ``TooLate`` for what was not paused ``before``.
         """
         ...
 
@@ -334,8 +340,8 @@ class Incidents(Protocol):
         """
         ...
 
-    async def unsilence(self, person: Person, number: int, key: str = "") -> Answer:
-        """Ends what ``silence`` made before its time, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
+    async def unsilence(self, person: Person, number: int, key: str = "", before: float = math.inf) -> Answer:
+        """Ends what ``silence`` made ``before``, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
         ...
 
     async def listed(self, person: Person, whose: str) -> Answer:

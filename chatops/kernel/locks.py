@@ -6,6 +6,7 @@ anything there, not even who froze it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -117,10 +118,12 @@ class Locks(Protocol):
         """
         ...
 
-    async def give_back(self, person: Person, where: Where, reason: str, key: str = "") -> Lock:
+    async def give_back(
+        self, person: Person, where: Where, reason: str, key: str = "", before: float = math.inf
+    ) -> Lock:
         """Unlocks it, the same ``key`` once.
 
-        Raises ``Refused`` for who may not, ``TooLate`` where nothing is locked.
+        Raises ``Refused`` for who may not, ``TooLate`` where nothing was locked ``before`` (epoch seconds).
         """
         ...
 

@@ -175,10 +175,11 @@ class Schedules(Protocol):
     """Keeps what people want to be asked for at a time."""
 
     async def make(
-        self, person: Person, line: str, said: str, reason: str, key: str = ""
+        self, person: Person, line: str, said: str, reason: str, asked_at: float, key: str = ""
     ) -> tuple[Schedule, Sequence[str]]:
         """Keeps it, the same ``key`` once, and says what is known to stand in its way then.
 
+        ``said`` is a time as it was understood at ``asked_at`` (epoch seconds).
         Raises ``InputError``, ``TooLate`` or ``Refused``.
         """
         ...

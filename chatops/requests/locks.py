@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -93,9 +94,11 @@ class LockDesk:
         self._check(person, where)
         return await self.database.write(self._take, person, where, until, mask(reason)[0], key)
 
-    async def give_back(self, person: Person, where: Where, reason: str, key: str = "") -> Lock:
+    async def give_back(
+        self, person: Person, where: Where, reason: str, key: str = "", before: float = math.inf
+    ) -> Lock:
         """``kernel.locks.Locks.give_back``."""
-        return await self.database.write(self._give_back, person, where, mask(reason)[0], key)
+        return await self.database.write(self._give_back, person, where, mask(reason)[0], key, before)
 
     async def watch(self, person: Person, service: str, environment: str) -> Lock | None:
         """Tells this person once it is free; None when it is."""
@@ -159,12 +162,14 @@ class LockDesk:
         self._tell(tx, lock, f"{'🔒' if lock.service else '🧊'} {lock.sentence(now)}")
         return lock
 
-    def _give_back(self, tx: Tx, person: Person, where: Where, reason: str, key: str) -> Lock:
+    def _give_back(self, tx: Tx, person: Person, where: Where, reason: str, key: str, before: float) -> Lock:
         only_once(tx, key, self.clock.now())
         lock = _held(tx, where, self.clock.now())
         if lock is None:
             is_not = f"{where.place} is not {'locked' if where.service else 'frozen'}"
             raise TooLate(f"{is_not}.", hint="" if where.service else "What the configuration freezes ends by itself.")
+        if lock.made_at > before:
+            raise TooLate(f"That was {lock.done} after you asked, and stays so: {lock.sentence(self.clock.now())}")
         mine, leads = lock.holder_id == person.id, self._leads(person, where)
         if not mine and not leads and not self._breaks(person):
             said = f"{lock.holder} has {lock.done} it: they, the leads of its team and the platform team end that."

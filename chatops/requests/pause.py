@@ -29,6 +29,12 @@ def paused(tx: Tx) -> dict[str, str]:
     return found
 
 
+def since(tx: Tx) -> float:
+    """When it was paused or resumed last (epoch seconds)."""
+    row = tx.one("SELECT updated_at FROM settings WHERE name = 'paused'")
+    return float(row["updated_at"]) if row else 0.0
+
+
 def paused_by(tx: Tx) -> str:
     """What a card says while new writes are paused; empty when they are not."""
     stop = paused(tx)

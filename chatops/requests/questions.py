@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from approvals.request import Request
 from chatops.kernel import audit
 from chatops.kernel.action import Action, Answer, Button, Made, RequestList, inputs_of
 from chatops.kernel.catalog import Platform
-from chatops.kernel.errors import ClusterError, InputError, PlatformError, Refused, Unavailable
+from chatops.kernel.errors import ClusterError, InputError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.families import collapsed, families, listed, spoken
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
@@ -28,7 +29,7 @@ from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
 from chatops.requests.parse import InputErrors, parse
-from chatops.requests.pause import paused, set_paused
+from chatops.requests.pause import paused, paused_by, set_paused, since
 from chatops.requests.planning import Planner, team_of
 from chatops.requests.reviews import Reviews
 
@@ -207,16 +208,18 @@ class Answers:
         """The requester's word on who opened a one-time page."""
         return await self.pages.confirm(request, code, person, mine=mine, key=key)
 
-    async def pause(self, person: Person, paused: bool, reason: str, key: str = "") -> str:
+    async def pause(self, person: Person, paused: bool, reason: str, key: str = "", before: float = math.inf) -> str:
         """Stops or resumes new writes; for the platform team."""
         if not is_operator(person, self.configuration.platform):
             raise Refused("Only the platform team can pause or resume new writes.")
-        return await self.database.write(self._pause, person, paused, mask(reason)[0], key)
+        return await self.database.write(self._pause, person, paused, mask(reason)[0], key, before)
 
-    def _pause(self, tx: Tx, person: Person, stop: bool, reason: str, key: str) -> str:
-        now, before = self.clock.now(), paused(tx)
-        if bool(before) == stop:
-            return f"New writes are already paused by {before['by']}." if stop else "New writes were not paused."
+    def _pause(self, tx: Tx, person: Person, stop: bool, reason: str, key: str, before: float) -> str:
+        now, standing = self.clock.now(), paused(tx)
+        if bool(standing) == stop:
+            return f"New writes are already paused by {standing['by']}." if stop else "New writes were not paused."
+        if standing and since(tx) > before:
+            raise TooLate(f"That was after you asked, and stays so: {paused_by(tx)}.")
         only_once(tx, key, now)
         set_paused(tx, {"by": person.name, "why": reason} if stop else {}, now)
         audit.append(

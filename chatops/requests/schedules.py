@@ -94,17 +94,16 @@ class Timetable:
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def make(
-        self, person: Person, line: str, said: str, reason: str, key: str = ""
+        self, person: Person, line: str, said: str, reason: str, asked_at: float, key: str = ""
     ) -> tuple[Schedule, Sequence[str]]:
-        """Keeps it, the same ``key`` once, and says what is known to stand in its way then.
-
-        Raises ``InputError``, ``TooLate`` or ``Refused``.
-        """
+        """``kernel.schedules.Schedules.make``."""
         self.road.permit(person)
         platform, now, zone = self.configuration.platform, self.clock.now(), zone_of(person.tz)
         asked, action = self._asked(line, reason)
         self.road.permit(person, action.name)
-        at, rule, start = when(said, now, zone)
+        at, rule, start = when(said, asked_at, zone)
+        if at <= now and not rule:
+            raise TooLate("I came to it late: that time is over by now.")
         inputs = await self._checked(action, asked, person)
         values = {name: value for name, value in asked.inputs(action).items() if name != "reason"}
         typed = write(action, Line(action.name, asked.values))

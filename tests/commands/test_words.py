@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
@@ -53,7 +54,7 @@ class Questions:
         found: tuple[Mapping[str, Any], ...] = await self._answer("requests", whose)
         return found
 
-    async def pause(self, person: Person, paused: bool, reason: str, key: str = "") -> str:
+    async def pause(self, person: Person, paused: bool, reason: str, key: str = "", before: float = math.inf) -> str:
         return str(await self._answer("pause", paused, reason))
 
 
