@@ -10,7 +10,7 @@ from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.configuration.folder import load
 from chatops.kernel.errors import PlatformError
 from chatops.kernel.people import Person, Standing
-from chatops.requests.line import parse
+from chatops.requests.reading import parse
 from commands import registry
 from commands.declared import action_of
 

@@ -25,7 +25,8 @@ from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, P
 from chatops.kernel.schedules import Schedule, Verb, Whose, when
 from chatops.kernel.spans import zone_of
 from chatops.requests.clicks import only_once
-from chatops.requests.line import Line, Misread, parse, write
+from chatops.requests.line import Line, Misread, write
+from chatops.requests.reading import parse
 from chatops.requests.register import Register
 from chatops.requests.road import Road
 

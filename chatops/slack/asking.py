@@ -17,7 +17,8 @@ from chatops.kernel.errors import DatabaseAway, InputError
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration
 from chatops.requests import opened
-from chatops.requests.line import Line, Misread, parse, write
+from chatops.requests.line import Line, Misread, write
+from chatops.requests.reading import parse
 from chatops.requests.sheets import blank
 from chatops.slack import errors, forms
 from chatops.slack.answers import Answers

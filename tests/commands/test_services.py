@@ -11,7 +11,7 @@ from chatops.adapters.kubernetes import KubernetesClusters
 from chatops.kernel.action import Answer
 from chatops.kernel.catalog import Platform, Service, Team
 from chatops.kernel.rota import Layer, Rota
-from chatops.requests.line import parse
+from chatops.requests.reading import parse
 from chatops.sandbox.cluster import PracticeCluster
 from commands import registry, service, services
 from tests.support.acme_cluster import ACME, Line, Lines, context

@@ -29,6 +29,7 @@ from chatops.kernel.masking import mask
 from chatops.notices.sources import argocd, flux, github, own
 from chatops.requests import line as lines
 from chatops.requests import parse as inputs
+from chatops.requests import reading
 from chatops.requests.line import Line, Misread
 from chatops.slack import errors, forms, ids, payloads
 from chatops.slack.deciding import Decision
@@ -80,7 +81,7 @@ def _line(data: bytes) -> None:
     kept = payloads.masked({"text": text})[0]["text"]
     assert not hostile.leaked(kept) or not _known(text), "a secret is kept"
     try:
-        line = lines.parse(text, acme().actions, acme().platform)
+        line = reading.parse(text, acme().actions, acme().platform)
     except Misread as wrong:
         line = wrong.line
         _said(wrong, form=text)

@@ -24,9 +24,9 @@ MOST_SECONDS = 60  # for one input, by the clock: on a machine that is very busy
 # What tells that an input has led somewhere new. Atheris' own way instruments all that we have: half a minute.
 MODULES = {
     "slack": (
-        "chatops.requests.line", "chatops.requests.parse", "chatops.requests.letters", "chatops.slack.mentions",
-        "chatops.slack.forms", "chatops.slack.elements", "chatops.slack.payloads", "chatops.http.payload",
-        "chatops.kernel.masking", "chatops.kernel.several",
+        "chatops.requests.line", "chatops.requests.reading", "chatops.requests.words", "chatops.requests.parse",
+        "chatops.requests.letters", "chatops.slack.mentions", "chatops.slack.forms", "chatops.slack.elements",
+        "chatops.slack.payloads", "chatops.http.payload", "chatops.kernel.masking", "chatops.kernel.several",
     ),
     "hooks": (
         "chatops.incidents.sources", "chatops.notices.sources", "chatops.kernel.received", "chatops.kernel.masking",

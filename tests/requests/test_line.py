@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatops.kernel.declaration import DeclaredInput, OptionsFrom
-from chatops.requests.line import Line, Misread, parse, write
+from chatops.requests.line import Line, Misread, write
+from chatops.requests.reading import parse
 from chatops.slack.mentions import people_in, unescape, without_mention
 from commands import registry
 from commands.declared import action_of

@@ -11,7 +11,8 @@ import pytest
 from chatops.incidents.desk import Desk
 from chatops.kernel.action import Answer
 from chatops.kernel.errors import TooLate
-from chatops.requests.line import Line, parse
+from chatops.requests.line import Line
+from chatops.requests.reading import parse
 from commands import registry
 from tests.model.watch import Silences
 from tests.scenarios.test_incidents import alert, tell
