@@ -237,7 +237,7 @@ class Parts:
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
         self.planner.overrides = overrides
         self.locks = LockDesk(database, self.messenger, configuration, clock)
-        self.planner.locks = self.locks
+        self.planner.judge.locks = self.locks
         duty = Duty(configuration, clock, overrides)
         self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
@@ -264,7 +264,7 @@ class Parts:
         self.watcher = Watcher(
             database, configuration, self.clusters, self.alerts.take, clock, self._deployments(changed)
         )  # fmt: skip
-        self.planner.incidents = Desk(
+        self.planner.judge.incidents = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
             leading.VERBS,

@@ -1,4 +1,4 @@
-"""Texts as JSON from outside may bring them, and as a database, a network or a card can take them."""
+"""Texts as they come from outside, and as a database, a network, a card or a sentence can take them."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def whole(text: str) -> str:
 def shorten(text: str, most: int) -> str:
     """At most ``most`` characters; what was cut off is not taken for the end."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def ended(sentence: str) -> str:
+    """The sentence with its full stop; what a cluster says often has none, and more follows."""
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."

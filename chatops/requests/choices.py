@@ -14,8 +14,9 @@ from chatops.kernel.errors import ClusterError, Refused, TooLate, Unavailable
 from chatops.kernel.masking import mask
 from chatops.kernel.people import STRANGERS, Person, is_automation
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.requests.approvers import team_of
 from chatops.requests.pause import paused_by
-from chatops.requests.planning import Planner, team_of
+from chatops.requests.planning import Planner
 from chatops.requests.register import Register, Told
 
 Choice = Literal["cancel", "wait", "replace", "start", "break_glass"]

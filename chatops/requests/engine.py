@@ -20,8 +20,10 @@ from chatops.kernel.course import Run, nothing_to_do
 from chatops.kernel.errors import ClusterError, PlatformError, Refused, TooLate, Unavailable
 from chatops.kernel.ports import Clock, Database, Tx
 from chatops.kernel.replicas import ALONE, Replicas
+from chatops.kernel.texts import ended
+from chatops.requests.differing import differs
 from chatops.requests.pause import Later, paused_by
-from chatops.requests.planning import Made, Overtaken, Planner, differs, ended
+from chatops.requests.planning import Made, Overtaken, Planner
 from chatops.requests.register import Register
 from chatops.requests.run import Runner
 from chatops.requests.steps import Steps

@@ -60,11 +60,11 @@ async def teams_on_call(planner: Planner, person: Person) -> tuple[str, ...]:
 
 async def incidents_of(planner: Planner, person: Person) -> tuple[str, ...]:
     """The open incidents that this person has, those that they are on call for, then those of their teams."""
-    if planner.incidents is None:
+    if planner.judge.incidents is None:
         return ()
     lines: list[str] = []
     for whose in ("mine", *(await teams_on_call(planner, person))[:MOST]):
-        found = await planner.incidents.listed(person, whose)
+        found = await planner.judge.incidents.listed(person, whose)
         lines += [line for line in found.lines if line.startswith("*") and line not in lines]
     return tuple(lines[:MOST])
 
@@ -86,7 +86,7 @@ async def on_call_for(planner: Planner, person: Person) -> tuple[str, ...]:
 async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
     """Locks and freezes that hold, then what begins within a day; times in the person's zone."""
     platform, now, zone = planner.configuration.platform, planner.clock.now(), zone_of(person.tz)
-    locks = await planner.locks.listed() if planner.locks is not None else ()
+    locks = await planner.judge.locks.listed() if planner.judge.locks is not None else ()
     lines = [f"{'🔒' if one.service else '🧊'} {one.sentence(now, zone)}" for one in locks]
     environments = platform.environments.values()
     for one in environments:

@@ -24,13 +24,14 @@ from chatops.kernel.plan import Plan
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.kernel.usage import Asked, Forms
 from chatops.requests import objects, opened, preferences
+from chatops.requests.approvers import team_of
 from chatops.requests.clicks import only_once
 from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
 from chatops.requests.parse import InputErrors, parse
 from chatops.requests.pause import paused, paused_by, set_paused, since
-from chatops.requests.planning import Planner, team_of
+from chatops.requests.planning import Planner
 from chatops.requests.reviews import Reviews
 
 log = logging.getLogger(__name__)
@@ -104,11 +105,11 @@ class Answers:
                 note = (f"Without looking at the cluster ({away.message.removesuffix('.')}):",)
         platform = self.configuration.platform
         facts = (
-            await self.planner.partial_facts(record, needed, person)
+            await self.planner.judge.partial_facts(record, needed, person)
             if inputs is None
-            else await self.planner.facts(record, inputs, person, plan)
+            else await self.planner.judge.facts(record, inputs, person, plan)
         )
-        standing = await self.planner.standing(record, needed, person, plan)
+        standing = await self.planner.judge.standing(record, needed, person, plan)
         explained = await policy.explain(platform, facts, self.planner.evaluate, standing=standing)
         if inputs is None:
             return note + explained
@@ -116,14 +117,14 @@ class Answers:
 
     async def _out_of_reach(self, action: Action, inputs: BaseModel, person: Person, plan: Plan) -> tuple[str, ...]:
         """Whether all who may approve are too few, as the card would say."""
-        decision = await self.planner.decide(action, inputs, person, plan)
+        decision = await self.planner.judge.decide(action, inputs, person, plan)
         asked = Request(
             id=0, action=action.name, title=action.title, inputs={}, service=getattr(inputs, "service", "") or "",
             environment=getattr(inputs, "environment", "") or "", plan=plan,
             requester_id=person.id, requester_name=person.name, requester_email=person.email,
         )  # fmt: skip
-        approvers = await self.planner.approvers(asked, decision)
-        said = self.planner.out_of_reach(asked, person, decision, approvers)
+        approvers = await self.planner.approvers.of(asked, decision)
+        said = self.planner.approvers.out_of_reach(asked, person, decision, approvers)
         return (f"{said}.",) if said else ()
 
     async def requests(
@@ -246,12 +247,12 @@ class Answers:
         else:
             lines, plan = await self._now(person, record, given), None
         if plan is None:
-            facts = await self.planner.partial_facts(record, given, person)
+            facts = await self.planner.judge.partial_facts(record, given, person)
         else:
-            facts = await self.planner.facts(record, parse(record, given, platform), person, plan)
-        standing = await self.planner.standing(record, given, person, plan)
+            facts = await self.planner.judge.facts(record, parse(record, given, platform), person, plan)
+        standing = await self.planner.judge.standing(record, given, person, plan)
         lines += await policy.explain(platform, facts, self.planner.evaluate, short=True, standing=standing)
-        lines += [f"⚠ {said}" for said in self.planner.freezes_ahead(record, given, plan)]
+        lines += [f"⚠ {said}" for said in self.planner.judge.freezes_ahead(record, given, plan)]
         if record.risk != "read" and (stop := await self.database.read(paused)):
             lines.append(f"⏸ {_paused_by(stop)}")
         if given.get("service"):

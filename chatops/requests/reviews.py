@@ -16,8 +16,9 @@ from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.masking import mask
 from chatops.kernel.people import Person
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
+from chatops.kernel.texts import ended
+from chatops.requests.approvers import team_of
 from chatops.requests.clicks import only_once
-from chatops.requests.planning import ended, team_of
 from chatops.requests.register import Register
 
 NOTE = "review"

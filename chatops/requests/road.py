@@ -22,11 +22,12 @@ from chatops.kernel.errors import Refused
 from chatops.kernel.masking import mask
 from chatops.kernel.people import STRANGERS, Person, automation
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx
+from chatops.requests.approvers import team_of
 from chatops.requests.choices import Choice, Choices
 from chatops.requests.clicks import check_not_done
 from chatops.requests.homes import HomePage
 from chatops.requests.parse import parse
-from chatops.requests.planning import Planner, team_of
+from chatops.requests.planning import Planner
 from chatops.requests.questions import Answers, is_operator
 from chatops.requests.register import Register, Told
 from chatops.requests.sheets import Sheet, Sheets
@@ -113,7 +114,7 @@ class Road:
         plan = await self.planner.plan(record, inputs, person)
         if nothing_to_do(plan):
             return False
-        return (await self.planner.decide(record, inputs, person, plan, at=at)).outcome == "ask"
+        return (await self.planner.judge.decide(record, inputs, person, plan, at=at)).outcome == "ask"
 
     def takes(self, action: str) -> frozenset[str]:
         """The names of an action's inputs; none where there is no such action."""

@@ -22,9 +22,10 @@ from chatops.kernel.plan import ObjectRef, Step, Write
 from chatops.kernel.ports import Clock, Configuration, Database, Tx
 from chatops.kernel.variables import variables
 from chatops.requests import effects, objects
+from chatops.requests.approvers import team_of
 from chatops.requests.effects import Object, Scene, StepFailed
 from chatops.requests.expiry import with_end
-from chatops.requests.planning import Planner, team_of
+from chatops.requests.planning import Planner
 from chatops.requests.register import Register
 from commands.declared import guard
 

@@ -10,7 +10,7 @@ from approvals.request import Request
 from chatops.kernel.catalog import Group, Platform
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.plan import Ask, Decision
-from chatops.requests.planning import Planner
+from chatops.requests.approvers import Approvers
 from tests.support.house import REQUESTS, acme_house
 
 LEE = Person(id="U0LEE", name="Lee", email="lee@acme.test", standing=Standing.MEMBER, groups=("leads",))
@@ -27,16 +27,15 @@ class Members:
 
 
 async def asked(*, named: bool) -> list[str]:
-    nothing: Any = None
     configuration: Any = SimpleNamespace(platform=Platform(groups={"leads": LEADS}))
     directory: Any = Members()
-    planner = Planner({}, configuration, nothing, directory, nothing, nothing, nothing)
     ask = Ask(rule="r", approvals=1, sources=("group:leads",), expires=60.0, named=named)
     request = Request(
         id=1, action="thing.make", title="t", inputs={}, requester_id="U0DANA", requester_name="Dana",
         requester_email="dana@acme.test",
     )  # fmt: skip
-    return [one.name for one in await planner.approvers(request, Decision(outcome="ask", asks=(ask,)))]
+    found = await Approvers(configuration, directory).of(request, Decision(outcome="ask", asks=(ask,)))
+    return [one.name for one in found]
 
 
 async def test_everybody_in_a_group_is_asked_about_a_change() -> None:

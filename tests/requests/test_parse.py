@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatops.kernel.catalog import Environment, Platform, Service, Team
+from chatops.kernel.texts import ended
 from chatops.requests.parse import InputErrors, parse
-from chatops.requests.planning import ended
 from commands import registry
 
 ACTIONS = registry.load()

@@ -61,7 +61,7 @@ async def test_it_does_not_undo_what_somebody_did_after_it_was_typed(house: Hous
 
 
 async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house: House) -> None:
-    desk = house.assistant.planner.incidents
+    desk = house.assistant.planner.judge.incidents
     assert isinstance(desk, Desk)
     desk.silencer = silences = Ended()
     await tell(house, alert())
