@@ -24,6 +24,7 @@ LONGEST_ANSWER = 4 * 1024 * 1024  # bytes; the list has all silences of the last
 ROUNDED = 0.002  # seconds; Alertmanager says times in milliseconds
 UNKNOWN = "whether it is silenced is not known"
 OVER = "already expired"  # what Alertmanager says, with a 500, of a silence that is over
+BETWEEN = frozenset({502, 504})  # what a proxy says whose question may have arrived all the same
 
 
 class Unsure(Refused):
@@ -42,30 +43,39 @@ class Alertmanager:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
 
     async def silence(
-        self, matchers: Sequence[Mapping[str, Any]], start: float, end: float, by: str, comment: str,
-        again: bool = False,
-    ) -> str:  # fmt: skip
+        self, matchers: Sequence[Mapping[str, Any]], start: float, end: float, by: str, comment: str
+    ) -> str:
         """Makes a silence (times: epoch seconds) and gives the address of its page; raises ``Refused``.
 
-        ``again``: it may have been made already, by whoever was cut off before it could be kept. That one is it, then:
-        a second one that says the same would go on when the first is ended.
+        One whose answer was lost is looked for before it is made again: a second one that says the same would go on
+        when the first is ended.
         """
-        if again and (found := await self._standing(comment, end)):
-            return found
         body = {
             "matchers": [*matchers], "startsAt": _rfc3339(start), "endsAt": _rfc3339(end), "createdBy": by,
             "comment": comment,
         }  # fmt: skip
         try:
-            base, answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
+            return await self._make(body)
         except Unsure:
-            if again:
-                raise
-            return await self.silence(matchers, start, end, by, comment, again=True)
+            found = await self.standing(comment, end)
+            return found[0] if found is not None else await self._make(body)
+
+    async def standing(self, comment: str, end: float) -> tuple[str, list[dict[str, Any]]] | None:
+        """The silence that says this, ends then (epoch seconds) and is not over, and its matchers.
+
+        Raises ``Refused``.
+        """
+        base, answer = await self._call("GET", "/api/v2/silences", None, UNKNOWN)
         try:
-            return f"{base}/#/silences/{json.loads(answer)['silenceID']}"
+            for one in json.loads(answer):
+                ends = datetime.fromisoformat(one["endsAt"]).timestamp()
+                is_it = one["comment"] == comment and abs(ends - end) < ROUNDED
+                if is_it and one["status"]["state"] != "expired":
+                    matchers = [dict(matcher) for matcher in one["matchers"]]
+                    return f"{base}/#/silences/{one['id']}", matchers
         except (ValueError, KeyError, TypeError, RecursionError) as wrong:
-            raise Refused("Alertmanager's answer can't be read; look there whether it is silenced.") from wrong
+            raise Refused(f"Alertmanager's list of silences can't be read; {UNKNOWN}.") from wrong
+        return None
 
     async def end(self, address: str) -> None:
         """Ends the silence that ``silence`` gave this address; one that is over or gone is none any more.
@@ -75,18 +85,12 @@ class Alertmanager:
         number = address.rpartition("/")[2]
         await self._call("DELETE", f"/api/v2/silence/{quote(number, safe='')}", None, "the silence goes on")
 
-    async def _standing(self, comment: str, end: float) -> str:
-        """The address of the silence that says this, ends then and is not over; empty where there is none."""
-        base, answer = await self._call("GET", "/api/v2/silences", None, UNKNOWN)
+    async def _make(self, body: Mapping[str, Any]) -> str:
+        base, answer = await self._call("POST", "/api/v2/silences", body, "nothing is silenced")
         try:
-            for one in json.loads(answer):
-                ends = datetime.fromisoformat(one["endsAt"]).timestamp()
-                is_it = one["comment"] == comment and abs(ends - end) < ROUNDED
-                if is_it and one["status"]["state"] != "expired":
-                    return f"{base}/#/silences/{one['id']}"
+            return f"{base}/#/silences/{json.loads(answer)['silenceID']}"
         except (ValueError, KeyError, TypeError, RecursionError) as wrong:
-            raise Refused(f"Alertmanager's list of silences can't be read; {UNKNOWN}.") from wrong
-        return ""
+            raise Refused("Alertmanager's answer can't be read; look there whether it is silenced.") from wrong
 
     async def _call(self, method: str, path: str, body: Any, otherwise: str) -> tuple[str, str]:
         """The address that was called, and the answer."""
@@ -109,6 +113,8 @@ class Alertmanager:
                     said = f"answered {answer.status}"
                     if answer.status < 500:
                         raise Refused(f"Alertmanager refuses it, so {otherwise}: {mask(text[:300])[0]}")
+                    if method == "POST" and answer.status in BETWEEN:
+                        raise Unsure(f"Alertmanager {said}; {UNKNOWN}.", hint="Look there.")
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 said = away(error)
                 if method == "POST" and not isinstance(error, aiohttp.ClientConnectorError):  # it may have arrived

@@ -77,12 +77,16 @@ class Desk:
         self, person: Person, number: int, until: float, text: str, key: str = "", again: bool = False
     ) -> Answer:
         """``kernel.action.Incidents.silence``."""
-        incident, alerts = await self.database.read(self._to_silence, person, number)
-        now, matchers = self.clock.now(), matchers_of(alerts)
-        why = mask(text)[0] or "silenced from its card"
+        now, name = self.clock.now(), f"INC-{number}"
         if until <= now:
-            raise TooLate(f"The time for which {incident.name} was to be silent is over by now.")
-        link = await self.silencer.silence(matchers, now, until, person.name, f"{incident.name}: {why}", again)
+            raise TooLate(f"The time for which {name} was to be silent is over by now.")
+        comment = f"{name}: {mask(text)[0] or 'silenced from its card'}"
+        # What it made before it was cut off is kept, whatever became of the incident: else nobody would know of it.
+        if again and (standing := await self.silencer.standing(comment, until)):
+            link, matchers = standing
+        else:
+            matchers = matchers_of(await self.database.read(self._to_silence, person, number))
+            link = await self.silencer.silence(matchers, now, until, person.name, comment)
         said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
         return await self.database.write(self._silenced, person, number, until, said, link, key)
 
@@ -172,7 +176,7 @@ class Desk:
         button = Button("Open a room", f"incident room {incident.name}")
         return _answer(incident, said, *([] if incident.room else [button]))
 
-    def _to_silence(self, tx: Tx, person: Person, number: int) -> tuple[Incident, list[Alert]]:
+    def _to_silence(self, tx: Tx, person: Person, number: int) -> list[Alert]:
         incident = store.load(tx, number)
         self.check_has_or_may(incident, person)
         if incident.ended:
@@ -181,7 +185,7 @@ class Desk:
         if not firing:
             said = f"No alert of {incident.name} that fires comes from Alertmanager; only those can be silenced."
             raise Refused(said, hint="What it is about goes on; acknowledging stops the paging.")
-        return incident, firing
+        return firing
 
     def _silenced(self, tx: Tx, person: Person, number: int, until: float, text: str, link: str, key: str) -> Answer:
         only_once(tx, key, self.clock.now())
@@ -191,12 +195,8 @@ class Desk:
         after = lifecycle.silenced(incident, link, until, self.clock.now())
         data = {"text": text, "until": end, "link": link}
         incident = self.keeper.put(tx, incident, after, Event.SILENCED, who=_who(person), data=data)
-        self.keeper.say(
-            tx,
-            incident,
-            f"silenced/{incident.version}",
-            [said, f"`/platform unsilence {incident.name}` ends it: {link}"],
-        )
+        ends = f"`/platform unsilence {incident.name}` ends it: {link}"
+        self.keeper.say(tx, incident, f"silenced/{incident.version}", [said, ends])
         return _answer(incident, f"It is silenced until {end} UTC: {text}.")
 
     def _to_unsilence(self, tx: Tx, person: Person, number: int, before: float) -> tuple[str, ...]:

@@ -17,13 +17,15 @@ Matcher = dict[str, Any]
 class Silencer(Protocol):
     """Keeps a monitor quiet."""
 
-    async def silence(
-        self, matchers: Sequence[Matcher], start: float, end: float, by: str, comment: str, again: bool = False
-    ) -> str:
-        """Makes a silence (times: epoch seconds) and gives its address; ``again``: unless it is there already.
+    async def silence(self, matchers: Sequence[Matcher], start: float, end: float, by: str, comment: str) -> str:
+        """Makes a silence (times: epoch seconds) and gives its address.
 
         Raises ``Refused`` when the monitor says no or does not answer.
         """
+        ...
+
+    async def standing(self, comment: str, end: float) -> tuple[str, Sequence[Matcher]] | None:
+        """The address of the one that says this and ends then, if it goes on, and its matchers; raises as above."""
         ...
 
     async def end(self, address: str) -> None:

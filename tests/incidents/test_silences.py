@@ -71,52 +71,52 @@ async def test_one_that_fails_is_asked_twice_and_nothing_is_said_to_be_silent(st
 
 def listed(number: str, comment: str, ends_at: str, state: str = "active") -> dict[str, Any]:
     """As Alertmanager lists one."""
-    return {"id": number, "comment": comment, "endsAt": ends_at, "status": {"state": state}}
+    told = {"id": number, "comment": comment, "endsAt": ends_at, "status": {"state": state}}
+    return {**told, "matchers": matchers_of([alert("A")])}
 
 
 @pytest.mark.parametrize(
     ("standing", "status", "came_of_it"),
     [
-        ([], 200, "new"),
+        ([], 200, None),
         ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:00.123Z")], 200, "1f-2"),
-        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:00.123Z", "expired")], 200, "new"),
-        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:01.123Z")], 200, "new"),
-        ([listed("1f-2", "INC-2: slow", "2026-11-25T11:00:00.123Z")], 200, "new"),
+        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:00.123Z", "expired")], 200, None),
+        ([listed("1f-2", "INC-1: slow", "2026-11-25T11:00:01.123Z")], 200, None),
+        ([listed("1f-2", "INC-2: slow", "2026-11-25T11:00:00.123Z")], 200, None),
         ([{"id": "1f-2"}], 200, "Alertmanager's list of silences can't be read; whether it is silenced is not known."),
         ([], 503, "Alertmanager answered 503; whether it is silenced is not known."),
     ],
 )
-async def test_made_again_it_is_the_one_that_stands_already(standing: Any, status: int, came_of_it: str) -> None:
-    made: list[Any] = []
-
-    async def make(request: web.Request) -> web.Response:
-        made.append(await request.json())
-        return web.json_response({"silenceID": "new"})
-
+async def test_one_that_was_made_is_found_by_what_it_says_and_when_it_ends(
+    standing: Any, status: int, came_of_it: str | None
+) -> None:
     async def what_stands(request: web.Request) -> web.Response:
         return web.json_response(standing, status=status)
 
     app = web.Application()
-    app.router.add_post("/api/v2/silences", make)
     app.router.add_get("/api/v2/silences", what_stands)
     end = datetime(2026, 11, 25, 11, 0, 0, 123456, UTC).timestamp()
     async with TestServer(app) as server, ClientSession() as session:
         silencer = Alertmanager(lambda: at(str(server.make_url("/"))), lambda: session, timeout=2)
         try:
-            address = await silencer.silence(matchers_of([alert("A")]), 1.0, end, "Olu", "INC-1: slow", again=True)
-            found = address.rpartition("/")[2]
+            found = await silencer.standing("INC-1: slow", end)
+            said = found and found[0].rpartition("/")[2]
         except Refused as no:
-            found = no.message
-    assert (found, len(made)) == (came_of_it, int(came_of_it == "new"))
+            found, said = None, no.message
+    assert said == came_of_it
+    assert found is None or found[1] == matchers_of([alert("A")])
 
 
+@pytest.mark.parametrize("proxy", [0, 502, 504])
 @pytest.mark.parametrize("arrived", [False, True])
-async def test_one_whose_answer_was_lost_is_looked_for_before_it_is_made_again(arrived: bool) -> None:
+async def test_one_whose_answer_was_lost_is_looked_for_before_it_is_made_again(arrived: bool, proxy: int) -> None:
     made: list[Any] = []
 
     async def make(request: web.Request) -> web.Response:
         lost = not made
         made.append(await request.json())
+        if lost and proxy:
+            return web.Response(status=proxy)
         if lost and request.transport is not None:
             request.transport.close()
         return web.json_response({"silenceID": "second"})

@@ -121,10 +121,10 @@ class Overtaken(Silences):
     def __init__(self) -> None:
         self.meanwhile: list[Awaitable[Any]] = []
 
-    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str, again: bool = False) -> str:
+    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str) -> str:
         while self.meanwhile:
             await self.meanwhile.pop()
-        return await super().silence(matchers, start, end, who, why, again)
+        return await super().silence(matchers, start, end, who, why)
 
     async def end(self, address: str) -> None:
         while self.meanwhile:

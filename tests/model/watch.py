@@ -27,8 +27,11 @@ OLU_THEN_THE_LEADS = Escalation(
 class Silences:
     """In Alertmanager's place: takes every silence."""
 
-    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str, again: bool = False) -> str:
+    async def silence(self, matchers: Any, start: float, end: float, who: str, why: str) -> str:
         return f"https://alertmanager.acme.test/#/silences/{end:.0f}"
+
+    async def standing(self, why: str, end: float) -> tuple[str, list[dict[str, Any]]] | None:
+        return None
 
     async def end(self, address: str) -> None:
         pass

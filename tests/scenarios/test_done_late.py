@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from chatops.incidents.desk import Desk
 from chatops.kernel.action import Answer
 from chatops.kernel.errors import TooLate
-from chatops.requests.line import parse
+from chatops.requests.reading import parse
 from tests.model.watch import Silences
 from tests.scenarios.test_incidents import alert, tell
 from tests.support.house import House, acme_house
@@ -75,6 +76,25 @@ async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house:
     with pytest.raises(TooLate, match="silenced anew after you asked, and that goes on"):
         await works_off(house, "unsilence INC-101", typed)
     assert len(silences.ended) == 1
+
+
+async def test_a_silence_that_was_made_is_kept_also_when_there_is_nothing_to_silence_any_more(house: House) -> None:
+    desk = house.assistant.planner.judge.incidents
+    assert isinstance(desk, Desk)
+    desk.silencer = Made()
+    await tell(house, alert())
+    typed = house.clock.now()
+    await tell(house, alert(status="resolved"))
+    said = await works_off(house, "silence INC-101 2h because known", typed)
+    assert said.lines[0].endswith("UTC: alertname=ErrorRate.")
+    await works_off(house, "unsilence INC-101")
+
+
+class Made(Silences):
+    """Has made what it was asked for before whoever asked was cut off."""
+
+    async def standing(self, why: str, end: float) -> tuple[str, list[dict[str, Any]]] | None:
+        return "https://alertmanager.acme.test/#/silences/1", [{"name": "alertname", "value": "ErrorRate"}]
 
 
 class Ended(Silences):
