@@ -49,6 +49,7 @@ from chatops.incidents.rules import Rules
 from chatops.incidents.watcher import Watcher
 from chatops.incidents.withdrawing import Withdrawals
 from chatops.kernel import touched
+from chatops.kernel.action import Desks
 from chatops.kernel.background import Background
 from chatops.kernel.catalog import Environment, Platform
 from chatops.kernel.errors import PlatformError
@@ -194,9 +195,8 @@ class Parts:
         planner.questions = questions
         self.planner = planner
         self.wishes = Wishes(database, self.messenger, self.directory, questions.home, clock)
-        planner.helpdesk = Questioner(database, self.messenger, self.directory, configuration)
         self.health = Health(configuration, self.clusters, clock, self._services_changed, lambda: self.homes.looked())
-        planner.wishes, planner.health = self.wishes, self.health
+        planner.health = self.health
         runner = Runner(self.actions, database, register, planner, clock, self.pages)
         steps = Steps(database, register, planner, clock, Taker(database, register, planner, configuration, clock))
         self.engine = Engine(database, register, planner, runner, steps, clock, self.replicas)
@@ -216,7 +216,6 @@ class Parts:
         self.anchors = Anchors(database, self.messenger, configuration, clock, self.settings.signer, add)
         self.road = Road(self.actions, database, register, planner, questions, configuration, self.directory, clock)
         self.timetable = Timetable(database, self.road, register, self.messenger, configuration, clock)
-        planner.schedules = self.timetable
 
     def _build_incidents(self) -> None:
         database, configuration, clock, directory = self.database, self.configuration, self.clock, self.directory
@@ -235,9 +234,7 @@ class Parts:
             Background(self.bells.here("couriers", lambda: self.couriers.wake())),
         )  # fmt: skip
         overrides = Overrides(database, self.messenger, configuration, directory, clock)
-        self.planner.overrides = overrides
         self.locks = LockDesk(database, self.messenger, configuration, clock)
-        self.planner.judge.locks = self.locks
         duty = Duty(configuration, clock, overrides)
         self.paging = Paging(database, keeper, directory, duty, judge, self.couriers, clock)
         self.evidence = Evidence(database, keeper, configuration, self.clusters, self.planner.ledger, clock)
@@ -264,11 +261,13 @@ class Parts:
         self.watcher = Watcher(
             database, configuration, self.clusters, self.alerts.take, clock, self._deployments(changed)
         )  # fmt: skip
-        self.planner.judge.incidents = Desk(
+        desk = Desk(
             database, keeper, configuration, directory, clock, self.alerts.take,
             Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
             leading.VERBS,
         )  # fmt: skip
+        helpdesk = Questioner(database, self.messenger, directory, configuration)
+        self.planner.judge.desks = Desks(desk, overrides, self.locks, self.timetable, self.wishes, helpdesk)
 
     def _page_paths(self) -> dict[str, PagePath]:
         paths = self.settings.page_paths(lambda: self.client.session, self.clock)

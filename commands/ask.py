@@ -31,7 +31,7 @@ class Question(Inputs):
 
 async def answer(inputs: Question, ctx: Context) -> Answer:
     """Who was asked, and where."""
-    said = await ctx.helpers.ask(ctx.requester, inputs.reason, inputs.message, ctx.asked_at)
+    said = await ctx.desks.helpdesk.ask(ctx.requester, inputs.reason, inputs.message, ctx.asked_at)
     return Answer("", said, private=True)
 
 

@@ -48,7 +48,7 @@ async def freeze(inputs: Freezing, ctx: Context) -> Answer:
     until, reason = end_of(inputs.until, inputs.reason, ctx)
     where = _where(inputs, ctx.platform)
     _check_covers(where, ctx.platform)
-    held = await ctx.locked.take(ctx.requester, where, until, reason, ctx.key)
+    held = await ctx.desks.locks.take(ctx.requester, where, until, reason, ctx.key)
     lines = (
         f"🧊 {held.sentence(ctx.now.timestamp(), zone_of(ctx.requester.tz))}",
         "All changes there are refused until then, yours too; rollbacks go on. The deploys channel is told.",
@@ -60,7 +60,7 @@ async def freeze(inputs: Freezing, ctx: Context) -> Answer:
 async def thaw(inputs: Thawing, ctx: Context) -> Answer:
     """Ends a freeze that somebody made here before its time."""
     where = _where(inputs, ctx.platform)
-    held = await ctx.locked.give_back(ctx.requester, where, inputs.reason, ctx.key, ctx.before)
+    held = await ctx.desks.locks.give_back(ctx.requester, where, inputs.reason, ctx.key, ctx.before)
     return Answer("Thawed", (f"🔓 {held.place} is free.",), private=True)
 
 
@@ -89,7 +89,7 @@ def _check_covers(where: Where, platform: Platform) -> None:
 async def listed(inputs: Inputs, ctx: Context) -> Answer:
     """What is frozen now, and what the configuration freezes next."""
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
-    lines = [f"🧊 {one.sentence(now, zone)}" for one in await ctx.locked.listed() if not one.service]
+    lines = [f"🧊 {one.sentence(now, zone)}" for one in await ctx.desks.locks.listed() if not one.service]
     coming = []
     for one in ctx.platform.freezes:
         where = ", ".join((*one.environments, *one.tiers, *one.teams, *one.services)) or "everywhere"

@@ -91,7 +91,7 @@ def _verb(
         fields = inputs.model_dump()
         names: Mapping[str, str] = {"reason": "text"}
         given = {names.get(name, name): str(value) for name, value in fields.items() if name != "incident"}
-        return await ctx.desk.act(ctx.requester, verb, number_of(inputs.incident), given, ctx.key)
+        return await ctx.desks.incidents.act(ctx.requester, verb, number_of(inputs.incident), given, ctx.key)
 
     usage = f"incident {verb} INCIDENT{f' {more}' if more else ''}"
     positionals = ("incident", *(name for name in model.model_fields if name not in ("incident", "reason")))
@@ -109,11 +109,11 @@ async def _open(inputs: Report, ctx: Context) -> Answer:
         raise InputError(wrong, field="severity", suggestion=closest(inputs.severity, known))
     given = inputs.model_dump(include={"service", "environment", "severity"})
     given |= {"room": "yes"} if inputs.room else {}
-    return await ctx.desk.report(ctx.requester, {**given, "text": inputs.reason}, ctx.key)
+    return await ctx.desks.incidents.report(ctx.requester, {**given, "text": inputs.reason}, ctx.key)
 
 
 async def _timeline(inputs: Incident, ctx: Context) -> Answer:
-    return await ctx.desk.timeline(ctx.requester, number_of(inputs.incident))
+    return await ctx.desks.incidents.timeline(ctx.requester, number_of(inputs.incident))
 
 
 RECORDS = (

@@ -24,7 +24,7 @@ async def answer(inputs: Incidents, ctx: Context) -> Answer:
     if inputs.whose not in known:
         said = f"There is no team called {inputs.whose!r}."
         raise InputError(said, field="whose", suggestion=closest(inputs.whose, known))
-    return await ctx.desk.listed(ctx.requester, inputs.whose)
+    return await ctx.desks.incidents.listed(ctx.requester, inputs.whose)
 
 
 RECORD = Action(

@@ -69,7 +69,7 @@ async def lock(inputs: Taking, ctx: Context) -> Answer:
     """Locks it; the reason may end with ``until …``."""
     until, reason = end_of(inputs.until, inputs.reason, ctx)
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
-    held = await ctx.locked.take(ctx.requester, Where(inputs.service, inputs.environment), until, reason, ctx.key)
+    held = await ctx.desks.locks.take(ctx.requester, Where(inputs.service, inputs.environment), until, reason, ctx.key)
     lines = (
         f"🔒 {held.sentence(now, zone)}",
         "Changes of others are refused until then; yours and rollbacks go on. The deploys channel is told.",
@@ -100,13 +100,13 @@ def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
 async def unlock(inputs: Giving, ctx: Context) -> Answer:
     """Gives it back before its time."""
     where = Where(inputs.service, inputs.environment)
-    held = await ctx.locked.give_back(ctx.requester, where, inputs.reason, ctx.key, ctx.before)
+    held = await ctx.desks.locks.give_back(ctx.requester, where, inputs.reason, ctx.key, ctx.before)
     return Answer("Unlocked", (f"🔓 {held.place} is free.",), private=True)
 
 
 async def locks(inputs: Inputs, ctx: Context) -> Answer:
     """What is locked now."""
-    found = [one for one in await ctx.locked.listed() if one.service]
+    found = [one for one in await ctx.desks.locks.listed() if one.service]
     if not found:
         return Answer("Locks", ("Nothing is locked.",), private=True)
     now, zone = ctx.now.timestamp(), zone_of(ctx.requester.tz)
@@ -117,7 +117,7 @@ async def locks(inputs: Inputs, ctx: Context) -> Answer:
 
 async def watch(inputs: Place, ctx: Context) -> Answer:
     """Tells who asks once it is free."""
-    held = await ctx.locked.watch(ctx.requester, inputs.service, inputs.environment)
+    held = await ctx.desks.locks.watch(ctx.requester, inputs.service, inputs.environment)
     if held is None:
         again = (Button("Deploy", f"deploy {inputs.service} {inputs.environment}", form=True),)
         return Answer("It is free", (f"{inputs.service} in {inputs.environment} is not locked.",), buttons=again)

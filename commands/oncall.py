@@ -50,8 +50,8 @@ async def answer(inputs: Oncall, ctx: Context) -> Answer:
 async def said_of(rota: Rota, ctx: Context) -> tuple[str, Sequence[Overridden]]:
     """Who has the rota, in the times of who asks, and who takes whose place from now on."""
     at = ctx.now.timestamp()
-    instead = await ctx.instead.of(rota.name, at, at + AHEAD)
-    names = await ctx.instead.called({turn.person for turn in now_and_next(rota, ctx.now, instead) if turn})
+    instead = await ctx.desks.overrides.of(rota.name, at, at + AHEAD)
+    names = await ctx.desks.overrides.called({turn.person for turn in now_and_next(rota, ctx.now, instead) if turn})
     return on_call_line(rota, ctx.now, zone_of(ctx.requester.tz), instead, names), instead
 
 
@@ -122,7 +122,7 @@ async def override(inputs: Instead, ctx: Context) -> Answer:
     if end <= (now := ctx.now.timestamp()):
         raise TooLate("I came to it late: that time is over by now.")
     start = max(start, now)
-    made = await ctx.instead.put(ctx.requester, rota, inputs.person, start, end, inputs.reason, ctx.key)
+    made = await ctx.desks.overrides.put(ctx.requester, rota, inputs.person, start, end, inputs.reason, ctx.key)
     said = f"{made.name} is on call for {rota}: {shown(start, end, zone)}."
     return Answer("On call", (said,), private=True, buttons=(Button("Restore", f"oncall restore {made.id}"),))
 
@@ -147,13 +147,13 @@ class Restore(Inputs):
 
 async def restore(inputs: Restore, ctx: Context) -> Answer:
     """The rota holds again."""
-    gone = await ctx.instead.remove(ctx.requester, inputs.number, ctx.key)
+    gone = await ctx.desks.overrides.remove(ctx.requester, inputs.number, ctx.key)
     return Answer("On call", (f"{gone.name} does not take over any more; {gone.rota} holds.",), private=True)
 
 
 async def test(inputs: Inputs, ctx: Context) -> Answer:
     """Sends a page to who asks."""
-    ways = await ctx.desk.test_page(ctx.requester, ctx.key)
+    ways = await ctx.desks.incidents.test_page(ctx.requester, ctx.key)
     beside = f", and by {' and '.join(ways)}; I tell you there what becomes of that" if ways else ""
     lines = (
         f"A page is on its way to you: a direct message of mine{beside}.",

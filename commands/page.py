@@ -23,7 +23,7 @@ class Page(Inputs):
 
 async def answer(inputs: Page, ctx: Context) -> Answer:
     """Which incident was opened, and that somebody is paged."""
-    return await ctx.desk.report(ctx.requester, {"team": inputs.team, "text": inputs.reason}, ctx.key)
+    return await ctx.desks.incidents.report(ctx.requester, {"team": inputs.team, "text": inputs.reason}, ctx.key)
 
 
 RECORD = Action(

@@ -40,7 +40,7 @@ class Choice(Inputs):
 async def answer(inputs: Choice, ctx: Context) -> Answer:
     """What holds from now on."""
     chosen = inputs.model_dump(exclude_none=True)
-    keeper, person = ctx.preferring, ctx.requester
+    keeper, person = ctx.desks.preferences, ctx.requester
     now = await (keeper.choose(person, chosen, ctx.key) if chosen else keeper.of(person))
     return Answer("Your preferences", now.said(), buttons=(Button("Change", now.line(), form=True),), private=True)
 

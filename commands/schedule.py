@@ -55,7 +55,7 @@ class Listing(Inputs):
 
 async def schedule(inputs: Wish, ctx: Context) -> Answer:
     """Keeps it until then."""
-    made, warnings = await ctx.schedules.make(
+    made, warnings = await ctx.desks.schedules.make(
         ctx.requester, inputs.line, inputs.when, inputs.reason, ctx.asked_at, ctx.key
     )
     lines = (
@@ -69,7 +69,7 @@ async def schedule(inputs: Wish, ctx: Context) -> Answer:
 async def listed(inputs: Listing, ctx: Context) -> Answer:
     """What comes, the next one first."""
     whose: Whose = inputs.whose
-    found = await ctx.schedules.listed(ctx.requester, whose)
+    found = await ctx.desks.schedules.listed(ctx.requester, whose)
     other: Whose = "mine" if whose == "all" else "all"
     more = Button("All schedules" if other == "all" else "My schedules", f"schedules {other}")
     title = "Schedules" if whose == "all" else "Your schedules"
@@ -83,7 +83,7 @@ async def listed(inputs: Listing, ctx: Context) -> Answer:
 
 async def act(verb: Verb, inputs: Which, ctx: Context) -> Answer:
     """Pauses, resumes or removes it."""
-    after = await ctx.schedules.act(ctx.requester, int(inputs.schedule.removeprefix("S-")), verb, ctx.key)
+    after = await ctx.desks.schedules.act(ctx.requester, int(inputs.schedule.removeprefix("S-")), verb, ctx.key)
     if verb == "remove":
         return Answer("Removed", (f"{after.name} is gone: `{after.line}`.",), private=True)
     return Answer(

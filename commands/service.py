@@ -58,7 +58,7 @@ async def _on_call(rota: str, ctx: Context) -> str:
 
 async def _some(people: Sequence[str], ctx: Context) -> str:
     shown, more = people[:MOST_LEADS], len(people) - MOST_LEADS
-    names = await ctx.instead.called(shown)
+    names = await ctx.desks.overrides.called(shown)
     return ", ".join(names.get(one, one) for one in shown) + (f" and {more} more" if more > 0 else "")
 
 

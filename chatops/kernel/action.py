@@ -49,6 +49,7 @@ __all__ = [
     "ChangeInputs",
     "Check",
     "Context",
+    "Desks",
     "EnvironmentName",
     "File",
     "Giver",
@@ -91,12 +92,7 @@ class Context:
     frozen: Mapping[str, str] = field(default_factory=dict)  # what the first plan made up; keep it when planning again
     evaluate: EvaluateAll | None = None
     request: int = 0  # its number; 0 while nobody has asked yet
-    incidents: Incidents | None = None
-    overrides: Overrides | None = None
-    locks: Locks | None = None
-    timetable: Schedules | None = None
-    wishes: Preferring | None = None
-    helpdesk: Helpdesk | None = None
+    served: Desks | None = None
     asked_at: float = 0.0  # by whom an answer goes to (epoch seconds): the same when it is worked off again
     key: str = ""  # of what is answered: the same when it is worked off again, so that what it does is done once
     again: bool = False  # whether it is worked off again: what it did outside of the database may be there already
@@ -107,52 +103,29 @@ class Context:
         return self.asked_at if self.again else math.inf
 
     @property
-    def helpers(self) -> Helpdesk:
-        """Who brings questions to the platform team."""
-        if self.helpdesk is None:
-            raise TypeError("nobody brings questions to the platform team here")
-        return self.helpdesk
-
-    @property
-    def preferring(self) -> Preferring:
-        """What people chose about being told."""
-        if self.wishes is None:
-            raise TypeError("nobody keeps preferences here")
-        return self.wishes
-
-    @property
-    def schedules(self) -> Schedules:
-        """What is asked for at a time."""
-        if self.timetable is None:
-            raise TypeError("nobody keeps schedules here")
-        return self.timetable
-
-    @property
-    def instead(self) -> Overrides:
-        """Who takes whose place on call."""
-        if self.overrides is None:
-            raise TypeError("nobody keeps overrides here")
-        return self.overrides
-
-    @property
-    def locked(self) -> Locks:
-        """What is locked, and by whom."""
-        if self.locks is None:
-            raise TypeError("nobody keeps locks here")
-        return self.locks
-
-    @property
-    def desk(self) -> Incidents:
-        """What people do with incidents."""
-        if self.incidents is None:
-            raise TypeError("nobody handles incidents here")
-        return self.incidents
+    def desks(self) -> Desks:
+        """What can be done here beside changing something in a cluster."""
+        if self.served is None:
+            raise TypeError("nobody is at the desks here")
+        return self.served
 
     def needs(self) -> tuple[ClusterReader, Environment, Service]:
         """Cluster, environment and service, for actions whose inputs name them."""
         if self.cluster is None or self.environment is None or self.service is None:
             raise TypeError("this action's inputs name no service and environment")
         return self.cluster, self.environment, self.service
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Where people do what needs no plan."""
+
+    incidents: Incidents
+    overrides: Overrides
+    locks: Locks
+    schedules: Schedules
+    preferences: Preferring
+    helpdesk: Helpdesk
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,9 @@ class HomePage:
 async def teams_on_call(planner: Planner, person: Person) -> tuple[str, ...]:
     """The teams whose rota this person has now, and then their own."""
     platform, now = planner.configuration.platform, planner.clock.now()
-    having: dict[str, bool] = {}
+    desks, having = planner.desks, dict[str, bool]()
     for rota in platform.rotas.values():
-        instead = await planner.overrides.of(rota.name, now, now + 1) if planner.overrides is not None else ()
+        instead = await desks.overrides.of(rota.name, now, now + 1) if desks is not None else ()
         # Turns are counted only for those who take them: a large company has hundreds of rotas
         if any(map(person.is_named, (*rota.people, *(one.person for one in instead)))):
             turn = on_call(rota, now, instead)
@@ -60,11 +60,11 @@ async def teams_on_call(planner: Planner, person: Person) -> tuple[str, ...]:
 
 async def incidents_of(planner: Planner, person: Person) -> tuple[str, ...]:
     """The open incidents that this person has, those that they are on call for, then those of their teams."""
-    if planner.judge.incidents is None:
+    if (desks := planner.desks) is None:
         return ()
     lines: list[str] = []
     for whose in ("mine", *(await teams_on_call(planner, person))[:MOST]):
-        found = await planner.judge.incidents.listed(person, whose)
+        found = await desks.incidents.listed(person, whose)
         lines += [line for line in found.lines if line.startswith("*") and line not in lines]
     return tuple(lines[:MOST])
 
@@ -75,8 +75,9 @@ async def on_call_for(planner: Planner, person: Person) -> tuple[str, ...]:
     teams = [platform.teams[name] for name in person.teams if name in platform.teams] or list(platform.teams.values())
     rotas = [platform.rotas[name] for name in dict.fromkeys(one.oncall for one in teams) if name in platform.rotas]
     at, zone, found = datetime.fromtimestamp(now, UTC), zone_of(person.tz), list[tuple[Rota, Sequence[Overridden]]]()
+    desks = planner.desks
     for rota in rotas[:MOST]:
-        instead = await planner.overrides.of(rota.name, now, now + AHEAD) if planner.overrides is not None else ()
+        instead = await desks.overrides.of(rota.name, now, now + AHEAD) if desks is not None else ()
         found.append((rota, instead))
     turns = [turn for rota, instead in found for turn in now_and_next(rota, at, instead) if turn is not None]
     names = await called(planner.directory, {turn.person for turn in turns})
@@ -86,7 +87,7 @@ async def on_call_for(planner: Planner, person: Person) -> tuple[str, ...]:
 async def held_for(planner: Planner, person: Person) -> tuple[str, ...]:
     """Locks and freezes that hold, then what begins within a day; times in the person's zone."""
     platform, now, zone = planner.configuration.platform, planner.clock.now(), zone_of(person.tz)
-    locks = await planner.judge.locks.listed() if planner.judge.locks is not None else ()
+    locks = await planner.desks.locks.listed() if planner.desks is not None else ()
     lines = [f"{'🔒' if one.service else '🧊'} {one.sentence(now, zone)}" for one in locks]
     environments = platform.environments.values()
     for one in environments:
@@ -137,7 +138,7 @@ def _running_there(seen: Running | None, last: Deployed | None, now: float, zone
 
 async def scheduled_for(planner: Planner, person: Person) -> tuple[str, ...]:
     """What this person and their teams have scheduled, the next one first."""
-    if planner.schedules is None:
+    if (desks := planner.desks) is None:
         return ()
-    found = (await planner.schedules.listed(person, "mine"))[:MOST]
+    found = (await desks.schedules.listed(person, "mine"))[:MOST]
     return tuple(f"⏰ {one.name}: {one.sentence(planner.clock.now(), zone_of(person.tz))}" for one in found)

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from approvals import policy
 from chatops.kernel import freezes, touched
-from chatops.kernel.action import Action, Incidents
+from chatops.kernel.action import Action, Desks
 from chatops.kernel.catalog import Environment, PolicyRule, Service
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.errors import ClusterError, Unavailable
-from chatops.kernel.locks import Lock, Locks, rule
+from chatops.kernel.locks import Lock, rule
 from chatops.kernel.people import Person
 from chatops.kernel.plan import Decision, Plan
 from chatops.kernel.ports import Clock, Clusters, Configuration, Ledger
@@ -35,8 +35,7 @@ class Judge:
     evaluate: EvaluateAll
     ledger: Ledger
     clock: Clock
-    incidents: Incidents | None = None  # handed in later, as the locks are
-    locks: Locks | None = None
+    desks: Desks | None = None  # handed in later
 
     async def decide(
         self, action: Action, inputs: BaseModel, requester: Person, plan: Plan, *, broke_glass: bool = False,
@@ -120,12 +119,12 @@ class Judge:
         self, action: Action, inputs: Mapping[str, Any], requester: Person, at: float, plan: Plan | None
     ) -> dict[str, list[Lock]]:
         """What is held against this person then, by service; under an empty name where nothing of a service changes."""
-        if self.locks is None:
+        if self.desks is None:
             return {}
         environment, services = self._places(inputs, plan)
         where, found = environment.name if environment else "", dict[str, list[Lock]]()
         for name in [one.name for one in services] or [""]:
-            standing = await self.locks.standing(requester, action.name, action.risk, name, where)
+            standing = await self.desks.locks.standing(requester, action.name, action.risk, name, where)
             found[name] = [one for one in standing if one.until > at]
         return found
 
@@ -155,6 +154,6 @@ class Judge:
 
     async def _incident(self, requester: Person, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         service, environment = str(inputs.get("service") or ""), str(inputs.get("environment") or "")
-        if self.incidents is None or not service or not environment:
+        if self.desks is None or not service or not environment:
             return policy.NO_INCIDENT
-        return await self.incidents.concerning(requester, service, environment)
+        return await self.desks.incidents.concerning(requester, service, environment)

@@ -9,16 +9,13 @@ from datetime import UTC, datetime
 from pydantic import BaseModel
 
 from approvals.request import Approver, Request
-from chatops.kernel.action import Action, Context, Overrides, Questions
+from chatops.kernel.action import Action, Context, Desks, Questions
 from chatops.kernel.cel import EvaluateAll
 from chatops.kernel.declaration import Declaration
 from chatops.kernel.errors import Refused
-from chatops.kernel.helpdesk import Helpdesk
 from chatops.kernel.people import AUTOMATION, Person, automation, is_automation
 from chatops.kernel.plan import Decision, Plan, digest
 from chatops.kernel.ports import Clock, Clusters, ClusterWriter, Configuration, Directory, Ledger
-from chatops.kernel.preferences import Preferring
-from chatops.kernel.schedules import Schedules
 from chatops.requests import promotion
 from chatops.requests.approvers import Approvers
 from chatops.requests.health import Health
@@ -61,12 +58,8 @@ class Planner:
     evaluate: EvaluateAll
     ledger: Ledger
     clock: Clock
-    questions: Questions | None = None  # handed in later, as what follows is
-    overrides: Overrides | None = None
-    schedules: Schedules | None = None
-    wishes: Preferring | None = None
+    questions: Questions | None = None  # handed in later, as the desks and how services do are
     health: Health | None = None
-    helpdesk: Helpdesk | None = None
     build: Callable[[Declaration], Action] | None = None  # makes the action that a request pinned
     judge: Judge = field(init=False)
     approvers: Approvers = field(init=False)
@@ -76,6 +69,11 @@ class Planner:
         """They know of the same company."""
         self.judge = Judge(self.configuration, self.clusters_for, self.evaluate, self.ledger, self.clock)
         self.approvers = Approvers(self.configuration, self.directory)
+
+    @property
+    def desks(self) -> Desks | None:
+        """Where people do what needs no plan; the judge asks there, too."""
+        return self.judge.desks
 
     def action_of(self, request: Request) -> Action:
         """The action of a request: a declared one in the version that the request began with.
@@ -163,12 +161,7 @@ class Planner:
             clusters=clusters,
             evaluate=self.evaluate,
             request=number,
-            incidents=self.judge.incidents,
-            overrides=self.overrides,
-            locks=self.judge.locks,
-            timetable=self.schedules,
-            wishes=self.wishes,
-            helpdesk=self.helpdesk,
+            served=self.desks,
         )
 
     def clusters_for(self, person: Person) -> Clusters:

@@ -123,7 +123,7 @@ async def test_who_was_paged_goes_back_at_once_also_where_the_key_is_the_configu
         await tell(house, alert())
         await (await house.olu.sees("@platform", "You are paged.")).click("Acknowledge")
         await house.olu.sees(INCIDENTS, "OLU HAS IT")
-        asks = house.assistant.planner.judge.incidents
+        asks = house.assistant.planner.desks.incidents
         olu = (await house.assistant.directory.members("user:olu@acme.test"))[0]
         assert await asks.concerning(olu, "checkout", "production") == {
             "id": "101", "name": "INC-101", "severity": "sev1", "acknowledged_by": "olu@acme.test", "mine": True,

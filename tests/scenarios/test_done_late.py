@@ -62,7 +62,7 @@ async def test_it_does_not_undo_what_somebody_did_after_it_was_typed(house: Hous
 
 
 async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house: House) -> None:
-    desk = house.assistant.planner.judge.incidents
+    desk = house.assistant.planner.desks.incidents
     assert isinstance(desk, Desk)
     desk.silencer = silences = Ended()
     await tell(house, alert())
@@ -79,7 +79,7 @@ async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house:
 
 
 async def test_a_silence_that_was_made_is_kept_also_when_there_is_nothing_to_silence_any_more(house: House) -> None:
-    desk = house.assistant.planner.judge.incidents
+    desk = house.assistant.planner.desks.incidents
     assert isinstance(desk, Desk)
     desk.silencer = Made()
     await tell(house, alert())

@@ -88,7 +88,7 @@ async def done(house: House, user: str, text: str, *, again: bool) -> Answer:
 
 
 async def test_whatever_a_line_does_it_does_once_and_who_asked_is_told_that_it_did(house: House) -> None:
-    desk = house.assistant.planner.judge.incidents
+    desk = house.assistant.planner.desks.incidents
     assert isinstance(desk, Desk)
     desk.silencer = Silences()
     await house.dana.types("/platform shelf.create checkout staging because we need room")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from chatops.adapters.kubernetes import KubernetesClusters
@@ -111,7 +112,7 @@ def context(
         service=platform.services.get(service),
         frozen=frozen or {},
         clusters=clusters,
-        overrides=NoOverrides(),  # type: ignore[arg-type]
+        served=SimpleNamespace(overrides=NoOverrides()),  # type: ignore[arg-type]
     )
 
 
