@@ -91,7 +91,8 @@ def _verb(
         fields = inputs.model_dump()
         names: Mapping[str, str] = {"reason": "text"}
         given = {names.get(name, name): str(value) for name, value in fields.items() if name != "incident"}
-        return await ctx.desks.incidents.act(ctx.requester, verb, number_of(inputs.incident), given, ctx.key)
+        number = number_of(inputs.incident)
+        return await ctx.desks.incidents.act(ctx.requester, verb, number, given, ctx.key, ctx.before)
 
     usage = f"incident {verb} INCIDENT{f' {more}' if more else ''}"
     positionals = ("incident", *(name for name in model.model_fields if name not in ("incident", "reason")))

@@ -50,23 +50,19 @@ class Desk:
     couriers: Couriers
     more: Mapping[str, Verb] = field(default_factory=dict)  # further verbs: ``chatops.incidents.leading.VERBS``
 
-    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str], key: str = "") -> Answer:
-        """Does ``verb`` (a key of ``_VERBS``), the same ``key`` once; ``given``: text, severity, or ``to`` (a person).
-
-        Raises ``TooLate`` with what stands, ``Refused`` for who may not.
-        """
+    async def act(
+        self, person: Person, verb: str, number: int, given: Mapping[str, str], key: str = "", before: float = math.inf
+    ) -> Answer:
+        """``kernel.action.Incidents.act``: ``verb`` is a key of ``_VERBS``, ``given`` text, severity, or ``to``."""
         told = {name: mask(text)[0] for name, text in given.items()}
         to = await self._person(told["to"]) if told.get("to") else None
         try:
-            return await self.database.write(self._act, person, verb, number, told, to, key)
+            return await self.database.write(self._act, person, verb, number, told, to, key, before)
         except NothingDone as asked:
             return asked.answer
 
     async def report(self, person: Person, given: Mapping[str, str], key: str = "") -> Answer:
-        """Opens an incident in a person's words, or puts them into the one that is open; see ``reports.alert_of``.
-
-        The same ``key`` once. Raises ``TooLate``, ``Refused``.
-        """
+        """``kernel.action.Incidents.report``; see ``reports.alert_of``."""
         told = {name: mask(text)[0] for name, text in given.items()}
         alert = alert_of(person, told, self.configuration.platform, key)
         if not await self.database.read(store.incident_of, alert):  # else cut off after that, and it may be over by now
@@ -204,7 +200,7 @@ class Desk:
         self.check_has_or_may(incident, person)
         if not incident.silences:
             raise TooLate(f"No silence of {incident.name} goes on that was made here.")
-        later = store.silenced_since(tx, incident, before)
+        later = {one["link"] for one in store.since(tx, incident, Event.SILENCED, before)}
         if not (ended := tuple(one for one in incident.silences if one not in later)):
             raise TooLate(f"{incident.name} was silenced anew after you asked, and that goes on.")
         return ended
@@ -229,10 +225,13 @@ class Desk:
         return found[0]
 
     def _act(
-        self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None, key: str
-    ) -> Answer:
+        self, tx: Tx, person: Person, verb: str, number: int, given: Mapping[str, str], to: Person | None, key: str,
+        before: float,
+    ) -> Answer:  # fmt: skip
         only_once(tx, key, self.clock.now())
         incident = store.load(tx, number)
+        if store.since(tx, incident, Event.REOPENED, before):
+            raise TooLate(f"{incident.name} has begun anew after you asked: look at it again.")
         return (self.more.get(verb) or _VERBS[verb])(self, tx, incident, person, given, to)
 
     def _acknowledge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from heapq import merge
@@ -352,10 +353,10 @@ def history(tx: Tx, chain: str, limit: int = 200) -> list[Row]:
     return list(reversed(tx.all(HISTORY, chain=chain, limit=limit)))
 
 
-def silenced_since(tx: Tx, incident: Incident, at: float) -> set[str]:
-    """The addresses of the silences that were made from an incident after that (epoch seconds)."""
-    rows = [row for row in history(tx, incident.name) if row["what"] == "silenced" and row["at"] > at]
-    return {json.loads(row["data"])["link"] for row in rows}
+def since(tx: Tx, incident: Incident, what: str, at: float) -> list[Mapping[str, Any]]:
+    """The data of what happened to an incident after that (epoch seconds)."""
+    rows = history(tx, incident.name) if at < math.inf else []
+    return [json.loads(row["data"]) for row in rows if row["what"] == what and row["at"] > at]
 
 
 def timeline(tx: Tx, incident: Incident, limit: int = 200) -> list[Row]:

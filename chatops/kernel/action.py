@@ -290,11 +290,10 @@ class Overrides(Protocol):
 class Incidents(Protocol):
     """What people do with incidents, and see of them."""
 
-    async def act(self, person: Person, verb: str, number: int, given: Mapping[str, str], key: str = "") -> Answer:
-        """Does something with an incident, the same ``key`` once, and says what stands.
-
-        Raises ``TooLate`` or ``Refused``.
-        """
+    async def act(
+        self, person: Person, verb: str, number: int, given: Mapping[str, str], key: str = "", before: float = math.inf
+    ) -> Answer:
+        """The same ``key`` once, and nothing to what began anew after ``before``; raises ``TooLate`` or ``Refused``."""
         ...
 
     async def report(self, person: Person, given: Mapping[str, str], key: str = "") -> Answer:

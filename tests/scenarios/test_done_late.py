@@ -61,6 +61,23 @@ async def test_it_does_not_undo_what_somebody_did_after_it_was_typed(house: Hous
     assert not await house.rows(standing)
 
 
+@pytest.mark.parametrize("verb", ["ack", "resolve", "close", "status"])
+async def test_it_ends_nobodys_paging_for_what_began_anew_after_it_was_typed(house: House, verb: str) -> None:
+    await tell(house, alert())
+    typed = house.clock.now()
+    house.clock.advance(60)
+    await tell(house, alert(status="resolved"))
+    await works_off(house, "incident resolve INC-101")
+    await tell(house, alert())
+    line = f"incident {verb} INC-101{' resolved' if verb == 'status' else ''} because it is over"
+    line = line if verb != "ack" else "incident ack INC-101"
+    with pytest.raises(TooLate, match="INC-101 has begun anew after you asked: look at it again"):
+        await works_off(house, line, typed)
+    [found] = await house.rows("SELECT state FROM incidents")
+    assert found["state"] == "open"
+    await works_off(house, line, house.clock.now() + 1)
+
+
 async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house: House) -> None:
     desk = house.assistant.planner.desks.incidents
     assert isinstance(desk, Desk)
