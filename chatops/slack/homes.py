@@ -69,13 +69,15 @@ class Homes:
     async def open(self) -> None:
         """Takes up the homes that were opened in an earlier run, or while another replica showed them."""
         rows = await self.database.read(_open, self.clock.now())
-        earlier = {row["person_id"]: row["opened_at"] for row in reversed(rows) if row["person_id"] not in self._opened}
-        self._opened = earlier | self._opened
         for row in rows:
+            if row["opened_at"] <= self._opened.get(row["person_id"], 0.0):
+                continue
+            self._opened[row["person_id"]] = row["opened_at"]
             try:
-                self._people.setdefault(row["person_id"], Person.model_validate_json(row["body"]))
+                self._people[row["person_id"]] = Person.model_validate_json(row["body"])
             except ValidationError:  # of another version: what names them is shown all the same
                 continue
+        self._opened = dict(sorted(self._opened.items(), key=lambda one: one[1]))
         self._unlooked.update(row["person_id"] for row in rows[:LATEST])
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from chatops.kernel.action import Button
 from chatops.kernel.errors import Unavailable
 from chatops.kernel.people import Person, Standing
 from chatops.requests.questions import HomePage
-from chatops.slack.homes import A_MINUTE, Homes
+from chatops.slack.homes import A_MINUTE, OPEN_FOR, Homes
 from tests.slack.desk import Desk, desk
 from tests.support.clock import MovableClock
 from tests.support.modal import Home
@@ -122,12 +122,16 @@ class Looks:
 
 
 class Kept:
-    """A database that takes what it is told, or is away; none of it is read here."""
+    """A database that takes what it is told, or is away; ``there`` is what others wrote."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
+        self.there: list[Any] = []
         self.away = False
         self.goes_on = asyncio.Event()
+
+    async def read(self, fn: Any, *values: Any) -> list[Any]:
+        return self.there
 
     async def write(self, fn: Any, *values: Any) -> None:
         if self.away:
@@ -205,6 +209,22 @@ async def test_whoever_opens_theirs_waits_for_no_cluster_and_what_is_seen_then_i
     shown.looked()
     await slack.clock.advance(10.0)
     assert (len(looks.begun), len(slack.taken)) == (1, 3), "all is known, and everybody sees it"
+    await shown.close()
+
+
+async def test_what_was_opened_while_another_replica_led_is_followed_as_long_as_any_other() -> None:
+    slack, kept = Publishing(MovableClock()), Kept()
+    shown = homes(slack, kept=kept)
+    await shown.show("U1")
+    await slack.clock.advance(OPEN_FOR - 60)
+    person = Person(id="U1", name="U1", teams=("cart",))
+    kept.there = [{"person_id": "U1", "opened_at": slack.clock.now(), "body": person.model_dump_json()}]
+    await shown.open()
+    await slack.clock.advance(120)
+    slack.taken.clear()
+    shown.concerns(lambda person: "cart" in person.teams)
+    await slack.clock.advance(10)
+    assert [user for _, user in slack.taken] == ["U1"]
     await shown.close()
 
 
