@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
-from chatops.kernel.errors import InputError, Refused, TooLate
+from chatops.kernel.errors import InputError, Refused
 from chatops.kernel.locks import LONGEST, USUAL, Lock, Where
-from chatops.kernel.spans import ending, zone_of
+from chatops.kernel.spans import check_ahead, ending, zone_of
 
 _UNTIL = re.compile(r"(?s)(.*?\S)?\s*\buntil\s+(.+)", re.IGNORECASE)
 
@@ -88,8 +88,7 @@ def end_of(said: str, reason: str, ctx: Context) -> tuple[float, str]:
             until, reason = ending(found[2], asked_at, zone), found[1] or ""
         except InputError:
             until = asked_at + USUAL  # it speaks of something else than the end
-    if until <= ctx.now.timestamp():
-        raise TooLate("I came to it late: the time until which it was to hold is over by now.")
+    check_ahead(until, ctx.now.timestamp())
     if until - asked_at > LONGEST:
         raise InputError("That is longer than 30 days.", field="until")
     if not reason:

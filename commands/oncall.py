@@ -18,9 +18,9 @@ from pydantic import Field
 
 from chatops.kernel.action import Action, Answer, Button, Context, InputKind, Inputs, Reason
 from chatops.kernel.catalog import Platform, closest
-from chatops.kernel.errors import InputError, TooLate
+from chatops.kernel.errors import InputError
 from chatops.kernel.rota import Overridden, Rota, Turn, turns
-from chatops.kernel.spans import shown, span, zone_of
+from chatops.kernel.spans import check_ahead, shown, span, zone_of
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 AHEAD = 15 * 86400.0  # seconds that are looked ahead for who is next
@@ -119,9 +119,8 @@ async def override(inputs: Instead, ctx: Context) -> Answer:
     zone = zone_of(ctx.requester.tz)
     rota = _only_rota(inputs, ctx)
     start, end = span(inputs.day, inputs.hours, ctx.asked_at, zone)
-    if end <= (now := ctx.now.timestamp()):
-        raise TooLate("I came to it late: that time is over by now.")
-    start = max(start, now)
+    check_ahead(end, ctx.now.timestamp())
+    start = max(start, ctx.now.timestamp())
     made = await ctx.desks.overrides.put(ctx.requester, rota, inputs.person, start, end, inputs.reason, ctx.key)
     said = f"{made.name} is on call for {rota}: {shown(start, end, zone)}."
     return Answer("On call", (said,), private=True, buttons=(Button("Restore", f"oncall restore {made.id}"),))

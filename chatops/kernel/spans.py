@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from chatops.kernel.errors import InputError
+from chatops.kernel.errors import InputError, TooLate
 from chatops.kernel.rota import DAYS, moment
 
 LONGEST = 30 * 86400.0  # seconds
@@ -66,6 +66,12 @@ def ending(said: str, now: float, zone: ZoneInfo) -> float:
     if at <= now:
         raise InputError("That time is over already.", field="until", hint=UNTIL)
     return at
+
+
+def check_ahead(at: float, now: float) -> None:
+    """Raises ``TooLate`` for a moment that was ahead when somebody typed it, and is over by now (epoch seconds)."""
+    if at <= now:
+        raise TooLate("I came to it late: that time is over by now.")
 
 
 def zone_of(name: str) -> ZoneInfo:

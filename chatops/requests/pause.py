@@ -29,7 +29,7 @@ def paused(tx: Tx) -> dict[str, str]:
     return found
 
 
-def since(tx: Tx) -> float:
+def changed_at(tx: Tx) -> float:
     """When it was paused or resumed last (epoch seconds)."""
     row = tx.one("SELECT updated_at FROM settings WHERE name = 'paused'")
     return float(row["updated_at"]) if row else 0.0

@@ -30,7 +30,7 @@ from chatops.requests.expiry import Expiry
 from chatops.requests.homes import HomePage, held_for, incidents_of, on_call_for, scheduled_for, services_of
 from chatops.requests.pages import Pages
 from chatops.requests.parse import InputErrors, parse
-from chatops.requests.pause import paused, paused_by, set_paused, since
+from chatops.requests.pause import changed_at, paused, paused_by, set_paused
 from chatops.requests.planning import Planner
 from chatops.requests.reviews import Reviews
 
@@ -219,7 +219,7 @@ class Answers:
         now, standing = self.clock.now(), paused(tx)
         if bool(standing) == stop:
             return f"New writes are already paused by {standing['by']}." if stop else "New writes were not paused."
-        if standing and since(tx) > before:
+        if standing and changed_at(tx) > before:
             raise TooLate(f"That was after you asked, and stays so: {paused_by(tx)}.")
         only_once(tx, key, now)
         set_paused(tx, {"by": person.name, "why": reason} if stop else {}, now)

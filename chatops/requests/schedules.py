@@ -23,7 +23,7 @@ from chatops.kernel.masking import mask
 from chatops.kernel.people import Person, Standing
 from chatops.kernel.ports import Clock, Configuration, Database, Lane, Outbox, Post, Row, Tx
 from chatops.kernel.schedules import Schedule, Verb, Whose, when
-from chatops.kernel.spans import zone_of
+from chatops.kernel.spans import check_ahead, zone_of
 from chatops.requests.clicks import only_once
 from chatops.requests.line import Line, Misread, write
 from chatops.requests.reading import parse
@@ -103,8 +103,8 @@ class Timetable:
         asked, action = self._asked(line, reason)
         self.road.permit(person, action.name)
         at, rule, start = when(said, asked_at, zone)
-        if at <= now and not rule:
-            raise TooLate("I came to it late: that time is over by now.")
+        if not rule:
+            check_ahead(at, now)
         inputs = await self._checked(action, asked, person)
         values = {name: value for name, value in asked.inputs(action).items() if name != "reason"}
         typed = write(action, Line(action.name, asked.values))
