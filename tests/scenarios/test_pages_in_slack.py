@@ -296,12 +296,12 @@ async def test_what_could_not_be_written_of_late_paging_is_said_by_the_next_look
 
     auditor = stuck.assistant.auditor
     if goes_on:
-        await auditor.look()
+        assert await auditor.look() == 1
     with monkeypatch.context() as full:
         full.setattr(Auditor, "_show", fails)  # for the scheduler's look, too, which may come in between
         if goes_on:
             monkeypatch.undo()
-            await stuck.assistant.paging.look()
+            assert await stuck.assistant.paging.look() == 1
         with pytest.raises(OSError, match="disk is full"):
             await auditor.look()
     assert await auditor.look() == (0 if goes_on else 1)
