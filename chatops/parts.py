@@ -46,6 +46,7 @@ from chatops.incidents.pagerduty_changes import Changes
 from chatops.incidents.paging import Paging
 from chatops.incidents.rooms import Rooms
 from chatops.incidents.rules import Rules
+from chatops.incidents.silencing import Silencing
 from chatops.incidents.watcher import Watcher
 from chatops.incidents.withdrawing import Withdrawals
 from chatops.kernel import touched
@@ -261,13 +262,12 @@ class Parts:
         self.watcher = Watcher(
             database, configuration, self.clusters, self.alerts.take, clock, self._deployments(changed)
         )  # fmt: skip
-        desk = Desk(
-            database, keeper, configuration, directory, clock, self.alerts.take,
-            Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session), self.couriers,
-            leading.VERBS,
-        )  # fmt: skip
+        take = self.alerts.take
+        desk = Desk(database, keeper, configuration, directory, clock, take, self.couriers, leading.VERBS)
+        alertmanager = Alertmanager(lambda: configuration.platform.alertmanager, lambda: self.client.session)
+        silencing = Silencing(database, keeper, configuration, alertmanager, clock)
         helpdesk = Questioner(database, self.messenger, directory, configuration)
-        self.planner.judge.desks = Desks(desk, overrides, self.locks, self.timetable, self.wishes, helpdesk)
+        self.planner.judge.desks = Desks(desk, silencing, overrides, self.locks, self.timetable, self.wishes, helpdesk)
 
     def _page_paths(self) -> dict[str, PagePath]:
         paths = self.settings.page_paths(lambda: self.client.session, self.clock)

@@ -36,12 +36,12 @@ class Silence(Inputs):
 async def answer(inputs: Silence, ctx: Context) -> Answer:
     """What is silenced until when."""
     number, until = number_of(inputs.incident), ctx.asked_at + seconds(inputs.length)
-    return await ctx.desks.incidents.silence(ctx.requester, number, until, inputs.reason, ctx.key, ctx.again)
+    return await ctx.desks.silences.silence(ctx.requester, number, until, inputs.reason, ctx.key, ctx.again)
 
 
 async def end(inputs: Incident, ctx: Context) -> Answer:
     """That it makes noise again."""
-    return await ctx.desks.incidents.unsilence(ctx.requester, number_of(inputs.incident), ctx.key, ctx.before)
+    return await ctx.desks.silences.unsilence(ctx.requester, number_of(inputs.incident), ctx.key, ctx.before)
 
 
 RECORD = Action(

@@ -15,7 +15,8 @@ from chatops.incidents.incident import Incident, State
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.lifecycle import Event, was_paged
 from chatops.incidents.reports import SOURCE, alert_of
-from chatops.incidents.silences import SENDER, Silencer, matchers_of
+from chatops.incidents.rights import check_has_or_may, check_may_take
+from chatops.incidents.telling import about, headline, line_of, who_is
 from chatops.incidents.timeline import sentences
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.alert import Alert, Delivery
@@ -46,7 +47,6 @@ class Desk:
     directory: Directory
     clock: Clock
     take: Callable[[Delivery], Awaitable[None]]
-    silencer: Silencer
     couriers: Couriers
     more: Mapping[str, Verb] = field(default_factory=dict)  # further verbs: ``chatops.incidents.leading.VERBS``
 
@@ -68,30 +68,6 @@ class Desk:
         if not await self.database.read(store.incident_of, alert):  # else cut off after that, and it may be over by now
             await self.take(Delivery(SOURCE, (alert,)))
         return await self.database.write(self._reported, person, alert, told, key)
-
-    async def silence(
-        self, person: Person, number: int, until: float, text: str, key: str = "", again: bool = False
-    ) -> Answer:
-        """``kernel.action.Incidents.silence``."""
-        now, name = self.clock.now(), f"INC-{number}"
-        if until <= now:
-            raise TooLate(f"The time for which {name} was to be silent is over by now.")
-        comment = f"{name}: {mask(text)[0] or 'silenced from its card'}"
-        # What it made before it was cut off is kept, whatever became of the incident: else nobody would know of it.
-        if again and (standing := await self.silencer.standing(comment, until)):
-            link, matchers = standing
-        else:
-            matchers = matchers_of(await self.database.read(self._to_silence, person, number))
-            link = await self.silencer.silence(matchers, now, until, person.name, comment)
-        said = ", ".join(f"{one['name']}={one['value']}" for one in matchers)
-        return await self.database.write(self._silenced, person, number, until, said, link, key)
-
-    async def unsilence(self, person: Person, number: int, key: str = "", before: float = math.inf) -> Answer:
-        """``kernel.action.Incidents.unsilence``."""
-        addresses = await self.database.read(self._to_unsilence, person, number, before)
-        for address in addresses:
-            await self.silencer.end(address)
-        return await self.database.write(self._unsilenced, person, number, addresses, key)
 
     async def listed(self, person: Person, whose: str) -> Answer:
         """Open incidents: ``open`` (all), ``mine``, or of a team."""
@@ -154,7 +130,7 @@ class Desk:
     def _reported(self, tx: Tx, person: Person, alert: Alert, given: Mapping[str, str], key: str) -> Answer:
         only_once(tx, key, self.clock.now())
         incident = store.load(tx, store.incident_of(tx, alert))
-        self.keeper.note(tx, incident, _who(person), "reported", {"text": given["text"]})
+        self.keeper.note(tx, incident, who_is(person), "reported", {"text": given["text"]})
         holder, opened = (
             incident.holder,
             "is open" if incident.summary.total == 1 else "was open already, and has your words",
@@ -170,53 +146,7 @@ class Desk:
             answer = self.more["room"](self, tx, incident, person, {}, None)
             return replace(answer, lines=(said, *answer.lines))
         button = Button("Open a room", f"incident room {incident.name}")
-        return _answer(incident, said, *([] if incident.room else [button]))
-
-    def _to_silence(self, tx: Tx, person: Person, number: int) -> list[Alert]:
-        incident = store.load(tx, number)
-        self.check_has_or_may(incident, person)
-        if incident.ended:
-            raise TooLate(lifecycle.stands(incident))
-        firing = [one for one in store.alerts_of(tx, number) if one.status == "firing" and one.source == SENDER]
-        if not firing:
-            said = f"No alert of {incident.name} that fires comes from Alertmanager; only those can be silenced."
-            raise Refused(said, hint="What it is about goes on; acknowledging stops the paging.")
-        return firing
-
-    def _silenced(self, tx: Tx, person: Person, number: int, until: float, text: str, link: str, key: str) -> Answer:
-        only_once(tx, key, self.clock.now())
-        incident = store.load(tx, number)
-        end = f"{datetime.fromtimestamp(until, UTC):%d %b %H:%M}"
-        said = f"{person.name} silenced {text} until {end} UTC."
-        after = lifecycle.silenced(incident, link, until, self.clock.now())
-        data = {"text": text, "until": end, "link": link}
-        incident = self.keeper.put(tx, incident, after, Event.SILENCED, who=_who(person), data=data)
-        ends = f"`/platform unsilence {incident.name}` ends it: {link}"
-        self.keeper.say(tx, incident, f"silenced/{incident.version}", [said, ends])
-        return _answer(incident, f"It is silenced until {end} UTC: {text}.")
-
-    def _to_unsilence(self, tx: Tx, person: Person, number: int, before: float) -> tuple[str, ...]:
-        incident = store.load(tx, number)
-        self.check_has_or_may(incident, person)
-        if not incident.silences:
-            raise TooLate(f"No silence of {incident.name} goes on that was made here.")
-        later = {one["link"] for one in store.since(tx, incident, Event.SILENCED, before)}
-        if not (ended := tuple(one for one in incident.silences if one not in later)):
-            raise TooLate(f"{incident.name} was silenced anew after you asked, and that goes on.")
-        return ended
-
-    def _unsilenced(self, tx: Tx, person: Person, number: int, ended: tuple[str, ...], key: str) -> Answer:
-        only_once(tx, key, self.clock.now())
-        incident = store.load(tx, number)
-        left = tuple(one for one in incident.silences if one not in ended)
-        if left != incident.silences:  # else somebody was as quick
-            after = lifecycle.silence_ended(incident, left, self.clock.now())
-            incident = self.keeper.put(tx, incident, after, Event.SILENCE_ENDED, who=_who(person))
-            more = " It was silenced anew meanwhile, and that goes on." if left else ""
-            self.keeper.say(tx, incident, f"silenced/{incident.version}", [f"{person.name} ended the silence.{more}"])
-        if left:
-            return _answer(incident, "That silence is over; somebody has silenced it anew meanwhile, and that goes on.")
-        return _answer(incident, "The silence is over: its alerts make noise again.")
+        return about(incident, said, *([] if incident.room else [button]))
 
     async def _person(self, name: str) -> Person:
         found = await self.directory.members(f"user:{name}")
@@ -238,48 +168,48 @@ class Desk:
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
         if incident.state is State.OPEN and incident.paged and not was_paged(incident, person):
-            self._check_may_take(incident, person)
+            check_may_take(self.configuration.platform, incident, person)
             paged = ", ".join(dict.fromkeys(one.name for one in incident.paged))
             said = f"{paged} was paged for {incident.name}, and has not answered yet. Do you take it?"
             take = Button("Take over", f"incident take {incident.name}", style="primary")
-            raise NothingDone(_answer(incident, said, take))
+            raise NothingDone(about(incident, said, take))
         try:
             after = lifecycle.acknowledge(incident, person, self.clock.now())
         except TooLate as late:
             held = incident.holder is not None and incident.holder.id != person.id
             more = (Button("Take over", f"incident take {incident.name}"),) if held and not incident.ended else ()
-            raise NothingDone(_answer(incident, late.message, *more)) from late
-        self.keeper.put(tx, incident, after, Event.ACKNOWLEDGED, who=_who(person))
-        return _answer(after, f"You have {incident.name}. Nobody else is paged for it while you do.")
+            raise NothingDone(about(incident, late.message, *more)) from late
+        self.keeper.put(tx, incident, after, Event.ACKNOWLEDGED, who=who_is(person))
+        return about(after, f"You have {incident.name}. Nobody else is paged for it while you do.")
 
     def _take_over(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
         if not was_paged(incident, person):
-            self._check_may_take(incident, person)
+            check_may_take(self.configuration.platform, incident, person)
         after = lifecycle.take_over(incident, person, self.clock.now())
-        self.keeper.put(tx, incident, after, Event.TAKEN_OVER, who=_who(person))
+        self.keeper.put(tx, incident, after, Event.TAKEN_OVER, who=who_is(person))
         paged = {one.id for one in incident.paged} | ({incident.holder.id} if incident.holder else set())
         self._tell(tx, after, sorted(paged - {person.id}), f"{person.name} has taken over {incident.name}.")
-        return _answer(after, f"You have {incident.name}. Those who were paged know.")
+        return about(after, f"You have {incident.name}. Those who were paged know.")
 
     def _give_back(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
         after = lifecycle.give_back(incident, person, self.clock.now())
-        self.keeper.put(tx, incident, after, Event.UNACKNOWLEDGED, who=_who(person))
-        return _answer(after, f"Nobody has {incident.name} now; paging begins anew.")
+        self.keeper.put(tx, incident, after, Event.UNACKNOWLEDGED, who=who_is(person))
+        return about(after, f"Nobody has {incident.name} now; paging begins anew.")
 
     def _hand_over(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
         if to is None or not to.is_member:
             raise Refused("An incident is handed over to a member of the home workspace.")
-        self.check_has_or_may(incident, person)
+        check_has_or_may(self.configuration.platform, incident, person)
         after = lifecycle.hand_over(incident, to, self.clock.now())
-        self.keeper.put(tx, incident, after, Event.HANDED_OVER, who=_who(person), data={"to": to.name})
+        self.keeper.put(tx, incident, after, Event.HANDED_OVER, who=who_is(person), data={"to": to.name})
         self._tell(tx, after, [to.id], f"{person.name} hands {incident.name} over to you.")
-        return _answer(after, f"{to.name} has {incident.name} now, and knows.")
+        return about(after, f"{to.name} has {incident.name} now, and knows.")
 
     def _escalate(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
@@ -292,35 +222,35 @@ class Desk:
         changes: dict[str, Any] = {"due_at": now, "pages": True, "quiet": "", "quiet_until": 0.0}
         changes |= {} if incident.paging_since else {"paging_since": now}
         after = lifecycle.move(incident, Event.ESCALATED, now, **changes)
-        self.keeper.put(tx, incident, after, Event.ESCALATED, who=_who(person))
-        return _answer(after, f"The next ones are paged for {incident.name} now.")
+        self.keeper.put(tx, incident, after, Event.ESCALATED, who=who_is(person))
+        return about(after, f"The next ones are paged for {incident.name} now.")
 
     def _hold_on(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
         after = lifecycle.hold_on(incident, person, self.clock.now())
-        self.keeper.put(tx, incident, after, Event.HELD_ON, who=_who(person))
-        return _answer(after, f"Good. {incident.name} stays yours.")
+        self.keeper.put(tx, incident, after, Event.HELD_ON, who=who_is(person))
+        return about(after, f"Good. {incident.name} stays yours.")
 
     def _resolve(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
-        self.check_has_or_may(incident, person)
+        check_has_or_may(self.configuration.platform, incident, person)
         after = lifecycle.resolve(incident, person.name or person.id, self.clock.now())
-        self.keeper.put(tx, incident, after, Event.RESOLVED, who=_who(person), data={"text": given.get("text", "")})
-        return _answer(after, f"{incident.name} is resolved.")
+        self.keeper.put(tx, incident, after, Event.RESOLVED, who=who_is(person), data={"text": given.get("text", "")})
+        return about(after, f"{incident.name} is resolved.")
 
     def _note(self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None) -> Answer:
         text = given.get("text", "").strip()
         if not text:
             raise Refused("A note needs words: `/platform incident note INC-1 because …`.")
-        self.keeper.note(tx, incident, _who(person), "noted", {"text": text})
-        return _answer(incident, f"It is on the timeline of {incident.name}.")
+        self.keeper.note(tx, incident, who_is(person), "noted", {"text": text})
+        return about(incident, f"It is on the timeline of {incident.name}.")
 
     def _severity(
         self, tx: Tx, incident: Incident, person: Person, given: Mapping[str, str], to: Person | None
     ) -> Answer:
-        self.check_has_or_may(incident, person)
+        check_has_or_may(self.configuration.platform, incident, person)
         wanted, known = given.get("severity", ""), self.configuration.platform.severities
         if wanted not in known:
             raise Refused(f"There is no severity called {wanted!r}; there are {', '.join(known)}.")
@@ -330,30 +260,8 @@ class Desk:
         changes = {**lifecycle.regraded(incident, known[wanted], now), "judged": True}
         after = lifecycle.move(incident, Event.SEVERITY_CHANGED, now, **changes)
         data = {"from": incident.severity, "to": wanted}
-        self.keeper.put(tx, incident, after, Event.SEVERITY_CHANGED, who=_who(person), data=data)
-        return _answer(after, f"{incident.name} is {wanted} now.")
-
-    def check_has_or_may(self, incident: Incident, person: Person) -> None:
-        if incident.holder is None or incident.holder.id != person.id:
-            self._check_may_take(incident, person)
-
-    def _check_may_take(self, incident: Incident, person: Person) -> None:
-        """The owning team, those who are ever paged for it, the platform team; of what nobody owns, anybody at home."""
-        platform = self.configuration.platform
-        if not incident.team or incident.team in person.teams or was_paged(incident, person):
-            return
-        targets = {target for step in incident.escalation.get("steps", ()) for target in step["page"]}
-        rotas = [rota for name, rota in platform.rotas.items() if f"rota:{name}" in targets]
-        on_rota = any(person.is_named(one) for rota in rotas for one in rota.people)
-        groups = {target.removeprefix("group:") for target in targets if target.startswith("group:")}
-        named = any(person.is_named(one.removeprefix("user:")) for one in (*targets, *platform.operators))
-        operator = any(one.removeprefix("group:") in person.groups for one in platform.operators)
-        if not (on_rota or groups.intersection(person.groups) or named or operator):
-            said = f"{incident.name} belongs to team {incident.team}."
-            raise Refused(
-                said,
-                hint=f"Its people, and those who are paged for it, decide on it: `/platform page {incident.team}`.",
-            )
+        self.keeper.put(tx, incident, after, Event.SEVERITY_CHANGED, who=who_is(person), data=data)
+        return about(after, f"{incident.name} is {wanted} now.")
 
     def _tell(self, tx: Tx, incident: Incident, people: list[str], said: str) -> None:
         if people:
@@ -372,27 +280,3 @@ _VERBS: Mapping[str, Verb] = {
     "note": Desk._note,
     "severity": Desk._severity,
 }
-
-
-def _who(person: Person) -> str:
-    return person.email or person.id
-
-
-def _answer(incident: Incident, said: str, *buttons: Button) -> Answer:
-    return Answer(f"{incident.name} · {headline(incident)}", (said,), buttons=buttons, private=True)
-
-
-def headline(incident: Incident) -> str:
-    """Which service where, or what it is called."""
-    what = incident.service or incident.title or "something"
-    return f"{what} in {incident.environment}" if incident.environment else what
-
-
-def line_of(incident: Incident, now: float) -> str:
-    """One incident in a list."""
-    who = f"{incident.holder.name} has it" if incident.holder else "nobody has it"
-    if incident.quiet:
-        who = incident.quiet
-    text = incident.summary.text or incident.title
-    minutes = max(0, round((now - incident.opened_at) / 60))
-    return f"*{incident.name}* · {incident.severity.upper()} · {headline(incident)} · {text} · {minutes} min · {who}"

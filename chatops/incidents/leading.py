@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from chatops.incidents import lifecycle, room, store
-from chatops.incidents.desk import Desk, NothingDone, Verb, headline
+from chatops.incidents.desk import Desk, NothingDone, Verb
 from chatops.incidents.incident import Holder, Incident
 from chatops.incidents.lifecycle import Event
+from chatops.incidents.rights import check_has_or_may
+from chatops.incidents.telling import about, who_is
 from chatops.kernel.action import Answer, Button
 from chatops.kernel.errors import Refused, TooLate
 from chatops.kernel.people import Person
@@ -24,31 +26,29 @@ def _room(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, 
     if found.channel or (found.name and found.work_at):
         return _let_in(desk, tx, incident, person, found)
     if not _told_of_it(tx, incident, person):
-        desk.check_has_or_may(incident, person)
+        check_has_or_may(desk.configuration.platform, incident, person)
     if incident.ended:
         raise TooLate(lifecycle.stands(incident))
     name = room.name_of(incident)
     wanted = {"name": name, "asked_by": person.id, "work_at": now, "tries": 0}
     room.put(tx, incident.id, wanted | _next_update(desk, incident, incident.status))
-    desk.keeper.note(tx, incident, _who(person), "room_asked", {"room": name})
+    desk.keeper.note(tx, incident, who_is(person), "room_asked", {"room": name})
     tx.after_commit(lambda: desk.keeper.wake(incident.id))
-    return _answer(
-        incident, f"The room #{name} is being made; you are invited to it, and so is whoever has or leads it."
-    )
+    return about(incident, f"The room #{name} is being made; you are invited to it, and so is whoever has or leads it.")
 
 
 def _told_of_it(tx: Tx, incident: Incident, person: Person) -> bool:
     rows = store.history(tx, incident.name)
-    return any(row["what"] == "reported" and row["who"] == _who(person) for row in rows)
+    return any(row["what"] == "reported" and row["who"] == who_is(person) for row in rows)
 
 
 def _let_in(desk: Desk, tx: Tx, incident: Incident, person: Person, found: room.Room) -> Answer:
     """Who asks for a room that there is, or soon is, comes into it: it is a public channel."""
     room.put(tx, incident.id, room.asked_again(found, person.id, desk.clock.now()))
-    desk.keeper.note(tx, incident, _who(person), "room_joined", {"room": found.name})
+    desk.keeper.note(tx, incident, who_is(person), "room_joined", {"room": found.name})
     tx.after_commit(lambda: desk.keeper.wake(incident.id))
     made = "has its room already" if found.channel else "gets its room as soon as Slack has made it"
-    answer = _answer(incident, f"{incident.name} {made}: #{found.name}. You are invited to it.")
+    answer = about(incident, f"{incident.name} {made}: #{found.name}. You are invited to it.")
     return replace(answer, channel=found.channel)
 
 
@@ -74,51 +74,51 @@ def _more(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, 
 def _lead(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
     if to is None or not to.is_member:
         raise Refused("An incident is led by a member of the home workspace.")
-    desk.check_has_or_may(incident, person)
+    check_has_or_may(desk.configuration.platform, incident, person)
     if incident.lead is not None and incident.lead.id == to.id:
         raise TooLate(f"{to.name} leads {incident.name} already.")
     lead = Holder(id=to.id, name=to.name or to.id, email=to.email)
     after = lifecycle.move(incident, Event.LED, desk.clock.now(), lead=lead)
-    desk.keeper.put(tx, incident, after, Event.LED, who=_who(person), data={"to": lead.name})
+    desk.keeper.put(tx, incident, after, Event.LED, who=who_is(person), data={"to": lead.name})
     desk.keeper.in_room(tx, after, f"lead/{after.version}", [f"You lead {incident.name} now."], mention=[to.id])
-    return _answer(after, f"{lead.name} leads {incident.name} now, and knows.")
+    return about(after, f"{lead.name} leads {incident.name} now, and knows.")
 
 
 def _status(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
-    desk.check_has_or_may(incident, person)
+    check_has_or_may(desk.configuration.platform, incident, person)
     now, status, text = desk.clock.now(), given.get("status", ""), given.get("text", "").strip()
     changes: dict[str, Any] = {"status": status, "status_text": text, "status_at": now}
     if status in OVER:
         changes["mitigated_at"] = incident.mitigated_at or now
     after = lifecycle.move(incident, Event.STATUS_SET, now, **changes)
-    desk.keeper.put(tx, incident, after, Event.STATUS_SET, who=_who(person), data={"status": status, "text": text})
+    desk.keeper.put(tx, incident, after, Event.STATUS_SET, who=who_is(person), data={"status": status, "text": text})
     room.put(tx, incident.id, _next_update(desk, after, status))
     told = f"*{status}*{f': {text}' if text else ''} ({person.name})"
     desk.keeper.in_room(tx, after, f"status/{after.version}", [told])
     if status == "resolved":
         over = lifecycle.resolve(after, person.name or person.id, now)
-        after = desk.keeper.put(tx, after, over, Event.RESOLVED, who=_who(person), data={"text": text})
-    return _answer(after, f"{incident.name} is {status}; it stands on its card.")
+        after = desk.keeper.put(tx, after, over, Event.RESOLVED, who=who_is(person), data={"text": text})
+    return about(after, f"{incident.name} is {status}; it stands on its card.")
 
 
 def _close(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
-    desk.check_has_or_may(incident, person)
+    check_has_or_may(desk.configuration.platform, incident, person)
     if incident.closed_at:
         by = f" by {incident.closed_by}" if incident.closed_by else ""
         raise TooLate(f"{incident.name} is already closed{by}.")
     now = desk.clock.now()
     if not incident.ended:
         over = lifecycle.resolve(incident, person.name or person.id, now)
-        incident = desk.keeper.put(tx, incident, over, Event.RESOLVED, who=_who(person), data={"text": ""})
+        incident = desk.keeper.put(tx, incident, over, Event.RESOLVED, who=who_is(person), data={"text": ""})
     after = lifecycle.move(incident, Event.CLOSED, now, closed_at=now, closed_by=person.name or person.id)
-    desk.keeper.put(tx, incident, after, Event.CLOSED, who=_who(person))
+    desk.keeper.put(tx, incident, after, Event.CLOSED, who=who_is(person))
     closings = room.find(tx, incident.id).closings + 1
     _draft(desk, tx, after, closings)
-    return _answer(after, f"{incident.name} is closed; the draft of its postmortem comes into {_where(after)}.")
+    return about(after, f"{incident.name} is closed; the draft of its postmortem comes into {_where(after)}.")
 
 
 def _postmortem(desk: Desk, tx: Tx, incident: Incident, person: Person, given: Given, to: Person | None) -> Answer:
-    desk.check_has_or_may(incident, person)
+    check_has_or_may(desk.configuration.platform, incident, person)
     if not incident.closed_at:
         raise Refused(
             f"{incident.name} is not closed; the draft is made when it is.",
@@ -130,7 +130,7 @@ def _postmortem(desk: Desk, tx: Tx, incident: Incident, person: Person, given: G
     if found.draft and found.work_at:
         raise TooLate(f"The draft {found.draft} is on its way.")
     _draft(desk, tx, incident, found.closings)
-    return _answer(incident, f"The draft of its postmortem comes into {_where(incident)}.")
+    return about(incident, f"The draft of its postmortem comes into {_where(incident)}.")
 
 
 VERBS: Mapping[str, Verb] = {
@@ -163,11 +163,3 @@ def _next_update(desk: Desk, incident: Incident, status: str) -> dict[str, float
 
 def _where(incident: Incident) -> str:
     return "its room" if incident.room else "the thread of its card"
-
-
-def _who(person: Person) -> str:
-    return person.email or person.id
-
-
-def _answer(incident: Incident, said: str) -> Answer:
-    return Answer(f"{incident.name} · {headline(incident)}", (said,), private=True)

@@ -14,13 +14,13 @@ from typing import Any
 
 from chatops.incidents import lifecycle, room, store
 from chatops.incidents.charts import CHART
-from chatops.incidents.desk import headline
 from chatops.incidents.incident import Incident
 from chatops.incidents.keeper import Keeper, room_card
 from chatops.incidents.leading import OVER
 from chatops.incidents.lifecycle import Event
 from chatops.incidents.postmortem import draft
 from chatops.incidents.room import Room
+from chatops.incidents.telling import headline
 from chatops.kernel.chart import Kept
 from chatops.kernel.errors import PlatformError, Refused, Unavailable
 from chatops.kernel.ports import Clock, Configuration, Database, Directory, Tx

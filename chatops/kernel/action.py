@@ -66,6 +66,7 @@ __all__ = [
     "RequestList",
     "Risk",
     "ServiceName",
+    "Silences",
     "Version",
     "inputs_of",
 ]
@@ -121,6 +122,7 @@ class Desks:
     """Where people do what needs no plan."""
 
     incidents: Incidents
+    silences: Silences
     overrides: Overrides
     locks: Locks
     schedules: Schedules
@@ -287,6 +289,23 @@ class Overrides(Protocol):
         ...
 
 
+class Silences(Protocol):
+    """Keeps the monitor of an incident's alerts quiet."""
+
+    async def silence(
+        self, person: Person, number: int, until: float, text: str, key: str = "", again: bool = False
+    ) -> Answer:
+        """Keeps the monitor of its alerts quiet until then (epoch seconds), the same ``key`` once.
+
+        ``again``: it may be quiet already, by what was cut off. Raises ``TooLate`` or ``Refused``.
+        """
+        ...
+
+    async def unsilence(self, person: Person, number: int, key: str = "", before: float = math.inf) -> Answer:
+        """Ends what ``silence`` made ``before``, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
+        ...
+
+
 class Incidents(Protocol):
     """What people do with incidents, and see of them."""
 
@@ -301,19 +320,6 @@ class Incidents(Protocol):
 
         The same ``key`` once. Raises ``TooLate`` or ``Refused``.
         """
-        ...
-
-    async def silence(
-        self, person: Person, number: int, until: float, text: str, key: str = "", again: bool = False
-    ) -> Answer:
-        """Keeps the monitor of its alerts quiet until then (epoch seconds), the same ``key`` once.
-
-        ``again``: it may be quiet already, by what was cut off. Raises ``TooLate`` or ``Refused``.
-        """
-        ...
-
-    async def unsilence(self, person: Person, number: int, key: str = "", before: float = math.inf) -> Answer:
-        """Ends what ``silence`` made ``before``, the same ``key`` once; raises ``TooLate`` or ``Refused``."""
         ...
 
     async def listed(self, person: Person, whose: str) -> Answer:

@@ -104,11 +104,11 @@ async def test_ending_the_silence_of_what_is_over_does_not_move_when_it_was_over
     watch = Watch(database)
     await watch.tell(alert("checkout", "a"))
     [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
-    await watch.desk.silence(OLU, number, watch.clock.now() + 3600.0, "")
+    await watch.silencing.silence(OLU, number, watch.clock.now() + 3600.0, "")
     await watch.desk.act(OLU, "resolve", number, {})
     over = watch.clock.now()
     watch.clock.time += 1200.0
-    await watch.desk.unsilence(OLU, number)
+    await watch.silencing.unsilence(OLU, number)
     assert (await database.read(store.load, number)).resolved_at == over
     await watch.tell(alert("checkout", "b"))
     assert len(await database.read(store.open_ones)) == 1, "twenty minutes later it is another one"
@@ -133,24 +133,26 @@ class Overtaken(Silences):
 
 async def test_a_silence_of_what_was_resolved_while_it_was_made_can_be_ended_as_it_says(database: Opening) -> None:
     watch = Watch(database)
-    slow = watch.desk.silencer = Overtaken()
+    slow = watch.silencing.silencer = Overtaken()
     await watch.tell(alert("checkout", "a"))
     [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
     slow.meanwhile = [watch.desk.act(LEE, "resolve", number, {})]
-    await watch.desk.silence(OLU, number, watch.clock.now() + 3600.0, "")
+    await watch.silencing.silence(OLU, number, watch.clock.now() + 3600.0, "")
     incident = await database.read(store.load, number)
     assert (incident.state.value, incident.due_at, len(incident.silences)) == ("resolved", 0.0, 1)
-    assert (await watch.desk.unsilence(OLU, number)).lines == ("The silence is over: its alerts make noise again.",)
+    assert (await watch.silencing.unsilence(OLU, number)).lines == (
+        "The silence is over: its alerts make noise again.",
+    )
 
 
 async def test_who_ends_a_silence_while_another_begins_is_not_told_that_there_is_noise(database: Opening) -> None:
     watch = Watch(database)
-    slow = watch.desk.silencer = Overtaken()
+    slow = watch.silencing.silencer = Overtaken()
     await watch.tell(alert("checkout", "a"))
     [number] = await database.read(lambda tx: [one.id for one in store.open_ones(tx)])
-    await watch.desk.silence(OLU, number, watch.clock.now() + 3600.0, "")
-    slow.meanwhile = [watch.desk.silence(LEE, number, watch.clock.now() + 7200.0, "")]
-    [said] = (await watch.desk.unsilence(OLU, number)).lines
+    await watch.silencing.silence(OLU, number, watch.clock.now() + 3600.0, "")
+    slow.meanwhile = [watch.silencing.silence(LEE, number, watch.clock.now() + 7200.0, "")]
+    [said] = (await watch.silencing.unsilence(OLU, number)).lines
     assert said == "That silence is over; somebody has silenced it anew meanwhile, and that goes on."
     incident = await database.read(store.load, number)
     assert [one.rpartition("/")[2] for one in incident.silences] == [f"{watch.clock.now() + 7200.0:.0f}"]

@@ -77,13 +77,12 @@ class Doing:
         await self.answers.tell(item.key, where, answer)
 
     def done(self, deed: Deed) -> Coroutine[Any, Any, Answer]:
-        desk = self.watch.desk
         if deed.verb == "silence":
             until = self.watch.clock.now() + (3600.0 if deed.person is OLU else 7200.0)
-            return desk.silence(deed.person, self.number, until, "")
+            return self.watch.silencing.silence(deed.person, self.number, until, "")
         if deed.verb == "unsilence":
-            return desk.unsilence(deed.person, self.number)
-        return desk.act(deed.person, deed.verb, self.number, dict(deed.given))
+            return self.watch.silencing.unsilence(deed.person, self.number)
+        return self.watch.desk.act(deed.person, deed.verb, self.number, dict(deed.given))
 
     async def told(self, status: str) -> None:
         if status == "worse":
@@ -117,7 +116,7 @@ async def come_to(watch: Watch, state: str) -> int:
     if state == "calm":
         await watch.tell(alert("checkout", "a", "resolved", "error"))
     if state == "silenced":
-        await watch.desk.silence(OLU, number, watch.clock.now() + 1800.0, "")
+        await watch.silencing.silence(OLU, number, watch.clock.now() + 1800.0, "")
     watch.clock.time += 60.0
     return number
 

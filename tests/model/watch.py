@@ -14,6 +14,7 @@ from chatops.incidents.judging import Judge
 from chatops.incidents.keeper import Keeper
 from chatops.incidents.paging import Paging
 from chatops.incidents.rules import Rules
+from chatops.incidents.silencing import Silencing
 from chatops.kernel.alert import Alert, Delivery
 from chatops.kernel.escalation import Escalation, Step
 from tests.model.office import PLATFORM, Board, Fixed, People, StillClock
@@ -56,9 +57,10 @@ class Watch:
         duty = Duty(configuration, clock, nobody)
         self.paging = Paging(database, self.keeper, self.people, duty, judge, couriers, clock)
         self.desk = Desk(
-            database, self.keeper, configuration, self.people, clock, self.intake.take, Silences(), couriers,
+            database, self.keeper, configuration, self.people, clock, self.intake.take, couriers,
             leading.VERBS,
         )  # fmt: skip
+        self.silencing = Silencing(database, self.keeper, configuration, Silences(), clock)
 
     async def tell(self, *alerts: Alert) -> None:
         """Alertmanager tells of alerts."""

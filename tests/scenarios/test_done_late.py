@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatops.incidents.desk import Desk
+from chatops.incidents.silencing import Silencing
 from chatops.kernel.action import Answer
 from chatops.kernel.errors import TooLate
 from chatops.requests.reading import parse
@@ -79,9 +80,9 @@ async def test_it_ends_nobodys_paging_for_what_began_anew_after_it_was_typed(hou
 
 
 async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house: House) -> None:
-    desk = house.assistant.planner.desks.incidents
-    assert isinstance(desk, Desk)
-    desk.silencer = silences = Ended()
+    silencing = house.assistant.planner.desks.silences
+    assert isinstance(silencing, Silencing)
+    silencing.silencer = silences = Ended()
     await tell(house, alert())
     await works_off(house, "silence INC-101 1h because known")
     house.clock.advance(60)
@@ -96,9 +97,9 @@ async def test_it_does_not_end_a_silence_that_was_made_after_it_was_typed(house:
 
 
 async def test_a_silence_that_was_made_is_kept_also_when_there_is_nothing_to_silence_any_more(house: House) -> None:
-    desk = house.assistant.planner.desks.incidents
-    assert isinstance(desk, Desk)
-    desk.silencer = Made()
+    silencing = house.assistant.planner.desks.silences
+    assert isinstance(silencing, Silencing)
+    silencing.silencer = Made()
     await tell(house, alert())
     typed = house.clock.now()
     await tell(house, alert(status="resolved"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatops.incidents.desk import Desk
+from chatops.incidents.silencing import Silencing
 from chatops.kernel.action import Answer
 from chatops.kernel.errors import TooLate
 from chatops.requests.line import Line
@@ -88,9 +88,9 @@ async def done(house: House, user: str, text: str, *, again: bool) -> Answer:
 
 
 async def test_whatever_a_line_does_it_does_once_and_who_asked_is_told_that_it_did(house: House) -> None:
-    desk = house.assistant.planner.desks.incidents
-    assert isinstance(desk, Desk)
-    desk.silencer = Silences()
+    silencing = house.assistant.planner.desks.silences
+    assert isinstance(silencing, Silencing)
+    silencing.silencer = Silences()
     await house.dana.types("/platform shelf.create checkout staging because we need room")
     await house.dana.sees(REQUESTS, "R-1001", "SUCCEEDED", within=15)
     await house.dana.types("/platform secret set checkout production NEW because it is new")
