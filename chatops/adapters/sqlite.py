@@ -42,7 +42,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-LONGEST = 0.01  # seconds in which more may come in, while each turn of the loop brings some
+# Turns of the loop that bring nothing more, after one write that came alone and where several came together: a click
+# takes as many from its socket to its write.
+ALONE, AMONG = 1, 2
+LONGEST = 0.01  # seconds in which more may come in, while turns bring some
 
 
 class SQLite:
@@ -71,6 +74,7 @@ class SQLite:
         self.failing = False  # the disk took nothing of what was to be saved last
         self._room = asyncio.Semaphore(queue)
         self._collected: list[_Job] = []  # what came in lately, for the writer
+        self._patience = ALONE
         self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._left: list[_Job] = []  # the writer's own: what did not fit into its batch
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
@@ -138,22 +142,24 @@ class SQLite:
         # The writer gets all that comes in together: were it woken by the first, the two threads would wrestle for the
         # interpreter's lock while the others come in, and few would share the commit, which costs the same for many.
         if not self._collected:
-            self._loop.call_soon(self._collect, self._loop.time() + LONGEST, 0)
+            self._loop.call_soon(self._collect, self._loop.time() + LONGEST, 0, 0)
         self._collected.append(job)
         result: T = await job.future
         return result
 
-    def _collect(self, until: float, before: int) -> None:
-        """Hands over after a turn of the loop that brought nothing more; a loop with nothing to do never waits."""
+    def _collect(self, until: float, before: int, quiet: int) -> None:
+        """Hands over once some turns of the loop brought nothing more; a loop with nothing to do never waits."""
         now = len(self._collected)
-        if before < now < self._batch and self._loop.time() < until:
-            self._loop.call_soon(self._collect, until, now)
+        quiet = quiet + 1 if now == before else 0
+        if quiet < self._patience and now < self._batch and self._loop.time() < until:
+            self._loop.call_soon(self._collect, until, now, quiet)
         else:
             self._hand_over()
 
     def _hand_over(self) -> None:
         if self._collected:
             self._jobs.put(self._collected)
+            self._patience = AMONG if len(self._collected) > 1 else ALONE
             self._collected = []
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
