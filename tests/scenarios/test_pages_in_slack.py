@@ -99,6 +99,7 @@ async def test_what_became_of_a_page_in_slack_is_on_the_timeline(house: House) -
     await house.sandbox.fault("error", method="conversations.open", error="user_disabled", times=1)
     await tell(house, alert())
     await house.dana.sees(INCIDENTS, "NOBODY HAS IT", "Paged: @olu")
+    await house.assistant.paging.look()  # whose step the card tells of: the page itself comes after it
     said = await timeline(house)
     assert any(one.startswith("Olu could not be paged by Slack: ") and "user_disabled" in one for one in said), said
     house.clock.advance(10 * 60)
