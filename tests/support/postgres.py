@@ -88,11 +88,11 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def url_for(key: str) -> str:
+def url_for(key: str, template: str = TEMPLATE) -> str:
     """The URL of the database that belongs to a key, made when it is asked for the first time."""
     name = f"t{hashlib.sha256(key.encode()).hexdigest()[:24]}"
     if name not in _made:
-        create(name, TEMPLATE)
+        create(name, template)
     return str(server().get_uri(name))
 
 
