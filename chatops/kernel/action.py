@@ -93,8 +93,8 @@ class Context:
     frozen: Mapping[str, str] = field(default_factory=dict)  # what the first plan made up; keep it when planning again
     evaluate: EvaluateAll | None = None
     request: int = 0  # its number; 0 while nobody has asked yet
-    served: Desks | None = None
-    asked_at: float = 0.0  # by whom an answer goes to (epoch seconds): the same when it is worked off again
+    served: Desks | None = None  # ask ``desks`` for them
+    asked_at: float = 0.0  # when what is answered was typed (epoch seconds): the same when it is worked off again
     key: str = ""  # of what is answered: the same when it is worked off again, so that what it does is done once
     again: bool = False  # whether it is worked off again: what it did outside of the database may be there already
 
