@@ -226,9 +226,8 @@ async def test_every_failure_is_said_in_a_sentence(
 
 @pytest.mark.parametrize("call", ["find", "dry_run", "write"])
 async def test_a_cluster_that_hangs_is_given_up_after_one_try(
-    cluster: PracticeCluster, hasty: KubernetesClusters, call: str
+    cluster: PracticeCluster, writer: Writer, call: str
 ) -> None:
-    writer = hasty.writer(PRODUCTION)
     ask = {
         "find": lambda: writer.find("apps/v1", "Deployment", "shop"),
         "dry_run": lambda: writer.dry_run(image("1.4.2")),
@@ -374,12 +373,9 @@ async def test_something_that_is_no_kubernetes_is_told_apart(unused_tcp_port: in
             await clusters.reader(PRODUCTION).get(CHECKOUT)
 
 
-async def test_every_exchange_is_counted_by_cluster_verb_and_result(cluster: PracticeCluster) -> None:
+async def test_every_exchange_is_counted_by_cluster_verb_and_result(cluster: PracticeCluster, given_up: None) -> None:
     metrics = Metrics()
-    patience = Patience(total=0.3)
-    async with KubernetesClusters(
-        cluster.kubeconfig(), patience=patience, sleep=hurried, on_answer=metrics.cluster_answered
-    ) as adapter:
+    async with KubernetesClusters(cluster.kubeconfig(), sleep=hurried, on_answer=metrics.cluster_answered) as adapter:
         reader = adapter.reader(PRODUCTION)
         await reader.get(CHECKOUT)
         await reader.get(deployment("nothing"))

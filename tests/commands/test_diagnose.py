@@ -338,12 +338,12 @@ TROUBLES = {
 @pytest.mark.parametrize("resource", ["deployments", "pods"])
 @pytest.mark.parametrize("trouble", ["hang", 500])
 async def test_a_cluster_that_does_not_tell_of_the_workload_is_said_in_a_sentence(
-    cluster: PracticeCluster, clusters: KubernetesClusters, hasty: KubernetesClusters, resource: str, trouble: int | str
+    cluster: PracticeCluster, clusters: KubernetesClusters, resource: str, trouble: int | str
 ) -> None:
     cluster.fault(trouble, resource=resource, times=None, message="etcd is away")
     with pytest.raises(Unavailable) as no:
         async with asyncio.timeout(60):
-            await diagnosed(hasty if trouble == "hang" else clusters)
+            await diagnosed(clusters)
     assert no.value.message == TROUBLES[trouble]
 
 
@@ -358,7 +358,7 @@ async def test_a_cluster_that_does_not_tell_of_the_workload_is_said_in_a_sentenc
     ],
 )  # fmt: skip
 async def test_one_question_that_fails_hides_nothing_else(
-    cluster: PracticeCluster, clusters: KubernetesClusters, hasty: KubernetesClusters,
+    cluster: PracticeCluster, clusters: KubernetesClusters,
     question: dict[str, str], what: str, kind: str, trouble: int | str,
 ) -> None:  # fmt: skip
     cluster.load([QUOTA, {**CLAIM, "status": {"phase": "Bound"}}, autoscaler(type="AbleToScale", status="True")])
@@ -367,7 +367,7 @@ async def test_one_question_that_fails_hides_nothing_else(
     whole = await says(clusters, "ends again and again")
     assert looked_at(whole) >= {"Deployment", "ReplicaSet", "Pod", "Quota", "Nodes", "Autoscaler", "Volume"}
     cluster.fault(trouble, times=None, message="etcd is away", **question)
-    said = await says(hasty if trouble == "hang" else clusters, "ends again and again")
+    said = await says(clusters, "ends again and again")
     missing = next(line for line in said.context.splitlines() if "can't be looked at" in line)
     assert missing.startswith(f"• {what}")
     assert missing.endswith(f" can't be looked at: {TROUBLES[trouble]}")
@@ -378,7 +378,7 @@ async def test_one_question_that_fails_hides_nothing_else(
 
 
 async def test_one_pods_log_that_fails_hides_no_other_pods_last_words(
-    cluster: PracticeCluster, clusters: KubernetesClusters, hasty: KubernetesClusters
+    cluster: PracticeCluster, clusters: KubernetesClusters
 ) -> None:
     await edited(clusters, {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "100%"}}}}, by="ops")
     await edited(clusters, container(image=f"{IMAGE}:1.5.0-crash"))
@@ -386,7 +386,7 @@ async def test_one_pods_log_that_fails_hides_no_other_pods_last_words(
     reader = clusters.reader(PRODUCTION)
     first = (await walk(reader, ACME.services["checkout"], await live(reader))).unready[0]["metadata"]["name"]
     cluster.fault("hang", subresource="log", name=first, times=None)
-    said = await says(hasty, "wrote “KeyError: 'PAYMENT_URL'”")
+    said = await says(clusters, "wrote “KeyError: 'PAYMENT_URL'”")
     assert told(said, "• The log of ") == f"• The log of {first} can't be looked at: {TROUBLES['hang']}"
 
 

@@ -180,19 +180,14 @@ SILENT = "the cluster does not answer"
 TROUBLE = "the cluster has trouble (500): etcd is away"
 
 
-def patient(trouble: int | str, clusters: KubernetesClusters, hasty: KubernetesClusters) -> KubernetesClusters:
-    """Little patience is for what never answers: on a busy machine what is cut or refused would seem to be that."""
-    return hasty if trouble == "hang" else clusters
-
-
 @pytest.mark.parametrize("resource", ["deployments", "pods"])
 async def test_a_cluster_that_hangs_is_said_as_soon_as_the_adapter_gives_up(
-    cluster: PracticeCluster, hasty: KubernetesClusters, resource: str
+    cluster: PracticeCluster, clusters: KubernetesClusters, resource: str
 ) -> None:
     hanging = cluster.fault("hang", resource=resource, times=None)
     with pytest.raises(Unavailable, match=f"^{SILENT}$"):
         async with asyncio.timeout(5):
-            await answered(hasty)
+            await answered(clusters)
     assert hanging.hits == 1
 
 
@@ -208,13 +203,13 @@ async def test_a_cluster_in_trouble_is_said_in_its_own_words(
 
 @pytest.mark.parametrize(("trouble", "why"), [("hang", SILENT), (500, TROUBLE), ("drop", SILENT), ("drop-midway", CUT)])
 async def test_one_log_that_fails_hides_no_other_pods_lines(
-    cluster: PracticeCluster, clusters: KubernetesClusters, hasty: KubernetesClusters, trouble: int | str, why: str
+    cluster: PracticeCluster, clusters: KubernetesClusters, trouble: int | str, why: str
 ) -> None:
     (one, first), (two, second), (three, third) = runs(cluster)
     for run, text in ((first, "first"), (second, "second"), (third, "third")):
         run.write([text])
     cluster.fault(trouble, subresource="log", name=two, times=None, message="etcd is away")
-    said = await answered(patient(trouble, clusters, hasty))
+    said = await answered(clusters)
     assert {line.split(" ", 1)[1] for line in said.code.splitlines()} == {f"{one[-5:]} first", f"{three[-5:]} third"}
     assert said.lines == (
         "2 lines of 2 pods of the last 15m; times are UTC", f"The log of {two} can't be read: {why}.",
@@ -229,14 +224,13 @@ async def test_one_log_that_fails_hides_no_other_pods_lines(
 async def test_logs_that_all_fail_are_not_called_empty_and_the_reason_is_said_once(
     cluster: PracticeCluster,
     clusters: KubernetesClusters,
-    hasty: KubernetesClusters,
     trouble: int | str,
     why: str,
     previous: bool,
 ) -> None:
     names = [name for name, _ in runs(cluster)]
     cluster.fault(trouble, subresource="log", times=None, message="etcd is away")
-    said = await answered(patient(trouble, clusters, hasty), previous=previous)
+    said = await answered(clusters, previous=previous)
     told = f"The logs of {names[0]}, {names[1]} and {names[2]} can't be read: {why}."
     assert said.lines == ("No log could be read.", told)
     assert said.buttons[-1].line == "diagnose checkout production"

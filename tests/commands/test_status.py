@@ -148,10 +148,10 @@ async def test_an_environment_that_does_not_answer_costs_only_its_row(
 
 
 async def test_an_environment_that_hangs_costs_only_its_row(
-    cluster: PracticeCluster, hasty: KubernetesClusters
+    cluster: PracticeCluster, clusters: KubernetesClusters
 ) -> None:
     cluster.fault("hang", namespace="shop", times=None)
-    said = await answer(hasty, "checkout")
+    said = await answer(clusters, "checkout")
     assert said.table[1][2] == "the cluster does not answer"
 
 
