@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 # Directional marks and the like let a value read differently from what it is ("gnp.exe"); they are no part of a name.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+# Control characters, the two line breaks that are none of them (Zl and Zp), and halves of surrogate pairs.
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Ids as Slack gives them: anything else inside <@…> could close the mark and open another.
 _CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,30}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
@@ -105,8 +106,7 @@ def enumerated(items: Iterable[str], last: str = "and") -> str:
 
 def _visible(text: str) -> str:
     """Without what no font shows; half a surrogate pair could not even be sent."""
-    shown = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
-    return _INVISIBLE.sub("", shown)
+    return _INVISIBLE.sub("", _BREAKING.sub(" ", text))
 
 
 def _escaped(text: str) -> str:
