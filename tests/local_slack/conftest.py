@@ -16,6 +16,7 @@ from chatops.sandbox.slack import LocalSlack, SlackApp
 from tests.support.people import Acme, acme_slack
 
 TOKENS = SlackApp()
+NAME = "app"  # of an app without one Bolt reads the source of all its callers
 
 
 def web_client(slack: LocalSlack, token: str = TOKENS.bot_token, **options: Any) -> AsyncWebClient:
@@ -43,7 +44,7 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[tuple[Acme, AsyncApp]
 
         async def started(**options: Any) -> tuple[Acme, AsyncApp]:
             acme = await stack.enter_async_context(acme_slack(**{"rate_limits": False, **options}))
-            app = AsyncApp(client=web_client(acme.slack))
+            app = AsyncApp(name=NAME, client=web_client(acme.slack))
             await stack.enter_async_context(over_socket(acme.slack, app))
             return acme, app
 

@@ -20,7 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from chatops.sandbox.slack import LocalSlack
-from tests.local_slack.conftest import TOKENS, over_socket, web_client
+from tests.local_slack.conftest import NAME, TOKENS, over_socket, web_client
 from tests.support.people import Acme, SlackSays, acme_slack
 
 Json = dict[str, Any]
@@ -94,7 +94,7 @@ async def over_http(app: AsyncApp | None = None, **options: Any) -> AsyncIterato
 
 
 async def test_signed_requests_satisfy_bolt() -> None:
-    app = AsyncApp(signing_secret=TOKENS.signing_secret, token=TOKENS.bot_token)
+    app = AsyncApp(name=NAME, signing_secret=TOKENS.signing_secret, token=TOKENS.bot_token)
     got: list[str] = []
 
     @app.middleware
@@ -354,7 +354,7 @@ async def test_slack_away_refuses_everyone_and_keeps_the_events(acme: Acme) -> N
 
 
 async def test_events_of_an_absence_arrive_after_it(acme: Acme) -> None:
-    app = AsyncApp(client=web_client(acme.slack))
+    app = AsyncApp(name=NAME, client=web_client(acme.slack))
     heard: list[str] = []
     came = asyncio.Event()
 

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatops.sandbox.slack import LocalSlack, SlackApp
 from chatops.sandbox.slack.seed import Shortcut, Suggestion
+from tests.local_slack.conftest import NAME
 from tests.support.people import acme_workspace
 
 Json = dict[str, Any]
@@ -209,7 +210,7 @@ async def standin(**options: Any) -> AsyncIterator[Standin]:
     async with LocalSlack(_workspace(), **{"rate_limits": False, **options}) as slack:
         client = AsyncWebClient(token=SlackApp().bot_token, base_url=slack.api_url)
         running = Standin(slack, client)
-        app = AsyncApp(client=client)
+        app = AsyncApp(name=NAME, client=client)
         _listen(app, running)
         socket = AsyncWebClient(token=SlackApp().app_token, base_url=slack.api_url)
         handler = AsyncSocketModeHandler(app, SlackApp().app_token, web_client=socket, ping_interval=0.2)

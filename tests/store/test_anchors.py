@@ -29,6 +29,8 @@ from chatops.kernel.errors import InputError, PlatformError, Refused, Unavailabl
 from chatops.kernel.ports import Tx
 from tests.store.trails import add, fill, memory
 
+pytestmark = pytest.mark.usefixtures("copied")
+
 ONE = Anchor(3, "a" * 64, 1000.0)
 
 

@@ -17,6 +17,8 @@ from chatops.kernel.errors import PlatformError
 from tests.store.trails import add, fill, memory
 from tests.support.thoroughness import examples
 
+pytestmark = pytest.mark.usefixtures("copied")
+
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(audit, [str(argument) for argument in arguments])

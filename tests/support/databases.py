@@ -29,13 +29,18 @@ def _new() -> bytes:
         return path.read_bytes()
 
 
+def make(path: Path) -> None:
+    """A new database of SQLite in this file."""
+    path.write_bytes(_new())
+    path.chmod(0o600)
+
+
 def name_of(folder: Path, engine: str = "") -> str:
     """What ``CHATOPS_DATABASE`` is for a test's folder: one database for each."""
     if engine == "sqlite" or (not engine and not POSTGRES):
         path = folder / "chatops.db"
         if not path.exists():
-            path.write_bytes(_new())
-            path.chmod(0o600)
+            make(path)
         return str(path)
     from tests.support.postgres import url_for  # most runs never start a server
 

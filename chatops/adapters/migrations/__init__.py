@@ -59,15 +59,21 @@ def migrate(db: Database) -> None:
 
     Raises ``Refused`` as ``check_ours`` does.
     """
-    check_ours(db)
+    if check_ours(db) == len(STEPS):
+        return
     with db.atomic():  # one commit: of fifty each would wait for the disk, and an update that fails leaves what was
         migrations.apply(db)
 
 
-def check_ours(db: Database, what: str = "This database") -> None:
-    """Raises ``Refused`` for a database that a newer chatops has written to, and for one that is another program's."""
+def check_ours(db: Database, what: str = "This database") -> int:
+    """How many steps a database has behind it.
+
+    Raises ``Refused`` for one that a newer chatops has written to, and for one that is another program's.
+    """
     ours = {Migrations.migrations_table, "sqlite_sequence"}
-    check_steps([step.name for step in migrations.applied(db)], set(db.table_names()) - ours, what)
+    applied = [step.name for step in migrations.applied(db)]
+    check_steps(applied, set(db.table_names()) - ours, what)
+    return len(applied)
 
 
 def check_steps(applied: Sequence[str], tables: Iterable[str], what: str = "This database") -> None:
