@@ -6,13 +6,14 @@ structured-merge-diff as described in the documentation, "Server-Side Apply: Fie
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .schema import ANY, Node
-from .values import Obj, copy
+from .values import Obj, dump
 
 Path = tuple[str, ...]
 Fields = frozenset[Path]
@@ -33,6 +34,11 @@ class Changes:
     removed: set[Path] = field(default_factory=set)
     modified: set[Path] = field(default_factory=set)
 
+    @property
+    def taken(self) -> set[Path]:
+        """What belongs to whoever made the change from now on."""
+        return self.added | self.modified
+
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.modified)
 
@@ -40,10 +46,10 @@ class Changes:
 def item_key(node: Node, item: Any) -> str:
     """The path element of one item of a set or of a list with keys; a key that is absent takes its default."""
     if node.relation == "set" or not isinstance(item, dict):
-        return "v:" + json.dumps(item, separators=(",", ":"), ensure_ascii=False)
+        return "v:" + dump(item)
     keys = {key: item.get(key, node.defaults.get(key)) for key in sorted(node.keys)}
     present = {key: value for key, value in keys.items() if value is not None}
-    return "k:" + json.dumps(present, separators=(",", ":"), ensure_ascii=False)
+    return "k:" + dump(present)
 
 
 def is_leaf(node: Node, value: Any) -> bool:
@@ -90,8 +96,6 @@ def compare(node: Node, old: Any, new: Any) -> Changes:
 
 
 def _compare(node: Node, old: Any, new: Any, at: Path, out: Changes) -> None:
-    if old == new:  # most of an object, and told without walking it
-        return
     if node.shape == "any" and isinstance(old, dict) and is_leaf(node, new) and new is not _ABSENT:
         out.removed.update(path for path in _paths(node, old, at) if path != at)
     if is_leaf(node, old if new is _ABSENT else new) or (
@@ -120,17 +124,22 @@ def _is_always_there(node: Node, at: Path) -> bool:
 
 
 def _pairs(node: Node, old: Any, new: Any) -> Iterator[tuple[str, Node, Any, Any]]:
+    """What differs between two lists or maps; most of an object does not, and that is told without walking it."""
     if node.shape == "list":
         before = _by_key(node, [] if old is _ABSENT else old)
         after = _by_key(node, [] if new is _ABSENT else new)
         child = (node.element or ANY) if node.relation == "map" else Node("scalar", scalar="string")
         for key in [*before, *(key for key in after if key not in before)]:
-            yield key, child, before.get(key, _ABSENT), after.get(key, _ABSENT)
+            was, is_now = before.get(key, _ABSENT), after.get(key, _ABSENT)
+            if was != is_now:
+                yield key, child, was, is_now
         return
     before = {} if old is _ABSENT else old or {}
     after = {} if new is _ABSENT else new or {}
     for key in [*before, *(key for key in after if key not in before)]:
-        yield "f:" + key, child_node(node, key), before.get(key, _ABSENT), after.get(key, _ABSENT)
+        was, is_now = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        if was != is_now:
+            yield "f:" + key, child_node(node, key), was, is_now
 
 
 def _by_key(node: Node, items: Iterable[Any]) -> Obj:
@@ -161,19 +170,16 @@ def duplicate_keys(node: Node, value: Any, at: str = "") -> list[str]:
 
 
 def merge(node: Node, live: Any, wanted: Any) -> Any:
-    """`live` with everything that `wanted` says; keyed lists are joined in the order of `wanted`."""
+    """`live` with everything that `wanted` says, of parts of both; keyed lists are joined in the order of `wanted`."""
     if wanted is _ABSENT:
-        return copy(live)
+        return live
     if live is _ABSENT or live is None or is_leaf(node, wanted):
-        return copy(wanted)
+        return wanted
     if node.shape == "list":
         return _merge_list(node, live, wanted)
     if not isinstance(live, dict):
-        return copy(wanted)
-    result = {key: copy(item) for key, item in live.items() if key not in wanted}
-    for key, item in wanted.items():
-        result[key] = merge(child_node(node, key), live.get(key, _ABSENT), item)
-    return {key: result[key] for key in [*live, *(key for key in wanted if key not in live)]}
+        return wanted
+    return live | {key: merge(child_node(node, key), live.get(key, _ABSENT), item) for key, item in wanted.items()}
 
 
 def _merge_list(node: Node, live: list[Any], wanted: list[Any]) -> list[Any]:
@@ -189,14 +195,14 @@ def _merge_list(node: Node, live: list[Any], wanted: list[Any]) -> list[Any]:
             lefts.pop(0)  # it comes when its turn is among what both have
             continue
         if lefts and lefts[0] not in after:
-            result.append(copy(before[lefts.pop(0)]))
+            result.append(before[lefts.pop(0)])
             continue
         if lefts and (lefts[0] in done or (rights and lefts[0] == rights[0])):
             lefts.pop(0)
         if rights:
             key = rights.pop(0)
             keyed = node.relation == "map"
-            result.append(merge(child, before.get(key, _ABSENT), after[key]) if keyed else copy(after[key]))
+            result.append(merge(child, before.get(key, _ABSENT), after[key]) if keyed else after[key])
             done.add(key)
             if shared and shared[0] == key:
                 shared.pop(0)
@@ -247,19 +253,30 @@ def with_named_parents(node: Node, paths: Iterable[Path]) -> set[Path]:
     return result
 
 
-def encode(paths: Iterable[Path]) -> Obj:
-    """`fieldsV1`: nested objects; `.` marks a path that is owned itself and has owned children."""
+@functools.lru_cache(maxsize=256)
+def encode(paths: Fields) -> Obj:
+    """`fieldsV1`: nested objects; `.` marks a path that is owned itself and has owned children. Not to be modified."""
     root: Obj = {}
-    members = set(paths)
-    for path in sorted(members):
+    for path in sorted(paths):  # what is owned itself comes before what lies below it
         at = root
-        for depth, element in enumerate(path):
-            if element not in at:
-                at[element] = {}
-            if depth + 1 < len(path) and not at[element] and path[: depth + 1] in members:
-                at[element]["."] = {}
-            at = at[element]
+        for element in path:
+            below = at.get(element)
+            if below is None:
+                below = at[element] = {}
+            elif not below:
+                below["."] = {}
+            at = below
     return root
+
+
+def holds(tree: Obj, path: Path) -> bool:
+    """Whether a path is among those of `fieldsV1`."""
+    at = tree
+    for element in path:
+        if element not in at:
+            return False
+        at = at[element]
+    return bool(path) and (not at or "." in at)
 
 
 def decode(tree: Obj) -> Fields:

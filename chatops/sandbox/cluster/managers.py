@@ -5,6 +5,8 @@ Follows the Kubernetes documentation, "Server-Side Apply": field management, con
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ from . import fields
 from .errors import ApiError, Cause, apply_conflict
 from .fields import Fields, Path
 from .schema import Node
-from .values import Obj, copy, meta, stamp
+from .values import Obj, copy_parts, meta, stamp
 
 
 class Manager(NamedTuple):
@@ -26,11 +28,25 @@ class Manager(NamedTuple):
 
 @dataclass
 class Owned:
-    """The fields of one manager; `tree` is what `paths` was read from, where it still says the same."""
+    """The fields of one manager, and since when; which of a few paths are among them is told from `tree` itself."""
 
-    paths: Fields
+    tree: Obj  # fieldsV1
     time: str
-    tree: Obj | None = None
+
+    @functools.cached_property
+    def paths(self) -> Fields:
+        return fields.decode(self.tree)
+
+    def among(self, paths: Collection[Path]) -> Fields:
+        return frozenset(path for path in paths if fields.holds(self.tree, path))
+
+    def but(self, lost: Collection[Path], gained: Fields = frozenset()) -> Owned:
+        """The same without the `lost` and with the `gained`, which are all among the lost."""
+        return self if self.among(lost) == gained else _owned(self.paths.difference(lost) | gained, self.time)
+
+
+def _owned(paths: Fields, time: str) -> Owned:
+    return Owned(fields.encode(paths), time)
 
 
 Managed = dict[Manager, Owned]
@@ -50,18 +66,18 @@ def read(obj: Obj) -> Managed:
             entry.get("operation", "Update"), entry.get("manager", ""), entry.get("apiVersion", ""),
             entry.get("subresource", ""),
         )  # fmt: skip
-        tree = entry.get("fieldsV1") or {}
-        found[who] = Owned(fields.decode(tree), entry.get("time", stamp()), tree)
+        found[who] = Owned(entry.get("fieldsV1") or {}, entry["time"] if "time" in entry else stamp())
     return found
 
 
 def write(obj: Obj, managed: Managed) -> None:
-    """Put the entries into the object, appliers first, then by time and name; none at all when nobody owns anything."""
+    """Put the entries into the object, appliers first, then by time and name; who owns nothing gets none."""
     entries = []
     for who, owned in sorted(managed.items(), key=lambda pair: (pair[0].operation, pair[1].time, *pair[0][1:])):
-        tree = fields.encode(owned.paths) if owned.tree is None else owned.tree
+        if not owned.tree:
+            continue
         entry = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time,
-                 "fieldsType": "FieldsV1", "fieldsV1": tree}  # fmt: skip
+                 "fieldsType": "FieldsV1", "fieldsV1": owned.tree}  # fmt: skip
         if who.subresource:
             entry["subresource"] = who.subresource
         entries.append(entry)
@@ -77,10 +93,8 @@ def without_managed(obj: Obj) -> Obj:
 
 
 def _strip(paths: set[Path] | Fields, ignored: tuple[Path, ...]) -> Fields:
-    return frozenset(
-        path for path in paths
-        if path not in _SERVER_SIDE and path[:2] not in _SERVER_SIDE and not any(path[: len(i)] == i for i in ignored)
-    )  # fmt: skip
+    nobodys = _SERVER_SIDE.union(ignored)
+    return frozenset(path for path in paths if path[:2] not in nobodys and path[:1] not in ignored)
 
 
 def track_update(node: Node, old: Obj | None, new: Obj, who: Manager, ignored: tuple[Path, ...]) -> None:
@@ -99,16 +113,12 @@ def track_update(node: Node, old: Obj | None, new: Obj, who: Manager, ignored: t
         return
     before: Obj = without_managed(old) if old is not None else {"metadata": {}}
     changes = fields.compare(node, before, without_managed(new))
-    taken = changes.added | changes.modified
-    for other in list(managed):
-        left = managed[other].paths - taken - changes.removed
-        if left != managed[other].paths:
-            managed[other] = Owned(left, managed[other].time)
-    gained = _strip(taken, ignored)
+    gained, lost = _strip(changes.taken, ignored), changes.taken | changes.removed
     if gained:
-        mine = managed.get(who)
-        managed[who] = Owned(gained | (mine.paths if mine else frozenset()), stamp())
-    write(new, {who: owned for who, owned in managed.items() if owned.paths})
+        managed[who] = Owned(managed[who].tree if who in managed else {}, stamp())
+    for other, owned in managed.items():
+        managed[other] = owned.but(lost, gained if other == who else frozenset())
+    write(new, managed)
 
 
 def apply(node: Node, live: Obj | None, wanted: Obj, who: Manager, *, force: bool, ignored: tuple[Path, ...]) -> Obj:
@@ -121,28 +131,28 @@ def apply(node: Node, live: Obj | None, wanted: Obj, who: Manager, *, force: boo
     base: Obj = without_managed(live) if live is not None else {"metadata": {}}
     if live is not None and not managed:
         legacy = Manager("Update", "before-first-apply", who.api_version)
-        managed[legacy] = Owned(_strip(fields.compare(node, {"metadata": {}}, base).added, ignored), stamp())
+        managed[legacy] = _owned(_strip(fields.compare(node, {"metadata": {}}, base).added, ignored), stamp())
     wanted = _without_ignored(wanted, ignored)
     merged: Obj = fields.merge(node, base, wanted)
     last = managed.get(who)
     mine = fields.field_set(node, wanted)
-    managed[who] = Owned(mine, last.time if last else stamp())
     if last and last.paths:
-        merged = _prune(node, merged, managed, last.paths)
+        everyone = mine.union(*(owned.paths for other, owned in managed.items() if other != who))
+        merged = _prune(node, merged, everyone, last.paths)
     changes = fields.compare(node, base, merged)
     _settle_conflicts(managed, who, changes, force=force)
     stripped = _strip(mine, ignored)
     same_fields = last is not None and last.paths == stripped
-    managed[who] = Owned(stripped, last.time if last and same_fields and not changes else stamp())
+    managed[who] = _owned(stripped, last.time if last and same_fields and not changes else stamp())
     if live is not None and not changes and same_fields:
         return live
     merged["metadata"] = dict(merged["metadata"])
-    write(merged, {manager: owned for manager, owned in managed.items() if owned.paths})
+    write(merged, managed)
     return merged
 
 
 def _without_ignored(wanted: Obj, ignored: tuple[Path, ...]) -> Obj:
-    result: Obj = copy(wanted)
+    result = copy_parts(wanted)
     for path in ignored:
         at: Any = result
         for element in path[:-1]:
@@ -151,17 +161,14 @@ def _without_ignored(wanted: Obj, ignored: tuple[Path, ...]) -> Obj:
     return result
 
 
-def _prune(node: Node, merged: Obj, managed: Managed, last: Fields) -> Obj:
-    """Drop what this manager applied before and no longer does, unless another manager owns it too.
+def _prune(node: Node, merged: Obj, everyone: Fields, last: Fields) -> Obj:
+    """Drop what this manager applied before (`last`) and no longer does, unless another manager owns it too.
 
     Fields below a dropped one that this manager never owned come back, as in structured-merge-diff: dropping a field
     takes only what was ours.
     """
     ours = fields.with_named_parents(node, last)
     pruned = fields.remove(node, merged, ours)
-    everyone: set[Path] = set()
-    for owned in managed.values():
-        everyone |= owned.paths
     whole = fields.with_named_parents(node, fields.field_set(node, merged))
     left = fields.with_named_parents(node, fields.field_set(node, pruned))
     kept = fields.with_named_parents(node, everyone)
@@ -172,18 +179,12 @@ def _prune(node: Node, merged: Obj, managed: Managed, last: Fields) -> Obj:
 
 
 def _settle_conflicts(managed: Managed, who: Manager, changes: fields.Changes, *, force: bool) -> None:
-    taken = changes.added | changes.modified
-    clashes = {other: owned.paths & taken for other, owned in managed.items() if other != who and owned.paths & taken}
+    others = {other: owned for other, owned in managed.items() if other != who}
+    clashes = {other: clash for other, owned in others.items() if (clash := owned.among(changes.taken))}
     if clashes and not force:
         raise _conflict(clashes)
-    for other in list(managed):
-        if other == who:
-            continue
-        left = managed[other].paths - taken - changes.removed
-        if not left:
-            del managed[other]
-        elif left != managed[other].paths:
-            managed[other] = Owned(left, managed[other].time)
+    for other, owned in others.items():
+        managed[other] = owned.but(changes.taken | changes.removed)
 
 
 def _title(who: Manager) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import ROUND_CEILING, Decimal
 
@@ -10,6 +11,7 @@ _DECIMAL: dict[str, Decimal] = {
     suffix: Decimal(1000) ** power for power, suffix in enumerate(_SMALL_TO_LARGE, start=-3)
 }
 _BINARY = {suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
+_SIZES = _BINARY | _DECIMAL
 _FORM = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)")
 WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
@@ -19,6 +21,7 @@ def quantity(text: str | int | float) -> Decimal:
     return _read(str(text))[0]
 
 
+@functools.lru_cache(maxsize=1024)
 def canonical(text: str) -> str:
     """The one way to write this amount that an API server answers with; raises ValueError on what is no quantity.
 
@@ -42,6 +45,7 @@ def shown(value: Decimal) -> str:
     return f"{(value * 1000).normalize():f}m"
 
 
+@functools.lru_cache(maxsize=1024)
 def _read(text: str) -> tuple[Decimal, bool, bool]:
     """The number, and whether it was written with a binary suffix or with an exponent."""
     found = _FORM.fullmatch(text.strip())
@@ -50,4 +54,4 @@ def _read(text: str) -> tuple[Decimal, bool, bool]:
     digits, exponent, suffix = found.groups()
     if exponent:
         return Decimal(digits + exponent), False, True
-    return Decimal(digits) * (_BINARY | _DECIMAL)[suffix or ""], suffix in _BINARY, False
+    return Decimal(digits) * _SIZES[suffix or ""], suffix in _BINARY, False

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Obj = dict[str, Any]
+_NESTED = (dict, list)
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def copy(value: Any) -> Any:
@@ -15,14 +17,19 @@ def copy(value: Any) -> Any:
     if isinstance(value, dict):
         new: Any = value.copy()
         for key, item in value.items():
-            if isinstance(item, dict | list):
+            if isinstance(item, _NESTED):
                 new[key] = copy(item)
         return new
     return [copy(item) for item in value] if isinstance(value, list) else value
 
 
+def copy_parts(obj: Obj) -> Obj:
+    """A copy whose parts (metadata, spec, status) may be given other values; what lies deeper is shared with `obj`."""
+    return {key: part.copy() if isinstance(part, dict) else part for key, part in obj.items()}
+
+
 def dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
 
 
 def now() -> dt.datetime:
@@ -31,12 +38,12 @@ def now() -> dt.datetime:
 
 def stamp(when: dt.datetime | None = None) -> str:
     """RFC 3339 in whole seconds, the form of metav1.Time."""
-    return (when or now()).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (when or now()).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def micro_stamp(when: dt.datetime | None = None) -> str:
     """RFC 3339 with microseconds, the form of metav1.MicroTime."""
-    return (when or now()).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (when or now()).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_stamp(text: str) -> dt.datetime:
@@ -51,9 +58,9 @@ def meta(obj: Mapping[str, Any]) -> Obj:
 def dig(value: Any, *keys: str, default: Any = None) -> Any:
     """The value under a path of keys, or `default` as soon as one is absent or null."""
     for key in keys:
-        if not isinstance(value, Mapping) or value.get(key) is None:
+        value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
             return default
-        value = value[key]
     return value
 
 
