@@ -25,7 +25,7 @@ from .rules import (
     without_times,
 )
 from .store import Store
-from .values import Obj, copy, dig, dump, meta, stamp
+from .values import Obj, copy, copy_parts, dig, dump, meta, stamp
 
 
 @dataclass
@@ -155,7 +155,8 @@ class Api:
             obj.pop("status", None)
             if "status" in live:
                 obj["status"] = live["status"]
-        obj = copy(obj)
+        # A definition's defaults may be new, and then go deep; those of the other kinds are in all that is stored.
+        obj = copy(obj) if resource.custom else copy_parts(obj)
         defaults.fill(resource, obj)
         return obj
 
@@ -206,7 +207,8 @@ class Api:
         wanted = self._applicable(resource, namespace, name, body)
         who = Manager("Apply", ask.manager, resource.api_version, sub)
         if live is not None:
-            self._check_typed(resource, live)
+            if resource.custom:
+                self._check_typed(resource, live)
             self._check_version(resource, live, wanted)
         elif meta(wanted).get("uid"):
             uid = wanted["metadata"]["uid"]
@@ -219,7 +221,7 @@ class Api:
         merged = schema.decode(resource.type, merged)
         if live is None:
             ask.may_create()
-            return self._store_new(resource, namespace, copy(merged), ask, None), True
+            return self._store_new(resource, namespace, merged, ask, None), True
         obj = self._settled(resource, live, merged, sub)
         return self._commit(resource, live, obj, ask, sub), False
 

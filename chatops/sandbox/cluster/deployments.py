@@ -7,7 +7,7 @@ from .machinery import Clockwork, Controller, Name
 from .names import template_hash
 from .rollouts import HASH, HISTORY, REVISION, replicas, revision, status
 from .store import Change
-from .values import Obj, copy, dig, meta, owner_reference, set_condition
+from .values import Obj, dig, meta, owner_reference, set_condition
 
 DEPLOYMENTS = ("apps", "deployments")
 SETS = ("apps", "replicasets")
@@ -89,11 +89,11 @@ class Deployments(Controller):
         return new, old
 
     def _create_set(self, deployment: Obj, sets: list[Obj], number: int) -> Obj:
-        digest = template_hash(deployment["spec"]["template"])
-        template = copy(deployment["spec"]["template"])
-        template["metadata"].setdefault("labels", {})[HASH] = digest
-        selector = copy(deployment["spec"]["selector"])
-        selector.setdefault("matchLabels", {})[HASH] = digest
+        template, selector = deployment["spec"]["template"], deployment["spec"]["selector"]
+        digest = template_hash(template)
+        labels = {**(meta(template).get("labels") or {}), HASH: digest}
+        template = {**template, "metadata": {**meta(template), "labels": labels}}
+        selector = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), HASH: digest}}
         annotations = {**rollouts.set_annotations(deployment, {}), REVISION: str(number)}
         spec: Obj = {
             "replicas": rollouts.wanted_size(deployment, None, sets),
@@ -106,7 +106,7 @@ class Deployments(Controller):
             "apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": spec,
             "metadata": {
                 "name": f"{_n(deployment)}-{digest}", "namespace": deployment["metadata"]["namespace"],
-                "labels": dict(template["metadata"]["labels"]), "annotations": annotations,
+                "labels": labels, "annotations": annotations,
                 "ownerReferences": [owner_reference(deployment)],
             },
         }  # fmt: skip
@@ -210,7 +210,7 @@ class Deployments(Controller):
 
         def change(obj: Obj) -> None:
             obj["spec"]["replicas"] = size
-            obj["metadata"].setdefault("annotations", {}).update(sizes)
+            obj["metadata"]["annotations"] = {**(meta(obj).get("annotations") or {}), **sizes}
 
         self.work.write(self.work.resource(*SETS), rs, change)
         if size != before:
@@ -247,7 +247,7 @@ class Deployments(Controller):
 
         def change(obj: Obj) -> None:
             if number:
-                obj["metadata"].setdefault("annotations", {})[REVISION] = str(number)
+                obj["metadata"]["annotations"] = {**(meta(obj).get("annotations") or {}), REVISION: str(number)}
             if verdict is not None and obj["spec"].get("progressDeadlineSeconds") is not None:
                 wanted = {"type": "Progressing", "status": verdict, "reason": reason, "message": message}
                 current = obj.setdefault("status", {})

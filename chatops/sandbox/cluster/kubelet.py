@@ -13,7 +13,7 @@ from .machinery import Clockwork
 from .references import missing_volume
 from .scheduler import NODES, place
 from .store import Change
-from .values import Obj, controller_of, copy, dig, meta, set_condition
+from .values import Obj, controller_of, copy_parts, dig, meta, set_condition
 
 log = logging.getLogger(__name__)
 Work = Callable[[Obj], Awaitable[None]]
@@ -138,7 +138,7 @@ class Kubelet:
             pod = found
             node, why = place(self.work.store, pod)
             if node:
-                bound = copy(pod)
+                bound = copy_parts(pod)
                 bound["spec"]["nodeName"] = node
                 pod = self.work.store.put(PODS, bound)
                 _set(self.work, pod, {"type": "PodScheduled", "status": "True"})

@@ -29,14 +29,13 @@ def is_ready(pod: Obj) -> bool:
 
 
 def pod_from(template: Obj, owner: Obj, name: str = "") -> Obj:
-    metadata = copy(template.get("metadata") or {})
-    metadata["namespace"] = owner["metadata"]["namespace"]
-    metadata["ownerReferences"] = [owner_reference(owner)]
+    metadata = {**meta(template), "namespace": owner["metadata"]["namespace"],
+                "ownerReferences": [owner_reference(owner)]}  # fmt: skip
     if name:
         metadata["name"] = name
     else:
         metadata["generateName"] = owner["metadata"]["name"] + "-"
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy(template["spec"])}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
 class PodKeeper(Controller):

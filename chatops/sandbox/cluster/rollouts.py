@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .values import Obj, copy, dig, meta
+from .values import Obj, dig, meta
 
 REVISION = "deployment.kubernetes.io/revision"
 HISTORY = "deployment.kubernetes.io/revision-history"
@@ -63,10 +63,8 @@ def revision(obj: Obj) -> int:
 
 def plain_template(template: Obj) -> Obj:
     """A template without its hash label, the form in which templates are compared."""
-    result: Obj = copy(template)
-    labels = dig(result, "metadata", "labels", default={})
-    labels.pop(HASH, None)
-    return result
+    labels = {key: value for key, value in dig(template, "metadata", "labels", default={}).items() if key != HASH}
+    return {**template, "metadata": {**meta(template), "labels": labels}}
 
 
 def wanted_size(deployment: Obj, new: Obj | None, everyone: list[Obj]) -> int:

@@ -12,7 +12,7 @@ from .resources import Resource
 from .rules import APPLY, MERGE_PATCH, STRATEGIC, patch_object, read_yaml
 from .schema import Node, type_named
 from .selectors import matches
-from .values import Obj, copy, dig, meta
+from .values import Obj, copy_parts, dig, meta
 
 
 def scale_of(obj: Obj) -> Obj:
@@ -59,7 +59,7 @@ def answer_scale(
         raise errors.conflict(resource.plural, resource.group, name)
     if media == APPLY and verb == "patch":
         return scale_of(api.apply_replicas(resource, namespace, name, wanted, ask))
-    obj = copy(live)
+    obj = copy_parts(live)
     obj["spec"]["replicas"] = wanted
     return scale_of(api.store_update(resource, live, obj, ask, owner="scale"))
 

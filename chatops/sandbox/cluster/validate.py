@@ -36,8 +36,8 @@ def check(resource: Resource, obj: Obj, old: Obj | None) -> None:
     if resource.custom:  # its status is made up by the practice cluster itself
         causes += definitions.wrong(resource.schema, {key: value for key, value in obj.items() if key != "status"})
     kind = (resource.group, resource.kind)
-    if kind in _WORKLOADS:
-        causes += _WORKLOADS[kind](obj, old)
+    if kind in _WORKLOADS:  # a spec that is as it was has been looked at when it came
+        causes += _WORKLOADS[kind](obj, old) if old is None or obj["spec"] != old["spec"] else []
     elif kind in kinds.CHECKS:
         causes += kinds.CHECKS[kind](obj, old)
     if causes:
