@@ -69,7 +69,8 @@ class Claims(Controller):
         self.work.write(resource, obj, lambda one: one.update(status=status), sub, manager=f"{plural}-operator")
 
     def _resource(self, group: str, plural: str) -> Resource | None:
-        return next((one for one in self.work.api.registry if one.custom and one.key == (group, plural)), None)
+        found = self.work.api.registry.named(group, plural)
+        return found if found is not None and found.custom else None
 
     def _look_at_all(self, kind: str) -> None:
         known = [one for one in self.work.api.registry if one.custom and one.kind == kind]

@@ -15,7 +15,7 @@ from .names import suffix
 from .pace import Pace
 from .resources import Resource
 from .store import Change, Key
-from .values import Obj, controller_of, copy, meta, stamp
+from .values import Obj, controller_of, copy_parts, meta, stamp
 
 log = logging.getLogger(__name__)
 MANAGER = "kube-controller-manager"
@@ -43,10 +43,12 @@ class Clockwork:
 
     def owned(self, key: Key, owner: Obj) -> list[Obj]:
         """The objects whose controller is `owner`, oldest first."""
-        uid = owner["metadata"]["uid"]
-        namespace = owner["metadata"].get("namespace")
-        found = [obj for obj in self.store.objects(key, namespace) if (controller_of(obj) or {}).get("uid") == uid]
-        return sorted(found, key=lambda obj: self.store.born(obj))
+        uid, namespace = owner["metadata"]["uid"], meta(owner).get("namespace")
+        found = [
+            obj for kind, obj in self.store.dependents(uid)
+            if kind == key and meta(obj).get("namespace") == namespace and (controller_of(obj) or {}).get("uid") == uid
+        ]  # fmt: skip
+        return sorted(found, key=self.store.born)
 
     def create(self, resource: Resource, obj: Obj, manager: str = MANAGER) -> Obj:
         namespace = meta(obj).get("namespace", "")
@@ -55,8 +57,11 @@ class Clockwork:
     def write(
         self, resource: Resource, live: Obj, change: Callable[[Obj], None], sub: str = "", manager: str = MANAGER
     ) -> Obj:
-        """Store what `change` makes of a copy of `live`; the version is not checked, nothing runs in between."""
-        obj = copy(live)
+        """Store what `change` makes of a copy of `live`; the version is not checked, nothing runs in between.
+
+        `change` may put new values into the parts (metadata, spec, status); what lies deeper is still that of `live`.
+        """
+        obj = copy_parts(live)
         change(obj)
         return self.api.store_update(resource, live, obj, Ask(manager), sub)
 
@@ -84,8 +89,8 @@ class Clockwork:
         time = stamp()
         known = self.store.objects(events.key, namespace)
         for old in known:
-            same = old["involvedObject"].get("uid") == target["uid"] and old.get("reason") == reason
-            if same and old.get("message") == message:
+            same = old.get("message") == message and old.get("reason") == reason
+            if same and old["involvedObject"].get("uid") == target["uid"]:
                 counted = {**old, "count": old.get("count", 1) + 1, "lastTimestamp": time}
                 self.store.put(events.key, counted)
                 return

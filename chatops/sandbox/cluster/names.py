@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
+import os
 import zlib
 from typing import Any
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_random = random.SystemRandom()
 
 
 def suffix(length: int = 5) -> str:
-    return "".join(_random.choice(ALPHABET) for _ in range(length))
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in os.urandom(length))
 
 
 def template_hash(template: Any, collisions: int = 0) -> str:

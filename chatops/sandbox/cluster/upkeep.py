@@ -30,19 +30,13 @@ class Garbage(Controller):
                 yield (ref["uid"], "")
         if change.type == "ADDED":
             for ref in metadata.get("ownerReferences") or []:
-                if not self.work.store.lives(ref["uid"]):
+                if self.work.store.living(ref["uid"]) is None:
                     yield (ref["uid"], "")
 
     def reconcile(self, name: Name) -> None:
         uid = name[0]
-        owner: Obj | None = None
-        dependents: list[Obj] = []
-        for key in self.work.store.kinds():
-            for obj in self.work.store.objects(key):
-                if obj["metadata"].get("uid") == uid:
-                    owner = obj
-                if any(ref["uid"] == uid for ref in meta(obj).get("ownerReferences") or []):
-                    dependents.append(obj)
+        owner = self.work.store.living(uid)
+        dependents = [obj for _, obj in self.work.store.dependents(uid)]
         finalizers = (meta(owner).get("finalizers") or []) if owner else []
         if owner is not None and not meta(owner).get("deletionTimestamp"):
             return
@@ -60,7 +54,7 @@ class Garbage(Controller):
                 others = [
                     ref
                     for ref in meta(obj)["ownerReferences"]
-                    if ref["uid"] != uid and self.work.store.lives(ref["uid"])
+                    if ref["uid"] != uid and self.work.store.living(ref["uid"])
                 ]
                 if others:
                     self._let_go(obj, uid)
