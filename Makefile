@@ -19,19 +19,16 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/chatops demo
 
-# Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds a worker.
-# More workers than two cores: half of the time a test waits for a timer, a browser or a process that starts. A worker
-# costs seven seconds of computing, for it imports and collects everything, and 0.3 GB; from six on, two cores are hardly idle.
-# In a new checkout one reads them alone first, or all six would compile the same files side by side.
+# Byte code is kept, also where the environment says otherwise: compiling the tests anew takes four seconds.
+# More processes than two cores: half of the time a test waits for a timer, a browser or a process that starts.
 # Of what is PostgreSQL's own a quarter is tried, always the same; `make test-postgresql` tries all of it.
 test: $(STAMP)
-	@test -d tests/__pycache__ || PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only >/dev/null
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest -n 6 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest --processes 6
 
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.
 # PART=0/2 plays the first half of the scenarios.
 test-postgresql: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest -n 4 --dist loadgroup \
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_DATABASE=postgresql CHATOPS_TEST_PART=$(PART) $(BIN)/python -m pytest --processes 4 \
 		tests/scenarios tests/store tests/model tests/fire/test_killed_anywhere.py tests/fire/test_storm.py \
 		tests/fire/test_replicas_killed_anywhere.py tests/fire/test_replicas_storm.py
 
@@ -40,7 +37,7 @@ test-postgresql: $(STAMP)
 # on for as long as FIRE_MINUTES says, all together: make fire FIRE_MINUTES=60.
 FIRE_MINUTES ?= 5
 fire: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all FIRE_MINUTES=$(FIRE_MINUTES) $(BIN)/python -m pytest -m "fire or hypothesis" -n 4 --maxschedchunk 1 -o faulthandler_timeout=0 tests
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_FIRE=all FIRE_MINUTES=$(FIRE_MINUTES) $(BIN)/python -m pytest -m "fire or hypothesis" --processes 4 --one-by-one -o faulthandler_timeout=0 tests
 
 # What fuzzes for `make fire`, which does without where it is not there: 40 MB that nothing else needs.
 fuzzers: $(STAMP)

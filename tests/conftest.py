@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.chromium import chromium, found
 from tests.support.databases import POSTGRES
+from tests.support.processes import group_of, pytest_addoption, pytest_runtestloop
 from tests.support.thoroughness import EVERYTHING, examples, in_share
 
 # Commits wait for the disk (synchronous=FULL), 2 ms each, and tests make thousands: what they keep is kept in memory.
@@ -27,6 +28,7 @@ LONG = ("test_storm.py", "test_replicas_storm.py")  # at Slack's pace
 # Minutes of waiting for leases: of these CI plays a few at each commit, by turns.
 BY_TURNS = ("test_replicas_killed_anywhere.py", "test_replicas_storm.py", "test_rolling_upgrade.py")
 TURNS = 6
+__all__ = ["pytest_addoption", "pytest_runtestloop"]  # hooks
 BOTH = tuple(Path(__file__).parent / name for name in ("store", "model"))  # on SQLite in any case
 UNTIL = float(os.environ.get("FIRE_UNTIL") or 0)
 if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
@@ -67,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     share = int(os.environ.get("CHATOPS_TEST_SHARE") or 1)
 
     def is_left(item: pytest.Item) -> bool:
-        if any(mark.args[:1] == ("postgresql",) for mark in item.iter_markers("xdist_group")):
+        if group_of(item) == "postgresql":
             return not in_share(item.nodeid, share)
         if POSTGRES and any(item.path.is_relative_to(folder) for folder in BOTH):
             return True
@@ -75,14 +77,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     if left := [item for item in items if is_left(item)]:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in set(left)]
-    if EVERYTHING:  # what takes minutes begins first, each in its own process: the first tests are handed out in pairs
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
+    if EVERYTHING:  # what takes minutes begins first
         _take_turns([item for item in items if item.path.name in BY_TURNS])
         first = (*LONG, *BY_TURNS) if UNTIL else LONG
-        long = [item for item in items if item.path.name in first and not item.get_closest_marker("skip")]
-        for place, item in enumerate(long):
-            items.remove(item)
-            items.insert(2 * place, item)
+        items.sort(key=lambda item: item.path.name not in first or item.get_closest_marker("skip") is not None)
 
 
 def _take_turns(items: list[pytest.Item]) -> None:
@@ -125,7 +125,7 @@ def _its_own_databases() -> Iterator[None]:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium; whoever uses it is in the xdist group "browser", so that it starts once."""
+    """Debian's Chromium; whoever uses it is in the group "browser", so that it starts once."""
     path = found()
     if path is None:
         pytest.skip("needs Debian's Chromium on the PATH: apt-get install chromium-headless-shell (or chromium)")

@@ -28,7 +28,7 @@ DAY, MINUTE = 86400.0, 60.0
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.group("browser"),
 ]
 
 # Days ago, minutes that it took, service, how it ended: what Acme's pipelines deployed to production.

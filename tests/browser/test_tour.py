@@ -23,7 +23,7 @@ PICTURE = Path(__file__).parents[2] / "docs" / "page.png"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.group("browser"),
 ]
 
 

@@ -53,7 +53,7 @@ def chosen() -> list[Any]:
     if MINUTES <= USUAL:
         start, step = stride(1)
         every = [one for number, one in enumerate(every) if number % 3 == number // 3 % 3][start::step]
-    group = pytest.mark.xdist_group("postgresql")
+    group = pytest.mark.group("postgresql")
     return [
         pytest.param(*one, marks=[group] if one[0] == DATABASE else [], id=" ".join(one))
         for one in (every if EVERYTHING else ())

@@ -78,7 +78,7 @@ async def sampled(play: Play, nursery: Nursery, points: list[str], count: int) -
     [(DEPLOY, 4, 1), (STEPS, 3, 3), (ALERT, 3, 3), (AUTOMATION, 3, 4), (ROOM, 2, 5), (PAGES, 2, 5), (NOTICES, 2, 4)],
     ids=["deploy", "steps", "alert", "automation", "room", "pages", "notices"],
 )  # fmt: skip
-@pytest.mark.xdist_group("nursery")  # to import everything once more costs as much as several starts
+@pytest.mark.group("nursery")  # to import everything once more costs as much as several starts
 async def test_killed_at_any_point_the_next_start_finishes_the_job(
     play: Play, sample: int, every: int, shard: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -80,7 +80,7 @@ def where(error: BaseException) -> str:
 
 
 @pytest.mark.fire
-@pytest.mark.xdist_group("postgresql")
+@pytest.mark.group("postgresql")
 @pytest.mark.skipif(not (EVERYTHING or POSTGRES), reason="make test-postgresql tries a sample")
 @pytest.mark.parametrize(
     ("play", "sample", "every", "stand_ins"),
@@ -129,7 +129,7 @@ def cards(one: Fleet) -> list[str]:
 
 
 @pytest.mark.fire
-@pytest.mark.xdist_group("postgresql")
+@pytest.mark.group("postgresql")
 @pytest.mark.skipif(not (EVERYTHING or POSTGRES), reason="make test-postgresql plays it")
 @pytest.mark.parametrize("call", ["chat.postMessage #1", "chat.update #3"])
 async def test_one_that_is_stopped_between_its_last_look_and_the_call_leaves_nothing_twice_and_nothing_old(

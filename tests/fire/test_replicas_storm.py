@@ -257,7 +257,7 @@ async def _each(numbers: Sequence[int], work: Callable[[int], Coroutine[Any, Any
 
 
 @pytest.mark.fire
-@pytest.mark.xdist_group("postgresql")
+@pytest.mark.group("postgresql")
 @pytest.mark.skipif(not (EVERYTHING or POSTGRES), reason="make test-postgresql plays a small one")
 async def test_replicas_killed_and_paused_in_a_storm_lose_nothing_and_do_nothing_twice(
     record_property: Callable[[str, object], None],

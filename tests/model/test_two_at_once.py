@@ -111,7 +111,7 @@ def pairs(state: str) -> list[tuple[Click, Click]]:
 
 
 @pytest.mark.fire
-@pytest.mark.xdist_group("postgresql")
+@pytest.mark.group("postgresql")
 @pytest.mark.parametrize("state", DECIDE)
 async def test_of_two_clicks_at_once_one_was_first(state: str, tmp_path: Path) -> None:
     async with Postgres(name_of(tmp_path, "postgresql")) as real:

@@ -22,7 +22,7 @@ from tests.support.house import REQUESTS, House, acme_house, straight_to_product
 from tests.support.page import SlackSays
 from tests.support.wire import Wire, wire
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.group("postgresql")
 LINE = "/platform deploy checkout 1.4.2 production because fixes the cart"
 
 

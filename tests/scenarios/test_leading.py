@@ -10,7 +10,7 @@ from chatops.kernel.errors import Unavailable
 from tests.support.databases import name_of
 from tests.support.house import acme_house
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.group("postgresql")
 
 
 async def test_one_that_cannot_begin_to_lead_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

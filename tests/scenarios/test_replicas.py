@@ -21,7 +21,7 @@ from tests.support.house import DEPLOYS, HOOK_TOKEN, REQUESTS, straight_to_produ
 from tests.support.replicas import Replica, TwoReplicas, two_replicas
 
 pytestmark = [
-    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.group("postgresql"),
     pytest.mark.skipif(not POSTGRES, reason="needs state that replicas can share: make test-postgresql"),
 ]
 

@@ -17,7 +17,7 @@ from tests.support.evaluator import LentEvaluator
 from tests.support.house import DEPLOYS, HOOK_TOKEN, REQUESTS, House, acme_house, straight_to_production
 
 pytestmark = [
-    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.group("postgresql"),
     pytest.mark.skipif(not POSTGRES, reason="needs state that replicas can share: make test-postgresql"),
 ]
 

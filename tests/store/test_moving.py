@@ -24,7 +24,7 @@ from tests.store.test_migrations import TABLES
 from tests.store.trails import add, fill
 from tests.support.databases import name_of
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.group("postgresql")
 ASK = """INSERT INTO requests (key, action, requester_id, state, created_at, updated_at, body)
     VALUES (:key, 'deploy', 'U1', 'planning', 1.25, 1, '{}') RETURNING id"""
 

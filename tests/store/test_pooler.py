@@ -17,7 +17,7 @@ from tests.support.pooler import pooled
 from tests.support.replicas import two_replicas
 
 pytestmark = [
-    pytest.mark.xdist_group("postgresql"),
+    pytest.mark.group("postgresql"),
     pytest.mark.skipif(not POSTGRES, reason="needs a PostgreSQL: make test-postgresql"),
     pytest.mark.skipif(pooler.PROGRAM is None, reason="needs a pooler: apt-get install pgbouncer"),
 ]

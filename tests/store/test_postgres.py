@@ -33,7 +33,7 @@ from tests.support.databases import name_of
 from tests.support.postgres import create, own_server
 from tests.support.wire import Wire, wire
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.group("postgresql")
 SECRET = "hunter2-of-the-database"
 
 

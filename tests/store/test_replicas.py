@@ -21,7 +21,7 @@ from tests.store.facts import DEADLINE, Gate, names, note
 from tests.support.databases import name_of
 from tests.support.wire import Wire, wire
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.group("postgresql")
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_sqlite_takes_every_statement() -> None:
     assert not wrong
 
 
-@pytest.mark.xdist_group("postgresql")
+@pytest.mark.group("postgresql")
 def test_postgresql_takes_every_statement() -> None:
     wrong = {}
     with psycopg.connect(postgres.url_for("statements"), autocommit=True) as connection:

@@ -38,7 +38,7 @@ _made: set[str] = set()  # databases of the test that runs
 @cache
 def server() -> Any:
     """The run's server, which ends with its last worker."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    run = os.environ.get("CHATOPS_TEST_RUN", str(os.getpid()))
     data = Path(tempfile.gettempdir()) / f"chatops-postgres-{run[:16]}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set
