@@ -53,7 +53,8 @@ class Assistant(Parts):
     ``on_point(site, object)`` hears of every commit and outside call, just before and just after it: where tests kill
     the process. ``burst`` posts may go to a channel at once before Slack's one a second holds; ``patience`` is how long
     a cluster is waited for; ``lease`` (seconds) how long a replica counts as alive that shows no sign of life.
-    ``evaluator`` is closed with the assistant; without one it has a process of its own.
+    ``evaluator`` is closed with the assistant; without one it has a process of its own. ``load`` reads the
+    configuration at the start.
     """
 
     async def __aenter__(self) -> Self:

@@ -14,6 +14,7 @@ from chatops.adapters.anchor_file import AnchorFile
 from chatops.adapters.cel import CelEvaluator
 from chatops.adapters.clock import SystemClock
 from chatops.adapters.configuration.discovering import Discovery
+from chatops.adapters.configuration.folder import Load, load
 from chatops.adapters.configuration.live import LiveConfiguration
 from chatops.adapters.github import GitHubApi
 from chatops.adapters.kubernetes.clusters import KubernetesClusters
@@ -118,6 +119,7 @@ class Parts:
     def __init__(
         self, settings: Settings, *, clock: Clock | None = None, on_point: OnPoint | None = None, burst: int = 1,
         patience: Patience | None = None, evaluator: CelEvaluator | None = None, lease: float | None = None,
+        load: Load = load,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
@@ -127,12 +129,14 @@ class Parts:
         self._burst = burst
         self._patience = patience
         self._lease = lease
+        self._load = load
         self._stack = AsyncExitStack()
 
     async def build(self) -> None:
         """Makes everything; nothing runs yet but what opens on entering: the database, the clusters, one session."""
         enter, hook, settings = self._stack.enter_async_context, self._on_point, self.settings
-        self.configuration = LiveConfiguration(settings.config, registry.load(refused=_left_out), self.clock, action_of)
+        built_in = registry.load(refused=_left_out)
+        self.configuration = LiveConfiguration(settings.config, built_in, self.clock, action_of, load=self._load)
         self.actions = self.configuration.actions
         points = hook and commit_points(hook)
         self.database = await enter(databases.database(settings.database, on_commit_point=points, lease=self._lease))

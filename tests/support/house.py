@@ -31,6 +31,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.databases import name_of
 from tests.support.evaluator import LentEvaluator
 from tests.support.people import Acme, acme_slack
+from tests.support.remembered import load
 from tests.support.wires import Wires
 
 ACME = Path(__file__).parents[2] / "examples" / "acme"
@@ -221,7 +222,7 @@ async def acme_house(
             (config / "actions").mkdir(exist_ok=True)
             (config / "actions" / name).write_text(text)
         # This Slack has no limits unless a test asks for them
-        options = {"burst": 50, "evaluator": LentEvaluator(), **options}
+        options = {"burst": 50, "evaluator": LentEvaluator(), "load": load, **options}
         chosen = {"joined": JOINED, "rate_limits": False, "retry_scale": 0.001, "clock": clock.now, **(slack or {})}
         acme = await outer.enter_async_context(acme_slack(**chosen))
         cluster = await outer.enter_async_context(acme_cluster(pace=pace))

@@ -23,6 +23,7 @@ ENDINGS = (".yml", ".yaml")
 MOST_FILES = 2000
 
 Build = Callable[[Declaration], Action]  # commands.declared.action_of, handed in by who may import it
+Load = Callable[[Path, Mapping[str, Action], Build | None], "Loaded"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class LiveConfiguration:
 
     def __init__(
         self, folder: Path, actions: Mapping[str, Action], clock: Clock, build: disk.Build | None = None, *,
-        every: float = 2.0,
+        load: disk.Load = disk.load, every: float = 2.0,
     ) -> None:  # fmt: skip
         self._folder = folder
         self._built_in = actions
@@ -34,7 +34,7 @@ class LiveConfiguration:
         self._clock = clock
         self._every = every  # seconds between looks
         self._seen = signature(folder)  # before reading: a change in between is seen at the next look
-        self._loaded = disk.load(folder, actions, build)
+        self._loaded = load(folder, actions, build)
         self._entries: Sequence[Entry] = ()
         self._platform = self._loaded.platform
         self.left_out: Sequence[Problem] = ()  # entries of the clusters that can't be used, and why
