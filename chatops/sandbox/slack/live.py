@@ -36,6 +36,10 @@ class Live:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.discard(subscriber)
 
+    def is_inspected(self) -> bool:
+        """Whether any page would be told of the traffic."""
+        return any(one.traffic for one in self._subscribers)
+
     def echo(self, subscriber: Subscriber, text: str) -> None:
         """Send `{"type": "echo", "text": …}` to one page, behind all it has yet to read."""
         if not subscriber.queue.full():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
@@ -188,18 +189,21 @@ class LocalSlack:
 @web.middleware
 async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse other Host headers and origins: any page could otherwise reach this server under a name of its own."""
-    name = request.host.rsplit(":", 1)[0].strip("[]")
-    try:
-        allowed = name == "localhost" or ip_address(name).is_loopback
-    except ValueError:
-        allowed = False
-    if not allowed:
+    if not _is_loopback(request.host.rsplit(":", 1)[0].strip("[]")):
         return web.json_response({"ok": False, "error": "bad_host", "detail": "Loopback only."}, status=403)
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
         # A form on any page of the internet could otherwise act as Dana here.
         return web.json_response({"ok": False, "error": "bad_origin", "detail": "Not your page."}, status=403)
     return await handler(request)
+
+
+@lru_cache(maxsize=64)
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
