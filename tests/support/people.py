@@ -93,12 +93,17 @@ class Seen:
 
 
 class _Beside:
-    """The live events of a Slack in this process: what the page reads from its socket, without one for each person."""
+    """A Slack in this process: what the page asks for first and reads from its socket, without either each time."""
 
     def __init__(self, slack: LocalSlack, name: str) -> None:
         found = slack.state.people.get(name) or slack.state.by_name(name)
+        self._page_api, self._name = slack._page_api, name
         self._live = slack.live
         self._subscriber = self._live.subscribe(found.id if found else name, traffic=False)
+
+    async def start(self) -> Json:
+        start: Json = json.loads(json.dumps(self._page_api.bootstrap({"as": self._name})))
+        return start
 
     async def send_str(self, text: str) -> None:
         self._live.echo(self._subscriber, text)
@@ -112,10 +117,14 @@ class _Beside:
 
 
 class _Socket:
-    """The live events of a Slack in another process."""
+    """A Slack in another process."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, api: PageClient, name: str) -> None:
         self.send_str, self._socket = socket.send_str, socket
+        self._api, self._name = api, name
+
+    async def start(self) -> Json:
+        return await self._api.get("bootstrap", **{"as": self._name})
 
     async def lines(self) -> AsyncIterator[str]:
         async for frame in self._socket:
@@ -159,8 +168,8 @@ class Person:
                 f"{self._url}/sandbox/api/live", params={"as": self.name, "traffic": "0"}, max_msg_size=0
             )
             await socket.receive_json()
-            self._live = _Socket(socket)
-        start = await self.api.get("bootstrap", **{"as": self.name})
+            self._live = _Socket(socket, self.api, self.name)
+        start = await self._live.start()
         self.id = start["me"]["id"]
         self._know(start["people"])
         self.names |= {group["id"]: group["handle"] for group in start["usergroups"]}
