@@ -7,22 +7,18 @@ finds ``posting_since`` without a ts (after a timeout, a broken connection, a cr
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
-from chatops.requests import preferences
+from chatops.kernel.ports import Clock, Database
 from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Limited, Refusal
 from chatops.slack.lanes import Budgets, Job
 from chatops.slack.places import EVENT_TYPE, Places
 from chatops.slack.posts import Stored, Wanted
+from chatops.slack.standing import Standing, says_nothing_new
 from chatops.slack.steady import SteadyClock
 from chatops.slack.views.blocks import Block, Message
-
-Renderer = Callable[[Tx, Post], Message | None]
-Outcome = Callable[[Tx, Post, str], None]  # a post stands for the first time, or why it never will
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +56,6 @@ class Reposted:
 Verdict = Later | Behind | Reposted | None  # None: Slack has it, or never will
 
 
-class CannotRender(Exception):
-    """A renderer failed: a defect of ours, not of this message's turn."""
-
-
 class Delivery:
     """Delivers one job at a time per post; raises ``Away`` and ``Refusal`` for the messenger to judge."""
 
@@ -74,41 +66,35 @@ class Delivery:
         clock: Clock,
         steady: SteadyClock,
         budgets: Budgets,
-        renderers: Mapping[str, Renderer],
+        standing: Standing,
         *,
         settle: float,
-        calm: float,
-        outcome: Outcome,
     ) -> None:
         self._database = database
         self._caller = caller
         self._clock = clock
         self._steady = steady
         self._budgets = budgets
-        self._renderers = renderers
+        self._standing = standing
         self._places = Places(caller, budgets, steady)
         self._settle = settle
-        self._calm = calm
-        self._outcome = outcome
-        self.unnoted: dict[str, tuple[str, str]] = {}  # by post: channel and ts (if known) of what may be new in Slack
-        self._shown: dict[str, tuple[str, float]] = {}  # what moment each message shows, and since when
         self._reposted: set[str] = set()
 
     async def deliver(self, job: Job) -> Verdict:
         """Brings the job's post one or more steps on, until Slack has what is wanted or somebody has to wait."""
         while True:
-            stored, message = await self._now(job.id)
+            stored, message = await self._standing.now(job.id)
             if stored is None or stored.wanted <= stored.sent:
                 return None
             if stored.parent_failed:
-                await self._give_up(stored, f"{stored.post.thread_of} was not posted: {stored.parent_failed}")
+                await self._standing.give_up(stored, f"{stored.post.thread_of} was not posted: {stored.parent_failed}")
                 return None
             if stored.waits_for:
                 return Behind(stored.waits_for)
             if stored.quiet_until > self._clock.now() and not stored.ts:
                 return Later(self._steady.at(stored.quiet_until))
-            if _says_nothing_new(stored, message):
-                await self._mark(stored, stored.sent_hash)
+            if says_nothing_new(stored, message):
+                await self._standing.unchanged(stored)
                 return None
             try:
                 verdict, over = await self._step(job, stored, message)
@@ -116,16 +102,10 @@ class Delivery:
                 if _lacks_picture(refusal) and not job.bare:
                     return self._wait_for_picture(job)
                 log.error("%s cannot be shown in Slack: %s", job.id, refusal)
-                await self._give_up(stored, str(refusal))
+                await self._standing.give_up(stored, str(refusal))
                 return None
             if over:
                 return verdict
-
-    async def give_up(self, post_id: str, error: str) -> None:
-        """Records why a post is not tried any more."""
-        stored = await self._database.read(posts.load, post_id)
-        if stored is not None:
-            await self._give_up(stored, error)
 
     async def _step(self, job: Job, stored: Stored, message: Message | None) -> tuple[Verdict, bool]:
         """One step, and whether that was all for now."""
@@ -137,59 +117,39 @@ class Delivery:
             return await self._look_up(job, stored, stored.posting_since)
         return await self._post(job, stored)
 
-    def _look(self, tx: Tx, post_id: str) -> tuple[Stored | None, Message | None]:
-        """The row and what it must say now; nothing to say for what cannot go out yet."""
-        stored = posts.load(tx, post_id)
-        if stored is None or stored.wanted <= stored.sent or stored.waits_for:
-            return stored, None
-        quiet = preferences.quiet_until(tx, stored.post, self._clock.now())
-        stored = replace(stored, quiet_until=quiet) if quiet else stored
-        try:
-            return stored, self._renderers[stored.post.kind](tx, stored.post)
-        except Exception as error:
-            raise CannotRender(f"{post_id}: cannot be rendered as {stored.post.kind}") from error
-
     # What stands already -------------------------------------------------------------------------------------------
 
     async def _update(self, job: Job, stored: Stored, message: Message) -> tuple[Verdict, bool]:
         lane, channel = stored.post.lane, stored.channel_id
         if (held := self._held("chat.update", channel)) is not None:
             return held, True
-        calm_until = self._calm_until(stored, message)
+        calm_until = self._standing.calm_until(stored, message)
         if calm_until > self._steady.now():
             return Later(calm_until, calm=True), True
         if await self._budgets.admit("chat.update", channel, lane):
             # It had to wait: what is true may have changed, and is what has to be said.
-            now, latest = await self._now(job.id)
-            if now is None or latest is None or _says_nothing_new(now, latest):
+            now, latest = await self._standing.now(job.id)
+            if now is None or latest is None or says_nothing_new(now, latest):
                 return None, False
             stored, message = now, latest
         content = {"text": message.text, "blocks": _blocks(job, message)}
-        self.unnoted[job.id] = channel, stored.ts
+        self._standing.unnoted[job.id] = channel, stored.ts
         try:
             await self._caller.api("chat.update", job.id, channel=channel, ts=stored.ts, **content)
         except Limited as limited:
-            del self.unnoted[job.id]
+            del self._standing.unnoted[job.id]
             self._budgets.hold("chat.update", channel, limited.retry_after)
             return None, False
         except Refusal as refusal:
-            del self.unnoted[job.id]
+            del self._standing.unnoted[job.id]
             if refusal.code not in _GONE or job.id in self._reposted:
                 raise
             log.warning("%s was deleted in Slack (%s); it is posted anew", job.id, refusal.code)
             self._reposted.add(job.id)
             await self._database.write(posts.gone, job.id, stored.ts)
             return None, False
-        await self._stands(stored, message, stored.ts)
+        await self._standing.stands(stored, message, stored.ts)
         return None, True
-
-    def _calm_until(self, stored: Stored, message: Message) -> float:
-        """Progress goes out once in a while; a new state, a vote or a page at once."""
-        lane = stored.post.lane
-        moment, at = self._shown.get(stored.post.id, ("", float("-inf")))
-        urgent = lane is Lane.PAGE
-        urgent |= moment != message.moment if message.moment else lane is Lane.APPROVAL
-        return self._steady.now() if urgent else at + self._calm
 
     # What is to be posted ------------------------------------------------------------------------------------------
 
@@ -200,7 +160,7 @@ class Delivery:
         await self._budgets.admit("chat.postMessage", channel, stored.post.lane)
         if not await self._database.write(posts.begin, job.id, channel, self._clock.now()):
             return None, False
-        now, message = await self._now(job.id)
+        now, message = await self._standing.now(job.id)
         if now is None or message is None:
             await self._database.write(posts.not_posted, job.id)
             return None, False
@@ -208,28 +168,28 @@ class Delivery:
         content |= {"unfurl_links": False, "unfurl_media": False, "metadata": _metadata(job.id, message)}
         if now.thread_ts:
             content["thread_ts"] = now.thread_ts
-        self.unnoted[job.id] = channel, ""
+        self._standing.unnoted[job.id] = channel, ""
         try:
             answer = await self._caller.api("chat.postMessage", job.id, **content)
         except Away as away:
             await self._after_away(job, away)
             raise
         except Limited as limited:
-            del self.unnoted[job.id]
+            del self._standing.unnoted[job.id]
             self._budgets.hold("chat.postMessage", channel, limited.retry_after)
             await self._database.write(posts.not_posted, job.id)
             return None, False
         except Refusal as refusal:
-            del self.unnoted[job.id]
+            del self._standing.unnoted[job.id]
             await self._database.write(posts.not_posted, job.id)
             return await self._after_refusal(job, now, channel, refusal)
-        self.unnoted[job.id] = place = str(answer.get("channel") or channel), str(answer["ts"])
-        await self._stands(now, message, place[1], place[0])
+        self._standing.unnoted[job.id] = place = str(answer.get("channel") or channel), str(answer["ts"])
+        await self._standing.stands(now, message, place[1], place[0])
         return None, True
 
     async def _after_away(self, job: Job, away: Away) -> None:
         if away.sure:
-            del self.unnoted[job.id]
+            del self._standing.unnoted[job.id]
             await self._database.write(posts.not_posted, job.id)
         else:
             job.unsure_at = self._steady.now()
@@ -255,7 +215,7 @@ class Delivery:
             ts, shown = found
             log.info("%s had arrived", job.id)
             await self._database.write(posts.found, job.id, ts=ts, shown=shown, now=self._clock.now())
-            self.unnoted.pop(job.id, None)
+            self._standing.unnoted.pop(job.id, None)
             return None, False
         job.unsure_at = job.unsure_at or min(self._steady.at(since), self._steady.now())  # 0: of an earlier run
         certain_at = job.unsure_at + self._settle
@@ -281,7 +241,7 @@ class Delivery:
         """To one person where they asked: response_url, else ephemeral, else a direct message. Never repeated."""
         post = stored.post
         if stored.posting_since is not None:
-            await self._give_up(stored, NO_REPEAT)
+            await self._standing.give_up(stored, NO_REPEAT)
             return None, True
         by_url = bool(post.response_url)
         method = "response_url" if by_url else "chat.postEphemeral"
@@ -291,7 +251,7 @@ class Delivery:
         await self._budgets.admit(method, channel, post.lane)
         if not await self._database.write(posts.begin, job.id, "" if by_url else channel, self._clock.now()):
             return None, False
-        now, message = await self._now(job.id)
+        now, message = await self._standing.now(job.id)
         if now is None or message is None:
             await self._database.write(posts.not_posted, job.id)
             return None, False
@@ -308,7 +268,7 @@ class Delivery:
                 await self._database.write(posts.not_posted, job.id)
                 raise
             log.warning("%s: %s (%s)", job.id, NO_REPEAT, away)
-            await self._give_up(stored, NO_REPEAT)
+            await self._standing.give_up(stored, NO_REPEAT)
             return None, True
         except Limited as limited:
             self._budgets.hold(method, channel, limited.retry_after)
@@ -316,7 +276,7 @@ class Delivery:
             return None, False
         except Refusal as refusal:
             return await self._next_way(job, now, refusal)
-        await self._stands(now, message, "")
+        await self._standing.stands(now, message, "")
         return None, True
 
     async def _next_way(self, job: Job, stored: Stored, refusal: Refusal) -> tuple[Verdict, bool]:
@@ -344,43 +304,6 @@ class Delivery:
         until = self._budgets.held(method, channel)
         return Later(until, posts=method == "chat.postMessage") if until > self._steady.now() else None
 
-    # The table -----------------------------------------------------------------------------------------------------
-
-    async def _now(self, post_id: str) -> tuple[Stored | None, Message | None]:
-        return await self._database.read(self._look, post_id)
-
-    async def _stands(self, stored: Stored, message: Message, ts: str, channel: str = "") -> None:
-        self._remember(stored.post.id, message.moment)
-        await self._mark(stored, posts.hash_of(message), ts, channel)
-        self.unnoted.pop(stored.post.id, None)
-
-    async def _mark(self, stored: Stored, shown: str, ts: str | None = None, channel: str = "") -> None:
-        await self._database.write(self._marked, stored, shown, stored.ts if ts is None else ts, channel)
-
-    def _marked(self, tx: Tx, stored: Stored, shown: str, ts: str, channel: str) -> None:
-        posts.stands(
-            tx, stored.post.id, ts=ts, channel_id=channel or stored.channel_id, version=stored.wanted, shown=shown,
-            now=self._clock.now(),
-        )  # fmt: skip
-        self._first(tx, stored, "")
-
-    async def _give_up(self, stored: Stored, error: str) -> None:
-        await self._database.write(self._given_up, stored, error[:500])
-
-    def _given_up(self, tx: Tx, stored: Stored, error: str) -> None:
-        posts.give_up(tx, stored.post.id, version=stored.wanted, error=error, now=self._clock.now())
-        self._first(tx, stored, error)
-
-    def _first(self, tx: Tx, stored: Stored, error: str) -> None:
-        if stored.sent == 0:
-            self._outcome(tx, stored.post, error)
-
-    def _remember(self, post_id: str, moment: str) -> None:
-        now = self._steady.now()
-        if len(self._shown) > 2000:
-            self._shown = {name: one for name, one in self._shown.items() if one[1] + self._calm > now}
-        self._shown[post_id] = (moment, now)
-
 
 def _lacks_picture(refusal: Refusal) -> bool:
     """Slack's words for a file that it does not have, or is still looking into after its upload."""
@@ -389,11 +312,6 @@ def _lacks_picture(refusal: Refusal) -> bool:
 
 def _blocks(job: Job, message: Message) -> list[Block]:
     return [block for block in message.blocks if "slack_file" not in block] if job.bare else message.blocks
-
-
-def _says_nothing_new(stored: Stored, message: Message | None) -> bool:
-    """Nothing to say, or said already; not while it is unknown whether the post stands."""
-    return stored.posting_since is None and (message is None or posts.hash_of(message) == stored.sent_hash)
 
 
 def _metadata(post_id: str, message: Message) -> dict[str, Any]:

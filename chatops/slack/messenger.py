@@ -24,10 +24,11 @@ from chatops.kernel.errors import Unavailable
 from chatops.kernel.ports import Clock, Database, Lane, Post, Tx
 from chatops.slack import posts
 from chatops.slack.calls import Away, Caller, Hook
-from chatops.slack.delivery import Behind, Delivery, Later, Outcome, Renderer, Reposted
+from chatops.slack.delivery import Behind, Delivery, Later, Reposted
 from chatops.slack.lanes import Budgets, Closing, Job, Queue, backoff, pause
 from chatops.slack.late import Late
 from chatops.slack.posts import Wanted
+from chatops.slack.standing import Outcome, Renderer, Standing
 from chatops.slack.steady import SteadyClock
 
 __all__ = ["Messenger", "Renderer"]
@@ -77,9 +78,8 @@ class Messenger:
         self._elsewhere, self._unnoted = elsewhere, unnoted
         caller = Caller(client, timeout=timeout, on_call=on_call)
         self._budgets = Budgets(steady, burst=burst)
-        self._delivery = Delivery(
-            database, caller, clock, steady, self._budgets, renderers, settle=settle, calm=calm, outcome=outcome
-        )
+        self._standing = Standing(database, clock, steady, renderers, calm=calm, outcome=outcome)
+        self._delivery = Delivery(database, caller, clock, steady, self._budgets, self._standing, settle=settle)
         self.late = Late(database, caller, self._budgets, clock, self._want, settle)
         self._jobs: dict[str, Job] = {}
         self._wanted: dict[str, Wanted] = {}  # wanted anew while being delivered
@@ -133,7 +133,7 @@ class Messenger:
             for worker in self._workers:
                 worker.cancel()
             await self._stopped.wait()
-        for post, (channel, ts) in self._delivery.unnoted.items():
+        for post, (channel, ts) in self._standing.unnoted.items():
             self._unnoted(post, channel, ts)
 
     async def look(self) -> None:
@@ -326,7 +326,7 @@ class Messenger:
         if job.tries < TRIES:
             return Later(self._steady.now() + backoff(job.lane, job.tries, self._chance()))
         try:
-            await self._delivery.give_up(job.id, f"could not be delivered, reference {reference}")
+            await self._standing.give_up_on(job.id, f"could not be delivered, reference {reference}")
         except Exception as worse:  # a worker that ended here would take all messages down with it
             log.error("%s could not be given up: %s", job.id, worse)
             return Later(self._steady.now() + backoff(job.lane, job.tries, self._chance()))

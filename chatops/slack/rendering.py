@@ -13,8 +13,8 @@ from chatops.notices import outside as outside_deploys
 from chatops.notices import telling
 from chatops.notices.between import between, of_request
 from chatops.slack.answers import render_asked
-from chatops.slack.delivery import Renderer
 from chatops.slack.permalinks import Permalinks
+from chatops.slack.standing import Renderer
 from chatops.slack.views.answer import answer_from
 from chatops.slack.views.approvers import approvers_reply
 from chatops.slack.views.blocks import Message
