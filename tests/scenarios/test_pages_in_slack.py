@@ -302,7 +302,7 @@ async def test_what_could_not_be_written_of_late_paging_is_said_by_the_next_look
         full.setattr(Auditor, "_show", fails)  # for the scheduler's look, too, which may come in between
         if goes_on:
             monkeypatch.undo()
-            assert await stuck.assistant.paging.look() == 1
+            await stuck.assistant.paging.look()  # the step is taken by now: by this look, or by paging's own before it
         with pytest.raises(OSError, match="disk is full"):
             await auditor.look()
     assert await auditor.look() == (0 if goes_on else 1)
