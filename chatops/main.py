@@ -183,7 +183,7 @@ class Assistant(Parts):
     def _every(self, look: Callable[[], Awaitable[object]], seconds: float) -> None:
         name = getattr(look, "func", look).__qualname__  # as its log calls it
         self.scheduler.add_job(
-            partial(_until_the_end, look), "interval", seconds=seconds, max_instances=1, coalesce=True, name=name
+            _until_the_end, "interval", (look,), seconds=seconds, max_instances=1, coalesce=True, name=name
         )
 
     async def _end_looks(self) -> None:

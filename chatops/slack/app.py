@@ -106,8 +106,11 @@ def build(listeners: Listeners, client: AsyncWebClient, home: Home, metrics: Met
 
 
 def quiet() -> None:
-    """Keeps the SDK's loggers at INFO: their DEBUG lines hold payloads, response_urls and tokens."""
-    for name in ("slack_bolt", "slack_sdk", "slack_bolt.AsyncApp"):
+    """Keeps the SDK's loggers at INFO: their DEBUG lines hold payloads, response_urls and tokens.
+
+    The last one is asked for its own level: left to its parent's, it spells out every call and answer to throw it away.
+    """
+    for name in ("slack_bolt", "slack_sdk", "slack_bolt.AsyncApp", "slack_sdk.web.async_base_client"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.INFO))
 

@@ -62,9 +62,10 @@ class KubernetesClusters:
     async def unreachable(self, environments: Iterable[Environment]) -> list[str]:
         """Environments whose address or credentials are missing, in words; asks no cluster anything."""
         said = []
-        for context in dict.fromkeys(one.cluster for one in environments):
+        for one in {one.cluster: one for one in environments}.values():
+            connection, _ = self._of(one)
             try:
-                await (await self._connect(context)).close()  # type: ignore[no-untyped-call]
+                await connection.connect()
             except Unavailable as no:
                 said.append(f"{no.message}. {no.hint}".rstrip())
         return said

@@ -108,6 +108,10 @@ class Connection:
         view._acting = identity
         return view
 
+    async def connect(self) -> None:
+        """Makes the client that all calls share, unless it stands. Raises ``Unavailable`` when there is no way to."""
+        await self._credentials.client()
+
     async def json(
         self, verb: str, thing: str, method: str, path: str, query: Query = (), body: Any = None, content: str = JSON,
         *, accept: str = ACCEPT,
