@@ -92,6 +92,12 @@ class Seen:
         return await self.person.wait(found, within, lambda: f"{fragments} in\n{self.text}")
 
 
+@functools.lru_cache(maxsize=32)
+def _decoded(line: str) -> Any:
+    """What a line says; everybody at a Slack gets the same lines, and only reads them."""
+    return json.loads(line)
+
+
 class _Beside:
     """A Slack in this process: what the page asks for first and reads from its socket, without either each time."""
 
@@ -102,8 +108,8 @@ class _Beside:
         self._subscriber = self._live.subscribe(found.id if found else name, traffic=False)
 
     async def start(self) -> Json:
-        start: Json = json.loads(json.dumps(self._page_api.bootstrap({"as": self._name})))
-        return start
+        start = self._page_api.bootstrap({"as": self._name})
+        return {**start, "channels": _decoded(json.dumps(start["channels"]))}
 
     async def send_str(self, text: str) -> None:
         self._live.echo(self._subscriber, text)
@@ -349,7 +355,7 @@ class Person:
 
     async def _read(self) -> None:
         async for line in self._live.lines():
-            event = json.loads(line)
+            event = _decoded(line)
             if event["type"] == "channel" and event["channel"]["id"] not in self.channels:
                 await self._load(event["channel"])
             elif event["n"] > self._loaded.get(str(event.get("channel")), self._started) or event["type"] == "echo":
@@ -379,7 +385,8 @@ class Person:
         elif kind == "channel":
             self.channels[event["channel"]["id"]] = event["channel"]
         elif kind == "unread":
-            self.channels[event["channel"]] |= {"unread": event["unread"], "mentions": event["mentions"]}
+            counts = {"unread": event["unread"], "mentions": event["mentions"]}
+            self.channels[event["channel"]] = self.channels[event["channel"]] | counts
         elif kind == "people":
             self._know(event["people"])
         elif kind == "echo":
