@@ -18,6 +18,7 @@ from .values import Obj, dump
 Path = tuple[str, ...]
 Fields = frozenset[Path]
 _ABSENT: Any = object()
+_MEMBER = Node("scalar", scalar="string")  # of a set
 # Plain Go structs and lists without omitempty are there even in an empty object, so nobody "adds" them. (A container's
 # resources are not: they come with the container.)
 _ALWAYS_THERE = {"f:" + name for name in (
@@ -47,9 +48,8 @@ def item_key(node: Node, item: Any) -> str:
     """The path element of one item of a set or of a list with keys; a key that is absent takes its default."""
     if node.relation == "set" or not isinstance(item, dict):
         return "v:" + dump(item)
-    keys = {key: item.get(key, node.defaults.get(key)) for key in sorted(node.keys)}
-    present = {key: value for key, value in keys.items() if value is not None}
-    return "k:" + dump(present)
+    keys = ((key, item.get(key, node.defaults.get(key))) for key in sorted(node.keys))
+    return "k:{" + ",".join(f"{dump(key)}:{dump(value)}" for key, value in keys if value is not None) + "}"
 
 
 def is_leaf(node: Node, value: Any) -> bool:
@@ -128,15 +128,15 @@ def _pairs(node: Node, old: Any, new: Any) -> Iterator[tuple[str, Node, Any, Any
     if node.shape == "list":
         before = _by_key(node, [] if old is _ABSENT else old)
         after = _by_key(node, [] if new is _ABSENT else new)
-        child = (node.element or ANY) if node.relation == "map" else Node("scalar", scalar="string")
-        for key in [*before, *(key for key in after if key not in before)]:
+        child = (node.element or ANY) if node.relation == "map" else _MEMBER
+        for key in before | after:
             was, is_now = before.get(key, _ABSENT), after.get(key, _ABSENT)
             if was != is_now:
                 yield key, child, was, is_now
         return
     before = {} if old is _ABSENT else old or {}
     after = {} if new is _ABSENT else new or {}
-    for key in [*before, *(key for key in after if key not in before)]:
+    for key in before | after:
         was, is_now = before.get(key, _ABSENT), after.get(key, _ABSENT)
         if was != is_now:
             yield "f:" + key, child_node(node, key), was, is_now

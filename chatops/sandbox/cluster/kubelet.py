@@ -66,7 +66,9 @@ class Kubelet:
             for container in dig(pod, "spec", "containers", default=[])
         ]
         try:
-            await asyncio.gather(*(life.stay() for life in lives))
+            for life in lives:
+                life.stay()
+            await asyncio.Event().wait()
         finally:
             for life in lives:
                 life.leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -118,6 +119,10 @@ class Controller(ABC):
         self._retries: dict[Name, int] = {}
         self._timers: dict[Name, asyncio.TimerHandle] = {}
 
+    @functools.cached_property
+    def kind(self) -> str:
+        return self.work.resource(*self.key).kind
+
     def names_of(self, change: Change) -> Iterator[Name]:
         """The objects to look at after a change: by default the object itself and the owner of what changed."""
         if change.key == self.key:
@@ -125,7 +130,7 @@ class Controller(ABC):
             return
         for obj in (change.obj, change.old):
             owner = controller_of(obj) if obj else None
-            if owner and obj and owner["kind"] == self.work.resource(*self.key).kind:
+            if owner and obj and owner["kind"] == self.kind:
                 yield (obj["metadata"].get("namespace", ""), owner["name"])
 
     def on_change(self, change: Change) -> None:

@@ -114,10 +114,10 @@ def track_update(node: Node, old: Obj | None, new: Obj, who: Manager, ignored: t
     before: Obj = without_managed(old) if old is not None else {"metadata": {}}
     changes = fields.compare(node, before, without_managed(new))
     gained, lost = _strip(changes.taken, ignored), changes.taken | changes.removed
-    if gained:
-        managed[who] = Owned(managed[who].tree if who in managed else {}, stamp())
     for other, owned in managed.items():
         managed[other] = owned.but(lost, gained if other == who else frozenset())
+    if gained:
+        managed[who] = Owned(managed[who].tree, stamp()) if who in managed else _owned(gained, stamp())
     write(new, managed)
 
 

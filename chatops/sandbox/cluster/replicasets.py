@@ -88,7 +88,7 @@ class PodKeeper(Controller):
         return self._since.setdefault(pod["metadata"]["uid"], self.work.pace.clock())
 
     def on_change(self, change: Change) -> None:
-        if change.key == PODS and (change.type == "DELETED" or not is_ready(change.obj)):
+        if self._since and change.key == PODS and (change.type == "DELETED" or not is_ready(change.obj)):
             self._since.pop(change.obj["metadata"]["uid"], None)
         super().on_change(change)
 

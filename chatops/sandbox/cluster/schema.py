@@ -74,6 +74,7 @@ SCALARS = {
 _PYTHON: dict[str, type | tuple[type, ...]] = {
     "string": str, "base64": str, "time": str, "boolean": bool, "integer": int, "number": (int, float),
 }  # fmt: skip
+_AS_THEY_ARE = {("string", str), ("time", str), ("boolean", bool), ("integer", int), ("number", float)}
 
 # (type, field): list-map keys for server-side apply ("" = a set), key for strategic merge.
 _MERGED_LISTS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
@@ -220,27 +221,31 @@ def decode(node: Node, value: Any, path: str = "", unknown: list[str] | None = N
             raise _wrong_type(value, path, "[]" + (node.element.title if node.element else ""))
         inner = node.element or ANY
         return [decode(inner, item, f"{path}[{i}]", unknown, empty=empty) for i, item in enumerate(value)]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise _wrong_type(value, path, node.title or "map[string]string")
     result: Obj = {}
+    fields = node.fields if node.shape == "struct" else {}
     for key, item in value.items():
-        inner_path = f"{path}.{key}" if path else str(key)
-        child = (node.fields.get(key) if node.shape == "struct" else None) or node.element
+        child = fields.get(key) or node.element
         if child is None:
             if unknown is not None:
-                unknown.append(inner_path)
+                unknown.append(_below(path, key))
             continue
-        decoded = decode(child, item, inner_path, unknown, empty=empty)
-        if decoded is None or (node.title and not empty and _is_dropped(child, key, decoded)):
+        plain = (child.scalar, type(item)) in _AS_THEY_ARE
+        decoded = item if plain else decode(child, item, _below(path, key), unknown, empty=empty)
+        if decoded is None or (not decoded and node.title and not empty and _is_dropped(child, key)):
             continue
         result[key] = decoded
     return result
 
 
-def _is_dropped(child: Node, key: str, value: Any) -> bool:
-    if child.shape in ("list", "map") and not value:
-        return True
-    return key in _DROPPED_ZEROES and child.shape == "scalar" and not value
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _is_dropped(child: Node, key: str) -> bool:
+    """Whether Go leaves the field out when it is empty."""
+    return child.shape in ("list", "map") or (key in _DROPPED_ZEROES and child.shape == "scalar")
 
 
 def _decode_scalar(node: Node, value: Any, path: str) -> Any:

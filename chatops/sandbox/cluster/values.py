@@ -86,25 +86,17 @@ def owner_reference(owner: Mapping[str, Any]) -> Obj:
 
 def set_condition(conditions: Iterable[Obj], wanted: Obj, *, touch: bool = True) -> list[Obj]:
     """The conditions with `wanted` put in by type; the transition time moves only when the status changes."""
+    result = list(conditions)
+    at = next((i for i, one in enumerate(result) if one.get("type") == wanted["type"]), len(result))
+    old = result[at] if at < len(result) else {}
+    if old and all(old.get(key) == wanted.get(key) for key in ("status", "reason", "message")):
+        return result
     time = stamp()
-    result: list[Obj] = []
     fresh = dict(wanted)
     if touch:
         fresh.setdefault("lastUpdateTime", time)
     fresh.setdefault("lastTransitionTime", time)
-    placed = False
-    for old in conditions:
-        if old.get("type") != wanted["type"]:
-            result.append(old)
-            continue
-        placed = True
-        same = all(old.get(key) == wanted.get(key) for key in ("status", "reason", "message"))
-        if same:
-            result.append(old)
-            continue
-        if old.get("status") == wanted.get("status"):
-            fresh["lastTransitionTime"] = old.get("lastTransitionTime", time)
-        result.append(fresh)
-    if not placed:
-        result.append(fresh)
+    if old.get("status") == wanted.get("status"):
+        fresh["lastTransitionTime"] = old.get("lastTransitionTime", time)
+    result[at:] = [fresh, *result[at + 1 :]]
     return result
