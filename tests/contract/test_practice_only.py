@@ -16,6 +16,8 @@ import yaml
 from kubernetes.aio import client, config
 
 from chatops.sandbox.cluster import APPLIED_BY, PracticeCluster, Resource
+from chatops.sandbox.cluster.resources import Registry
+from chatops.sandbox.cluster.schema import type_named
 
 from .conftest import REAL
 from .kube import (
@@ -282,6 +284,19 @@ async def test_only_who_may_impersonate_acts_for_others(cluster: PracticeCluster
             'users "dana@acme.test" is forbidden: User "system:serviceaccount:platform:chatops" cannot impersonate '
             'resource "users" in API group "" at the cluster scope'
         )
+
+
+# Types
+
+
+@pytest.mark.parametrize("name", ["V1LabelSelector", "V1HTTPGetAction", "CoreV1EventSeries", "V2MetricTarget"])
+def test_a_type_has_the_fields_of_the_official_clients_model(name: str) -> None:
+    model = getattr(client, name)
+    assert list(type_named(name).fields) == list(model.attribute_map.values())
+
+
+def test_every_kind_of_the_table_has_a_model_in_the_official_client() -> None:
+    assert [one.kind for one in Registry() if "metadata" not in one.type.fields] == []
 
 
 # Custom resources
