@@ -19,6 +19,7 @@ from chatops.kernel.errors import ClusterError, Conflict, Forbidden, Invalid, No
 from chatops.kernel.plan import ObjectRef, Write
 from chatops.kernel.rollout import newest_replicaset
 from chatops.sandbox.cluster import PracticeCluster, User
+from chatops.sandbox.cluster.logbook import Run
 from tests.cluster.checkout import CHECKOUT, image, image_of, live
 from tests.support.acme_cluster import PRODUCTION, STAGING, deployment, hurried
 
@@ -63,8 +64,17 @@ async def test_events_come_oldest_first_and_about_one_object(reader: Reader) -> 
     assert events[0]["reason"] == "ScalingReplicaSet"
 
 
-async def test_logs_have_the_lines_asked_for(reader: Reader) -> None:
-    pod = (await reader.find("v1", "Pod", "shop", "app=checkout"))[0]["metadata"]["name"]
+def a_silent_pod(cluster: PracticeCluster) -> tuple[str, Run]:
+    """One of checkout's, which writes no more by itself, and what it has written: the others write all the time."""
+    pod = cluster.store.objects(("", "pods"), "shop")[0]["metadata"]
+    run = cluster.book.current(pod["uid"], "app")
+    assert run is not None
+    run.chatty = False
+    return pod["name"], run
+
+
+async def test_logs_have_the_lines_asked_for(cluster: PracticeCluster, reader: Reader) -> None:
+    pod, _ = a_silent_pod(cluster)
     assert "listening" in await reader.logs("shop", pod, "app", lines=3)
     assert len((await reader.logs("shop", pod, lines=1)).splitlines()) == 1
 
@@ -420,21 +430,18 @@ async def test_a_cluster_that_hangs_delays_no_other(cluster: PracticeCluster) ->
 
 async def test_a_long_log_ends_with_its_newest_line(cluster: PracticeCluster, reader: Reader) -> None:
     """The API's own limit of bytes keeps the oldest."""
-    pod = (await reader.find("v1", "Pod", "shop", "app=checkout"))[0]["metadata"]
-    run = cluster.book.current(pod["uid"], "app")
-    assert run is not None
-    run.chatty = False
+    pod, run = a_silent_pod(cluster)
     run.write([f"{number} {'x' * 500}" for number in range(3000)])
-    found = (await reader.logs("shop", pod["name"], lines=3000)).splitlines()
+    found = (await reader.logs("shop", pod, lines=3000)).splitlines()
     assert found[-1].startswith("2999 ")
     assert len(found) > 100
 
 
 async def test_logs_may_be_stamped_and_begin_at_a_time(cluster: PracticeCluster, reader: Reader) -> None:
-    pod = (await reader.find("v1", "Pod", "shop", "app=checkout"))[0]["metadata"]
-    run = cluster.book.current(pod["uid"], "app")
-    assert run is not None
+    pod, run = a_silent_pod(cluster)
     run.lines.insert(0, (run.lines[0][0] - timedelta(hours=1), "an hour ago"))
-    assert "an hour ago" in await reader.logs("shop", pod["name"], stamped=True)
-    lines = (await reader.logs("shop", pod["name"], since=600, stamped=True)).splitlines()
+    run.write(["now"])
+    assert "an hour ago" in await reader.logs("shop", pod, stamped=True)
+    lines = (await reader.logs("shop", pod, since=600, stamped=True)).splitlines()
     assert all(line[:4].isdigit() and "an hour ago" not in line for line in lines)
+    assert lines[-1].endswith(" now")
