@@ -127,12 +127,6 @@ class ContainerLife:
         if self._run is not None and self._run.ended is None:
             self._run.ended = now()
 
-    def stay(self) -> None:
-        """Goes on as a container that is up and ready."""
-        self._run = self._book.current(self._uid, self._name)
-        if self._run is not None:
-            self._run.ended = None  # it ended where it was copied from, when that cluster was stopped
-
     async def run(self) -> bool:
         await self._pull()
         crashes = 0

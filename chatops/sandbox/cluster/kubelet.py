@@ -13,7 +13,7 @@ from .machinery import Clockwork
 from .references import missing_volume
 from .scheduler import NODES, place
 from .store import Change
-from .values import Obj, controller_of, copy_parts, dig, meta, set_condition
+from .values import Obj, controller_of, copy_parts, dig, meta, now, set_condition
 
 log = logging.getLogger(__name__)
 Work = Callable[[Obj], Awaitable[None]]
@@ -59,19 +59,16 @@ class Kubelet:
             self._lives[uid] = self._start(self._stay if _up(pod) else self._live, pod, self._lives)
 
     async def _stay(self, pod: Obj) -> None:
-        """A pod that is up: its containers go on."""
-        status = PodStatus(self.work, pod, dig(pod, "status", "podIP", default=""))
-        lives = [
-            ContainerLife(self.work, self.book, status, container, finishes=False, init=False, pulled=self.pulled)
-            for container in dig(pod, "spec", "containers", default=[])
-        ]
+        """A pod that is up: its containers go on, which ended where they were copied from when that was stopped."""
+        names = [container["name"] for container in dig(pod, "spec", "containers", default=[])]
+        runs = [run for name in names if (run := self.book.current(pod["metadata"]["uid"], name)) is not None]
+        for run in runs:
+            run.ended = None
         try:
-            for life in lives:
-                life.stay()
             await asyncio.Event().wait()
         finally:
-            for life in lives:
-                life.leave()
+            for run in runs:
+                run.ended = run.ended or now()
 
     def _start(self, work: Work, pod: Obj, home: dict[str, asyncio.Task[None]]) -> asyncio.Task[None]:
         uid = pod["metadata"]["uid"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -111,6 +112,11 @@ def _table() -> Iterator[Resource]:
                    "spec", ("crd", "crds"), "V1CustomResourceDefinition")  # fmt: skip
 
 
+@functools.cache
+def _standard() -> tuple[Resource, ...]:
+    return tuple(_table())
+
+
 def _priority(version: str) -> tuple[int, int, int]:
     """Which version is preferred: stable ones before beta before alpha, higher ones first.
 
@@ -140,7 +146,7 @@ class Registry:
         self._all: dict[tuple[str, str, str], Resource] = {}
         self._kinds: dict[tuple[str, str], Resource | None] = {}
         self._plurals: dict[tuple[str, str], Resource] = {}
-        for resource in _table() if resources is None else resources:
+        for resource in _standard() if resources is None else resources:
             self.add(resource)
 
     def add(self, resource: Resource) -> None:

@@ -23,12 +23,13 @@ def place(store: Store, pod: Obj) -> tuple[str, str]:
     selector = dig(pod, "spec", "nodeSelector", default={})
     stuck = any(not behaviour_of(c).schedulable for c in dig(pod, "spec", "containers", default=[]))
     wanted = _requests(pod)
+    free = _free(store, nodes)
     possible: list[tuple[Decimal, str]] = []
     reasons: dict[str, int] = {}
     hopeless = 0  # nodes that would not fit if they were empty, either
     for node in nodes:
         closed = _closed(node, selector, stuck)
-        left = _free(store, node)
+        left = free[node["metadata"]["name"]]
         short = [kind for kind, value in wanted.items() if value > left.get(kind, Decimal(0))]
         for reason in [closed] if closed else [_SHORT.get(kind, f"Insufficient {kind}") for kind in short]:
             reasons[reason] = reasons.get(reason, 0) + 1
@@ -77,14 +78,15 @@ def _requests(pod: Obj) -> dict[str, Decimal]:
     return total
 
 
-def _free(store: Store, node: Obj) -> dict[str, Decimal]:
-    left = {kind: quantity(value) for kind, value in dig(node, "status", "allocatable", default={}).items()}
+def _free(store: Store, nodes: list[Obj]) -> dict[str, dict[str, Decimal]]:
+    """What is left of each node, by its name."""
+    rooms = {node["metadata"]["name"]: dig(node, "status", "allocatable", default={}) for node in nodes}
+    free = {name: {kind: quantity(value) for kind, value in room.items()} for name, room in rooms.items()}
     for pod in store.objects(PODS):
-        if dig(pod, "spec", "nodeName") != node["metadata"]["name"]:
-            continue
-        if dig(pod, "status", "phase") in ("Succeeded", "Failed"):
+        left = free.get(dig(pod, "spec", "nodeName"))
+        if left is None or dig(pod, "status", "phase") in ("Succeeded", "Failed"):
             continue
         for kind, value in _requests(pod).items():
             if kind in left:
                 left[kind] -= value
-    return left
+    return free

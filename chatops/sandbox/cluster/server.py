@@ -166,8 +166,9 @@ class PracticeCluster:
         waking = [controller for controller in self._controllers if type(controller) not in settled]
         for key in self.store.kinds():  # as controllers do that were started again: they look at everything
             for obj in self.store.objects(key):
+                change = Change(self.store.version, "ADDED", key, obj, None)
                 for controller in waking:
-                    controller.on_change(Change(self.store.version, "ADDED", key, obj, None))
+                    controller.on_change(change)
 
     def _seed(self) -> None:
         for name in _NAMESPACES:
