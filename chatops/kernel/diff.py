@@ -77,12 +77,13 @@ def ref_of(thing: Mapping[str, Any]) -> ObjectRef:
 
 
 def template_of(owner: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of the pod template without the label that the Deployment controller adds on ReplicaSets."""
-    template: dict[str, Any] = json.loads(json.dumps(owner["spec"]["template"]))
-    metadata = template.setdefault("metadata", {})
-    metadata.get("labels", {}).pop(TEMPLATE_HASH, None)
+    """The pod template without the label that the Deployment controller adds on ReplicaSets; only to be read."""
+    template = owner["spec"]["template"]
+    metadata = dict(template.get("metadata") or {})
     metadata.pop("creationTimestamp", None)  # null in what old API servers give
-    return template
+    if "labels" in metadata:
+        metadata["labels"] = {name: value for name, value in metadata["labels"].items() if name != TEMPLATE_HASH}
+    return {**template, "metadata": metadata}
 
 
 def same_template(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
