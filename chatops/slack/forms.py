@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from typing import Any
+
+from pydantic import BaseModel
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
 from chatops.kernel.catalog import Platform
@@ -158,7 +161,12 @@ def _titled(title: str, step: str) -> Json:
 def steps_of(action: Action) -> list[list[Input]]:
     """The inputs in steps that Slack can hold, in order; what is hidden has its place all the same, so that steps stay
     what they are while people fill them in."""
-    inputs = inputs_of(action.inputs)
+    return _steps(action.inputs)
+
+
+@lru_cache(maxsize=1024)  # asked for whenever a form is shown
+def _steps(model: type[BaseModel]) -> list[list[Input]]:
+    inputs = inputs_of(model)
     steps = _split(inputs, MOST_INPUTS)
     even = _split(inputs, -(-len(inputs) // len(steps)) or 1)  # of about the same length, where that is no step more
     return even if len(even) == len(steps) else steps
