@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 
 from tests.support.chromium import chromium, found
@@ -98,22 +97,6 @@ def pytest_runtest_setup() -> None:
     """CI gives `make fire` until ``FIRE_UNTIL`` (seconds since the epoch): what has not begun by then is left out."""
     if UNTIL and time.time() > UNTIL:
         pytest.skip("no time was left for it on this machine: make fire plays it")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """A worker reports how a test went, and of its setup and its teardown only what went wrong.
-
-    Packing and unpacking three reports of each test costs as much as many a test does. ``--durations`` has them all.
-    """
-    if not hasattr(item.config, "workerinput") or item.config.getoption("durations"):
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in runtestprotocol(item, log=False, nextitem=nextitem):
-        if report.when == "call" or not report.passed:
-            item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
 
 
 def pytest_collection_finish() -> None:

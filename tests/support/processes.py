@@ -91,7 +91,10 @@ class Teller:
         self.parent.send(("running", nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.parent.send(("report", self.config.hook.pytest_report_to_serializable(config=self.config, report=report)))
+        # Packing and unpacking three reports costs as much as many a test: one that went well is told once.
+        if report.when == "call" or not report.passed or self.config.option.durations:
+            packed = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+            self.parent.send(("report", packed))
 
     def pytest_warning_recorded(
         self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: Any
