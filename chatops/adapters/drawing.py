@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +31,13 @@ MOST_TICKS = 6
 
 def picture(chart: Chart, shown: Sequence[Series], more: int) -> bytes:
     """The PNG; ``more`` series are not shown."""
+    return png(figure(chart, shown, more))
+
+
+def png(made: Figure) -> bytes:
+    """The figure as a file; two thirds as much is computed as at the usual level, for a hundredth more of bytes."""
     written = io.BytesIO()
-    figure(chart, shown, more).savefig(written, format="png", metadata={"Software": None})
+    made.savefig(written, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return written.getvalue()
 
 
@@ -57,11 +63,15 @@ def figure(chart: Chart, shown: Sequence[Series], more: int) -> Figure:
 
 def line_of_text(made: Figure, y: float, text: str, *, left: float = 0.02, right: float = 0.98, **look: Any) -> None:
     """A line of text between two shares of the width, all of it if not told; cut in its middle until it fits."""
-    most = 120
-    written = made.text(left, y, _middle(text, most), va="top", **look)
-    while most > 10 and written.get_window_extent().x1 > right * WIDTH:
-        most -= 2
+    written = made.text(left, y, "", va="top", **look)
+
+    def fits(most: int) -> bool:
         written.set_text(_middle(text, most))
+        return bool(written.get_window_extent().x1 <= right * WIDTH)
+
+    lengths = range(120, 8, -2)
+    if not fits(lengths[0]):
+        fits(lengths[min(bisect_left(lengths, True, key=fits), len(lengths) - 1)])
 
 
 def lines(axes: Axes, shown: Sequence[Series], step: float) -> None:

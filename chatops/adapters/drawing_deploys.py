@@ -5,7 +5,6 @@ One panel for each measure, one above the other, on the same time; what lies in 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -27,9 +26,7 @@ BAND = "#E8F0FE"
 
 def picture(asked: Aftermath, found: Mapping[str, Sequence[Series]]) -> bytes:
     """The PNG."""
-    written = io.BytesIO()
-    figure(asked, found).savefig(written, format="png", metadata={"Software": None})
-    return written.getvalue()
+    return drawing.png(figure(asked, found))
 
 
 def figure(asked: Aftermath, found: Mapping[str, Sequence[Series]]) -> Figure:

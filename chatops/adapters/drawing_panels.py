@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Literal
 
 import matplotlib
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from chatops.adapters.drawing import COLOURS, DPI, FAINT, GREY, INK, SMALL, TEXT, TITLE, WIDTH, line_of_text
+from chatops.adapters.drawing import COLOURS, DPI, FAINT, GREY, INK, SMALL, TEXT, TITLE, WIDTH, line_of_text, png
 from chatops.kernel.panels import Panel, Panels
 
 HEIGHT, VALUE = 900, 31.0  # pixels, points
@@ -22,9 +21,7 @@ HEAD, GAP = 0.125, 0.02  # of the height above the panels, of either size around
 
 def picture(panels: Panels) -> bytes:
     """The PNG."""
-    written = io.BytesIO()
-    figure(panels).savefig(written, format="png", metadata={"Software": None})
-    return written.getvalue()
+    return png(figure(panels))
 
 
 def figure(panels: Panels) -> Figure:
