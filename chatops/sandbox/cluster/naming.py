@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from .errors import Cause, invalid_value
@@ -43,6 +44,7 @@ def too_long(limit: int) -> str:
     return f"must be no more than {limit} characters"
 
 
+@functools.lru_cache(maxsize=1024)
 def is_qualified(key: str) -> bool:
     prefix, _, name = key.rpartition("/")
     return bool(QUALIFIED.match(name)) and len(name) <= 63 and (not prefix or bool(SUBDOMAIN.match(prefix)))

@@ -9,7 +9,7 @@ from typing import Any
 
 Obj = dict[str, Any]
 _NESTED = (dict, list)
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 def copy(value: Any) -> Any:
