@@ -142,14 +142,19 @@ async def test_a_watch_from_a_forgotten_version_is_gone(kube: Kube) -> None:
 
 
 async def test_the_clients_own_watch_reads_typed_objects(kube: Kube) -> None:
-    version = (await put(kube, "a"))["metadata"]["resourceVersion"]
-    await put(kube, "b")
-    core = client.CoreV1Api(kube.api)
+    """Roles: the part of the client that has them is loaded in a fifth of the time that the core's takes."""
+    rights = client.RbacAuthorizationV1Api(kube.api)
+    first, _ = [
+        await rights.create_namespaced_role(
+            kube.namespace, {"metadata": {"name": name, "labels": {"made-by": "contract"}}, "rules": []}
+        )
+        for name in ("a", "b")
+    ]
     async with watch.Watch() as watching:
         stream = watching.stream(
-            core.list_namespaced_config_map,
+            rights.list_namespaced_role,
             kube.namespace,
-            resource_version=version,
+            resource_version=first.metadata.resource_version,
             timeout_seconds=30,
             label_selector="made-by",
         )
