@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from chatops.sandbox.slack.transport import MOST_CONNECTIONS
 from chatops.settings import Settings
 from tests.docs.pages import ROOT, blocks, table
 from tests.docs.test_readme import Asked
+from tests.support import yml
 from tests.support.replicas import SOCKETS
 
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -17,7 +16,7 @@ SECRET = ("TOKEN", "SECRET", "PASSWORD", "DATABASE", "KEY")
 
 
 def objects() -> dict[str, dict[str, Any]]:
-    found = yaml.safe_load_all((ROOT / "deploy" / "chatops.yaml").read_text())
+    found = yml.load_all((ROOT / "deploy" / "chatops.yaml").read_text())
     return {one["kind"]: one for one in found}
 
 
@@ -51,7 +50,7 @@ def test_its_probes_ask_what_operations_md_says() -> None:
 
 
 def test_it_may_do_in_a_namespace_what_operations_md_says_and_no_more() -> None:
-    [role] = [yaml.safe_load(block.text) for block in blocks(OPERATIONS, "yaml", "rbac")]
+    [role] = [yml.load(block.text) for block in blocks(OPERATIONS, "yaml", "rbac")]
     there = objects()
     assert there["Role"]["rules"] == role["rules"]
     assert there["RoleBinding"]["subjects"][0]["name"] == there["ServiceAccount"]["metadata"]["name"]

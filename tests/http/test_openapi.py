@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aiohttp.test_utils import TestClient, TestServer
 from slack_bolt.response import BoltResponse
 
@@ -27,10 +26,11 @@ from chatops.sandbox.slack.transport import signature
 from tests.incidents.test_sources import GRAFANA, NOTIFICATION
 from tests.scenarios.test_outside_deploys import ARGOCD, BUILD, FLUX, GITHUB
 from tests.slack.desk import platform
+from tests.support import yml
 from tests.support.pagerduty import NOTE
 
 Json = dict[str, Any]
-SPECIFICATION: Json = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yml").read_text())
+SPECIFICATION: Json = yml.load((Path(__file__).parents[2] / "docs" / "openapi.yml").read_text())
 SECRET, TOKEN, NOW = "signing-secret", "hook-token", 1_800_000_000
 JSON, FORM = {"Content-Type": "application/json"}, {"Content-Type": pages.FORM}
 LARGEST = 64 * 1024  # bytes: the limits themselves have tests of their own, with bodies of megabytes
