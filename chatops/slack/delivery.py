@@ -316,4 +316,4 @@ def _blocks(job: Job, message: Message) -> list[Block]:
 
 def _metadata(post_id: str, message: Message) -> dict[str, Any]:
     """What finds the post again, and what it said; https://docs.slack.dev/messaging/message-metadata"""
-    return {"event_type": EVENT_TYPE, "event_payload": {"id": post_id, "hash": posts.hash_of(message)}}
+    return {"event_type": EVENT_TYPE, "event_payload": {"id": post_id, "hash": message.hash}}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chatops.kernel.plan import canonical
 from chatops.kernel.ports import Lane, Post, Row, Tx
-from chatops.slack.views.blocks import Message
 
 # A post keeps its place once it stands or may stand: a reply must not wander to another channel with a new
 # configuration. While it waits, the most urgent of what was wanted holds.
@@ -277,9 +275,3 @@ def anew(tx: Tx, post_id: str, ts: str) -> Wanted | None:
 def prune(tx: Tx, now: float) -> int:
     """Forgets old messages that are only said once; returns how many, none when that was all."""
     return tx.run(PRUNE, before=now - KEPT, limit=AT_ONCE)
-
-
-def hash_of(message: Message) -> str:
-    """What a message says, as a short hash."""
-    said = canonical({"text": message.text, "blocks": message.blocks})
-    return hashlib.sha256(said.encode()).hexdigest()[:32]

@@ -54,7 +54,7 @@ class Standing:
         if len(self._shown) > 2000:
             self._shown = {name: one for name, one in self._shown.items() if one[1] + self._calm > now}
         self._shown[stored.post.id] = message.moment, now
-        await self._database.write(self._stand, stored, posts.hash_of(message), ts, channel)
+        await self._database.write(self._stand, stored, message.hash, ts, channel)
         self.unnoted.pop(stored.post.id, None)
 
     async def unchanged(self, stored: Stored) -> None:
@@ -100,4 +100,4 @@ class Standing:
 
 def says_nothing_new(stored: Stored, message: Message | None) -> bool:
     """Nothing to say, or said already; not while it is unknown whether the post stands."""
-    return stored.posting_since is None and (message is None or posts.hash_of(message) == stored.sent_hash)
+    return stored.posting_since is None and (message is None or message.hash == stored.sent_hash)

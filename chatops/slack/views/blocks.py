@@ -5,10 +5,13 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from chatops.kernel.plan import canonical
 from chatops.slack import ids
 from chatops.slack.mrkdwn import plain
 
@@ -21,7 +24,7 @@ HEADER = 150
 FALLBACK = 3500  # of `text`; Slack cuts notifications much earlier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """What a post says: blocks, and ``text`` saying the same.
 
@@ -32,6 +35,12 @@ class Message:
     text: str
     blocks: list[Block]
     moment: str = ""
+
+    @cached_property
+    def hash(self) -> str:
+        """What it says, as a short hash; asked for several times on its way to Slack."""
+        said = canonical({"text": self.text, "blocks": self.blocks})
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def header(text: str) -> Block:
