@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,9 +44,10 @@ def earlier(folder: Path) -> Path | None:
         if not _git("ls-tree", "--name-only", commit, KNOWS_REPLICAS):
             return None
         if _git("diff", "--name-only", commit, "--", *PACKAGES):
-            packed = subprocess.run(["git", "-C", ROOT, "archive", commit, *PACKAGES], capture_output=True, check=True)
-            with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
-                files.extractall(folder, filter="data")
+            archive = ["git", "-C", ROOT, "archive", "--format=zip", commit, *PACKAGES]
+            packed = subprocess.run(archive, capture_output=True, check=True)
+            with zipfile.ZipFile(io.BytesIO(packed.stdout)) as files:
+                files.extractall(folder)
             return folder
     return None
 
