@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 from chatops.sandbox.slack import payloads
 from chatops.sandbox.slack.blockkit import elements_of
+from chatops.sandbox.slack.content import copied
 from chatops.sandbox.slack.delivery import Delivery
 from chatops.sandbox.slack.errors import SlackError
 from chatops.sandbox.slack.live import Live
@@ -79,7 +79,7 @@ class Posting:
     def update(self, where: Conversation, ts: str, content: Json) -> Json:
         """Put the given parts of the content in place of the old ones and mark the message as edited."""
         message = where.messages[ts]
-        previous = deepcopy(message)
+        previous = copied(message)
         former = where.former.setdefault(ts, [])
         former.append(blocks_of(previous))
         del former[:-FORMER]
@@ -158,7 +158,7 @@ class Posting:
 
     def prepared(self, content: Json) -> Json:
         """Content as it is stored: ids given to blocks and elements that have none, plain text marked as Slack does."""
-        kept = {name: deepcopy(value) for name, value in content.items() if value is not None}
+        kept = {name: copied(value) for name, value in content.items() if value is not None}
         for blocks in (kept.get("blocks") or [], *[one.get("blocks") or [] for one in kept.get("attachments") or []]):
             self.give_ids(blocks)
         kept.setdefault("text", "")
@@ -285,7 +285,7 @@ class Posting:
             return
         who: Person | None = self._state.people.get(str(event.get("user")))
         summary = f"{who.name if who else event.get('subtype', '')}: {event.get('text', '')}"[:120]
-        self._delivery.event(payloads.event_callback(self._state, deepcopy(event)), summary)
+        self._delivery.event(payloads.event_callback(self._state, copied(event)), summary)
 
 
 def public(message: Json, with_metadata: bool = False) -> Json:

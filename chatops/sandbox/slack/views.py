@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from chatops.sandbox.slack.blockkit import check_view, view_too_large
+from chatops.sandbox.slack.content import copied
 from chatops.sandbox.slack.doors import Triggers
 from chatops.sandbox.slack.errors import SlackError
 from chatops.sandbox.slack.inputs import values_of
@@ -138,7 +138,7 @@ class Views:
     def shown(self, view: View) -> Json:
         """The view object of answers and payloads."""
         content = view.content
-        return deepcopy(
+        shown: Json = copied(
             {
                 "id": view.id,
                 "team_id": self._state.team_id,
@@ -161,6 +161,7 @@ class Views:
                 "bot_id": self._state.app.bot_id,
             }
         )
+        return shown
 
     # ---- inside
 
