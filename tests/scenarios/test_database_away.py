@@ -159,7 +159,7 @@ async def test_what_was_saved_when_nobody_could_say_so_is_taken_up_without_a_res
 ) -> None:
     monkeypatch.setattr(postgres, "FATE_WITHIN", 0.0)
     cut.of = b'"where"'  # what somebody did, in the inbox; much else is written meanwhile
-    looks = [look for job in house.assistant.scheduler.get_jobs() for look in job.func.args]
+    looks = [look for job in house.assistant.scheduler.get_jobs() for look in job.args]
     assistant = house.assistant
     slow_net = [assistant.front.intake.look, assistant.engine.look, assistant.messenger.look]
     assert all(look in looks for look in slow_net)

@@ -70,7 +70,7 @@ async def test_a_reminder_outlives_the_process_and_days_without_one_are_one_remi
 async def test_the_scheduler_looks_for_what_is_to_be_reminded_of() -> None:
     async with acme_house(platform=at_once) as house:
         jobs = house.assistant.scheduler.get_jobs()
-        assert house.assistant.reviews.look in [look for job in jobs for look in job.func.args]
+        assert house.assistant.reviews.look in [look for job in jobs for look in job.args]
 
 
 def test_what_was_open_before_the_update_is_reminded_of_unless_it_is_long_ago(tmp_path: Path) -> None:
