@@ -7,12 +7,17 @@ STAMP  := $(VENV)/.installed
 .PHONY: demo test test-postgresql again lint fire fuzzers bench bench-write test-cluster install clean
 
 $(STAMP): pyproject.toml
-	@echo "Creating the virtual environment in $(VENV) …"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed ($(PYTHON) is older); try make PYTHON=python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -c 'import ssl' 2>/dev/null || $(MAKE) --no-print-directory $(VENV)
 	@echo "Installing the assistant and what it needs (a minute or two, the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+# Anew only where there is none that works: one Python over another's files is neither.
+.PHONY: $(VENV)
+$(VENV):
+	@echo "Creating the virtual environment in $(VENV) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed ($(PYTHON) is older); try make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
 
 install: $(STAMP)
 
