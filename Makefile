@@ -28,7 +28,7 @@ demo: $(STAMP)
 # More processes than two cores: half of the time a test waits for a timer, a browser or a process that starts.
 # Of what is PostgreSQL's own a quarter is tried, always the same; `make test-postgresql` tries all of it.
 test: $(STAMP)
-	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest --processes 6
+	@PYTHONDONTWRITEBYTECODE= CHATOPS_TEST_SHARE=4 $(BIN)/python -m pytest --processes 8
 
 # The whole assistant once more, with its state in a PostgreSQL that comes in a wheel, and all that is PostgreSQL's own.
 # PART=0/2 plays the first half of the scenarios.

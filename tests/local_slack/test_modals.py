@@ -224,9 +224,10 @@ async def test_wrong_answer_to_a_submission_keeps_the_form_open(desk: Desk, answ
 
 
 async def test_unacknowledged_submission_keeps_the_form_open(start: Any) -> None:
-    acme, app = await start(ack_timeout=0.05)
+    acme, app = await start()
     desk = Desk(acme, app)
     form = await desk.open(callback_id="nobody listens")
+    acme.slack.settings.ack_timeout = 0.05
     with pytest.raises(SlackSays, match="operation_timeout"):
         await form.submit()
     assert form.is_open

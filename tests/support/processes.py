@@ -1,4 +1,4 @@
-"""`pytest --processes 6`: what was collected once runs in six processes that are forked from the one that collected it.
+"""`pytest --processes 8`: what was collected once runs in eight processes, forked from the one that collected it.
 
 To import the assistant and collect its tests takes seconds, and a runner that starts its workers anew takes them for
 each. A process takes a few tests of a file at a time, so that what a module's fixtures make is not made by each of

@@ -34,7 +34,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.support.processes", "-p",
 def run(folder: Path, tests: str, *more: str) -> tuple[int, str]:
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    group(name): stays together\n")
     (folder / "test_it.py").write_text(tests)
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     command = (*PYTEST, "-p", "no:hypothesispytest", "-p", "no:asyncio", "--processes", "3", *more, str(folder))
     ended = subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=60, check=False
