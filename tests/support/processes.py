@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import struct
+import sys
+import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +55,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
             return True
         send.close()
         children[receive] = Child(pid)
-    _listen(session, queue, children)
+    unrun = _listen(session, queue, children)
+    if not session.shouldfail and not session.shouldstop:
+        for nodeid, why in unrun.items():
+            session.config.hook.pytest_runtest_logreport(report=_unrun(nodeid, why))
     return True
 
 
@@ -100,8 +107,11 @@ class Teller:
         self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: Any
     ) -> None:
         if when == "runtest":  # earlier ones are the parent's, too
-            warning_message.source = None  # any object at all
-            told = {"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location}
+            kind = next(one for one in warning_message.category.__mro__ if one.__module__ == "builtins")
+            plain = warnings.WarningMessage(
+                str(warning_message.message), kind, warning_message.filename, warning_message.lineno
+            )
+            told = {"warning_message": plain, "when": when, "nodeid": nodeid, "location": location}
             self.parent.send(("warning", told))
 
 
@@ -113,29 +123,34 @@ def _run(session: pytest.Session, batches: list[Batch], queue: int, teller: Tell
     capture.start_global_capturing()
     capture.suspend_global_capture()
     session.config.pluginmanager.register(teller)
-    while number := os.read(queue, NUMBER.size):
-        batch = batches[NUMBER.unpack(number)[0]]
-        for item, following in itertools.zip_longest(batch, batch[1:]):
-            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    try:
+        while number := os.read(queue, NUMBER.size):
+            batch = batches[NUMBER.unpack(number)[0]]
+            for item, following in itertools.zip_longest(batch, batch[1:]):
+                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    except Exception:  # a defect of a plugin: pytest says it where nobody reads
+        traceback.print_exc(file=sys.__stderr__)
+        raise
     session.config.pluginmanager.unregister(teller)
     teller.parent.send(("running", ""))
 
 
-def _listen(session: pytest.Session, queue: int, children: dict[Connection, Child]) -> None:
-    """In the parent, until all children have ended."""
+def _listen(session: pytest.Session, queue: int, children: dict[Connection, Child]) -> dict[str, str]:
+    """In the parent, until all children have ended; returns what was not run to its end, and why."""
     hook = session.config.hook
+    unrun = dict.fromkeys((item.nodeid for item in session.items), "a process that was to run it has died")
+    silent = []
     while children:
         for end in wait(list(children)):
             assert isinstance(end, Connection)
             try:
                 what, told = end.recv()
             except EOFError:
-                child = children.pop(end)
-                _, status = os.waitpid(child.pid, 0)
-                if child.running:
-                    hook.pytest_runtest_logreport(report=_died(child.running, os.waitstatus_to_exitcode(status)))
+                end.close()
+                silent.append(children.pop(end))
                 continue
             if what == "running":
+                unrun.pop(children[end].running, None)
                 children[end].running = told
             elif what == "warning":
                 hook.pytest_warning_recorded.call_historic(kwargs=told)
@@ -145,9 +160,24 @@ def _listen(session: pytest.Session, queue: int, children: dict[Connection, Chil
         if session.shouldfail or session.shouldstop:
             while os.read(queue, 1 << 16):  # there is nothing left for them to take
                 pass
+    for child in silent:
+        status = _end_of(child.pid)
+        if child.running or status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            unrun[child.running or "(after its last test)"] = f"the process that ran it ended with {status}"
+    return unrun
 
 
-def _died(nodeid: str, status: int) -> pytest.TestReport:
+def _end_of(pid: int) -> int:
+    """The status of a process that has nothing more to do; one that does not end within half a minute is killed."""
+    for _ in range(300):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _unrun(nodeid: str, why: str) -> pytest.TestReport:
     file, _, name = nodeid.partition("::")
-    said = f"the process that ran this test ended with {status}: what it was to run after it has not been run"
-    return pytest.TestReport(nodeid, (file, None, name), {}, "failed", said, "call")
+    return pytest.TestReport(nodeid, (file, None, name), {}, "failed", why, "call")
