@@ -7,8 +7,8 @@ STAMP  := $(VENV)/.installed
 .PHONY: demo test test-postgresql again lint fire fuzzers bench bench-write test-cluster install clean
 
 $(STAMP): pyproject.toml
-	@$(BIN)/python -c 'import ssl' 2>/dev/null || $(MAKE) --no-print-directory $(VENV)
-	@echo "Installing the assistant and what it needs (a minute or two, the first time) …"
+	@$(BIN)/python -c 'import ssl, pip' 2>/dev/null || $(MAKE) --no-print-directory $(VENV)
+	@echo "Installing the assistant and what it needs for $$($(BIN)/python -V) (a minute or two, the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""What some tests want said at the end of a run, whichever worker they ran on."""
+"""What some tests want said at the end of a run, whichever process they ran in."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.kernel.test_chart import answer
 from tests.support.later import Later
 from tests.support.thoroughness import examples
 
-pytestmark = pytest.mark.group("pictures")  # one worker imports what draws, and no other
+pytestmark = pytest.mark.group("pictures")  # one process imports what draws, and no other
 drawing, drawing_deploys = Later("chatops.adapters.drawing"), Later("chatops.adapters.drawing_deploys")
 
 END = 1_795_000_000.0

@@ -17,7 +17,7 @@ from tests.kernel.test_dora import CHANGES, LEDGER
 from tests.support.later import Later
 from tests.support.thoroughness import examples
 
-pytestmark = pytest.mark.group("pictures")  # one worker imports what draws, and no other
+pytestmark = pytest.mark.group("pictures")  # one process imports what draws, and no other
 drawing = Later("chatops.adapters.drawing_panels")
 
 BERLIN = ZoneInfo("Europe/Berlin")

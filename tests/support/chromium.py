@@ -1,4 +1,4 @@
-"""Debian's Chromium through Playwright, which is imported by the worker that drives it, and by no other."""
+"""Debian's Chromium through Playwright, which is imported by the process that drives it, and by no other."""
 
 from __future__ import annotations
 

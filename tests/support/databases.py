@@ -16,7 +16,7 @@ from chatops.adapters import databases
 from chatops.adapters.sqlite_file import open_for_writing
 from chatops.kernel.ports import Tx
 
-ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.group("postgresql")))  # one worker's server
+ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.group("postgresql")))  # one process's server
 POSTGRES = os.environ.get("CHATOPS_TEST_DATABASE", "sqlite") == "postgresql"
 
 

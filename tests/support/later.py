@@ -1,4 +1,4 @@
-"""Modules that few tests need: each worker imports every test, and only those who run them need to wait for these."""
+"""Modules that few tests need: all tests are imported at the start, but these only by those who run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: one server for all workers of a run, a copy of a template for each test.
+"""A real PostgreSQL for the tests: one server for all processes of a run, a copy of a template for each test.
 
 The server's files are in the tests' temporary folder and it does not wait for a disk: what the tests kill is the
 assistant, or a connection, or the server's process, never the machine.
@@ -37,7 +37,7 @@ _made: set[str] = set()  # databases of the test that runs
 
 @cache
 def server() -> Any:
-    """The run's server, which ends with its last worker."""
+    """The run's server, which ends with its last process."""
     run = os.environ.get("CHATOPS_TEST_RUN", str(os.getpid()))
     data = Path(tempfile.gettempdir()) / f"chatops-postgres-{run[:16]}"
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Reads YAML with PyYAML's C parser where it was built in: ten times as fast, and every worker reads much of it."""
+"""Reads YAML with PyYAML's C parser where it was built in: ten times as fast, and the tests read much of it."""
 
 from __future__ import annotations
 

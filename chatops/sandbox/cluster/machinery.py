@@ -43,7 +43,7 @@ class Clockwork:
         return self.store.get(key, *name)
 
     def owned(self, key: Key, owner: Obj) -> list[Obj]:
-        """The objects whose controller is `owner`, oldest first."""
+        """The objects of its namespace whose controller is `owner`, oldest first."""
         uid, namespace = owner["metadata"]["uid"], meta(owner).get("namespace")
         found = [
             obj for kind, obj in self.store.dependents(uid)

@@ -86,6 +86,7 @@ class Store:
     ) -> Obj:
         self.version += 1
         stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
+        self._file(key, name, old, None if kind == "DELETED" else stored)
         if kind == "DELETED":
             del self._objects[key][name]
             self._names[key].remove(name)
@@ -95,7 +96,6 @@ class Store:
             if kind == "ADDED":
                 insort(self._names[key], name)
             self._places.setdefault(stored["metadata"].get("uid", ""), (self.version, key, name))
-        self._file(key, name, old, None if kind == "DELETED" else stored)
         if len(self._history) == self._history.maxlen:
             self._compacted = self._history[0].version
         change = Change(self.version, kind, key, stored, old)

@@ -1,4 +1,4 @@
-"""What went between Slack and the app, for the inspector: bounded, and without anything secret."""
+"""What went between Slack and the app, for the inspector: bounded, and shown without anything secret."""
 
 from __future__ import annotations
 
