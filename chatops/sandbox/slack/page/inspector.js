@@ -78,7 +78,7 @@ function choose(entry) {
   chosen = entry;
   for (const one of list.children) one.setAttribute("aria-selected", String(one.dataset.n === String(entry?.n)));
   if (entry) list.setAttribute("aria-activedescendant", `traffic-${entry.n}`);
-  if (!entry) return detail.replaceChildren(h("p", { class: "hint" }, "Choose an exchange to see what was asked and answered. Tokens are never kept."));
+  if (!entry) return detail.replaceChildren(h("p", { class: "hint" }, "Choose an exchange to see what was asked and answered. Tokens are never shown."));
   const copy = iconButton("file", "Copy as JSON", () => navigator.clipboard.writeText(JSON.stringify(entry, null, 2)).then(() => toast("Copied", "info"), () => toast("This browser does not allow copying.")));
   return detail.replaceChildren(
     h("div", { class: "exchange-head" }, h("strong", null, entry.what), h("span", { class: "hint" }, entry.direction === "to_app" ? "Slack → assistant" : "assistant → Slack"), h("span", { class: failed(entry) ? "traffic-status failed" : "traffic-status" }, `${entry.status ?? ""}`), copy),
