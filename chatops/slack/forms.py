@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
 from typing import Any
-
-from pydantic import BaseModel
 
 from chatops.kernel.action import Action, Input, InputKind, inputs_of
 from chatops.kernel.catalog import Platform
@@ -19,16 +16,14 @@ from chatops.requests.sheets import Sheet, depended_on
 from chatops.slack import elements, ids
 from chatops.slack.elements import Around
 from chatops.slack.elements import plain as _plain
+from chatops.slack.steps import steps_of
 
 Json = dict[str, Any]
 
 # Limits: https://docs.slack.dev/reference/block-kit, https://docs.slack.dev/reference/views
 _TITLE, _LABEL, _HINT, _TEXT = 24, 2000, 2000, 3000
 _META = 3000
-MOST_INPUTS = 90  # of a view's 100 blocks; the others say what the form is about
-_MOST_BYTES = 180_000  # of a view's 250,000, for what will stand in its fields is not known yet
 _HEAVIEST, _LEFT = 240_000, 300  # bytes of blocks, from which on so many characters of each text are shown
-_LOOKED_UP = 20_000  # bytes that options may have which are not known yet
 LOOKING = "…looking"
 PICK = "Choose a service and an environment to see what runs there now and what policy will ask for."
 PICK_PLACE = "Choose {} to see what would be done and what policy will ask for."
@@ -156,46 +151,6 @@ def _titled(title: str, step: str) -> Json:
         return _plain(title, _TITLE)
     room = _TITLE - len(step) - 1
     return _plain(f"{title if len(title) <= room else title[: room - 1] + '…'} {step}", _TITLE)
-
-
-def steps_of(action: Action) -> list[list[Input]]:
-    """The inputs in steps that Slack can hold, in order; what is hidden has its place all the same, so that steps stay
-    what they are while people fill them in."""
-    return _steps(action.inputs)
-
-
-@lru_cache(maxsize=1024)  # asked for whenever a form is shown
-def _steps(model: type[BaseModel]) -> list[list[Input]]:
-    inputs = inputs_of(model)
-    steps = _split(inputs, MOST_INPUTS)
-    even = _split(inputs, -(-len(inputs) // len(steps)) or 1)  # of about the same length, where that is no step more
-    return even if len(even) == len(steps) else steps
-
-
-def _split(inputs: Sequence[Input], most: int) -> list[list[Input]]:
-    steps: list[list[Input]] = [[]]
-    weight = 0
-    for one in inputs:
-        own = _weight(one)
-        if steps[-1] and (len(steps[-1]) >= most or weight + own > _MOST_BYTES):
-            steps.append([])
-            weight = 0
-        steps[-1].append(one)
-        weight += own
-    return steps
-
-
-def _weight(one: Input) -> int:
-    """Bytes of an input's block, about."""
-    looked_up = one.asked.options_from is not None or one.kind in (InputKind.ENVIRONMENT, InputKind.TEAM)
-    offered = _LOOKED_UP if looked_up else min(_LOOKED_UP, len(json.dumps(elements.options(one.options))))
-    written = min(one.max_length or _TEXT, _TEXT) if one.kind in (InputKind.TEXT, InputKind.LONG_TEXT) else 0
-    return 500 + len(json.dumps([one.title, one.help])) + offered + written
-
-
-def step_of(action: Action, name: str) -> int:
-    """The step on which an input is asked for; the first one for what is no input."""
-    return next((at for at, step in enumerate(steps_of(action)) if any(one.name == name for one in step)), 0)
 
 
 def asked_in(view: Mapping[str, Any]) -> frozenset[str]:

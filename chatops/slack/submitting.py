@@ -28,6 +28,7 @@ from chatops.slack.intake import Intake
 from chatops.slack.payloads import Where
 from chatops.slack.ports import Road
 from chatops.slack.showing import Showing
+from chatops.slack.steps import step_of, steps_of
 
 ENOUGH = 2.3  # seconds for what is asked for and for the rules, of the three that Slack waits for the acknowledgement
 _SHEET = 1.3  # of them, for what is asked for
@@ -53,7 +54,7 @@ class _Form:
 
     @property
     def steps(self) -> int:
-        return len(forms.steps_of(self.action))
+        return len(steps_of(self.action))
 
     @property
     def last(self) -> bool:
@@ -185,7 +186,7 @@ class Submitting:
         """People send what they see: a form that another choice has overtaken is shown again first."""
         if not is_dynamic(form.action):
             return {}
-        step = {one.name for one in forms.steps_of(form.action)[min(form.origin.step, form.steps - 1)]}
+        step = {one.name for one in steps_of(form.action)[min(form.origin.step, form.steps - 1)]}
         there, sure = forms.asked_in(form.view), step - form.sheet.unsure.keys()
         if (there & sure) == (sure - form.sheet.hidden):
             return {}
@@ -222,7 +223,7 @@ class Submitting:
         elsewhere = [one for one in wrong if one.field and one.field not in asked]
         if form.steps == 1 or not elsewhere or len(elsewhere) < len(wrong):
             return _at_fields(wrong, form.view)
-        step = min(forms.step_of(form.action, one.field) for one in elsewhere)
+        step = min(step_of(form.action, one.field) for one in elsewhere)
         return await self._go(form, step, [f"{one.message} {one.hint}".strip() for one in elsewhere])
 
     async def _go(self, form: _Form, step: int, notes: Sequence[str] = ()) -> Json:
@@ -231,7 +232,7 @@ class Submitting:
         draft_id = form.origin.draft or secrets.token_hex(16)
         draft = Draft(form.action.name, clean, form.masked or hidden)
         await self.database.write(drafts.keep, draft_id, form.where.user, draft, self.clock.now())
-        steps = forms.steps_of(form.action)
+        steps = steps_of(form.action)
         while 0 < step < len(steps) - 1 and all(one.name in form.sheet.hidden for one in steps[step]):
             step += 1 if step > form.origin.step else -1
         return self._show(form, replace(form.origin, step=max(0, step), draft=draft_id), Shown(form.sheet, notes=notes))

@@ -35,6 +35,7 @@ from chatops.slack import errors, forms, ids, payloads
 from chatops.slack.deciding import Decision
 from chatops.slack.forms import Origin
 from chatops.slack.mentions import people_in, unescape, without_mention
+from chatops.slack.steps import steps_of
 from commands import registry
 from commands.declared import action_of
 from tests.fire import hostile
@@ -244,7 +245,7 @@ def _action(data: bytes) -> None:
 
 def _offered(found: Loaded, action: Action) -> None:
     """What was taken for an action has a form, and takes what is typed into it."""
-    for step in range(len(forms.steps_of(action))):
+    for step in range(len(steps_of(action))):
         forms.form(action, found.platform, found.actions, {}, Origin(action=action.name, step=step))
     for one in inputs_of(action.inputs):
         with suppress(InputError):

@@ -18,6 +18,7 @@ from chatops.sandbox.slack.blockkit import check_view, view_too_large
 from chatops.sandbox.slack.inputs import values_of
 from chatops.slack import forms, ids
 from chatops.slack.forms import Origin, Shown
+from chatops.slack.steps import steps_of
 from commands import registry
 from tests.slack.desk import ACTIONS, action, platform
 
@@ -133,7 +134,7 @@ def long_form(count: int, /, **more: Any) -> Action:
 def test_a_form_of_more_than_slack_holds_has_steps_each_of_which_slack_takes(count: int, steps: int) -> None:
     long = long_form(count, title="T" * 150, description="h" * 200, max_length=200)
     seen: list[str] = []
-    for step in range(len(forms.steps_of(long))):
+    for step in range(len(steps_of(long))):
         view = forms.form(long, ACME, [], {}, Origin(action="long", step=step, draft="d" * 32))
         assert check_view(view) == []
         assert not view_too_large(view)
@@ -150,7 +151,7 @@ def test_a_form_of_more_than_slack_holds_has_steps_each_of_which_slack_takes(cou
 def test_texts_that_slack_cannot_hold_together_are_on_several_steps_or_shortened_and_that_is_said(text: str) -> None:
     long = long_form(80, description="h" * 2000, default=text)
     values = {f"n{n}": text for n in range(80)}
-    for step in range(len(forms.steps_of(long))):
+    for step in range(len(steps_of(long))):
         view = forms.form(long, ACME, [], values, Origin(action="long", step=step))
         assert check_view(view) == []
         assert not view_too_large(view)
@@ -162,7 +163,7 @@ def test_options_that_slack_cannot_hold_together_are_asked_for_while_typing() ->
     wide = Annotated[str, InputKind.CHOICE, Asked({f"{n} {'ö' * 70}": n for n in range(100)})]
     fields: dict[str, Any] = {f"n{n}": (wide, Field(default="")) for n in range(60)}
     inputs = create_model("Wide", __base__=ChangeInputs, **fields)
-    for step in range(len(forms.steps_of(action("wide", inputs, ())))):
+    for step in range(len(steps_of(action("wide", inputs, ())))):
         view = forms.form(action("wide", inputs, ()), ACME, [], {}, Origin(action="wide", step=step))
         assert check_view(view) == []
         assert not view_too_large(view)
