@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatops.sandbox.copies import copied
+
 from . import admission, defaults, errors, managers, schema, validate
 from .errors import ApiError, bad_request
 from .fields import duplicate_keys
@@ -25,7 +27,7 @@ from .rules import (
     without_times,
 )
 from .store import Store
-from .values import Obj, copy, copy_parts, dig, dump, meta, stamp
+from .values import Obj, copy_parts, dig, dump, meta, stamp
 
 
 @dataclass
@@ -156,7 +158,7 @@ class Api:
             if "status" in live:
                 obj["status"] = live["status"]
         # A definition's defaults may be new, and then go deep; those of the other kinds are in all that is stored.
-        obj = copy(obj) if resource.custom else copy_parts(obj)
+        obj = copied(obj) if resource.custom else copy_parts(obj)
         defaults.fill(resource, obj)
         return obj
 

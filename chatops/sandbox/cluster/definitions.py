@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chatops.sandbox.copies import copied
+
 from .errors import Cause, duplicate, invalid_value, not_supported, required
-from .values import copy
 
 Schema = Mapping[str, Any]
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -32,7 +33,7 @@ def fill(schema: Schema, value: Any) -> None:
     if isinstance(value, dict):
         for key, inner in (schema.get("properties") or {}).items():
             if key not in value and "default" in inner:
-                value[key] = copy(inner["default"])
+                value[key] = copied(inner["default"])
             if key in value:
                 fill(inner, value[key])
         if isinstance(extra := schema.get("additionalProperties"), Mapping):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from chatops.sandbox.copies import copied
+
 from .errors import ApiError, bad_request
 from .schema import ANY, Node
-from .values import Obj, copy
+from .values import Obj
 
 
 def json_patch(obj: Obj, operations: Any) -> Obj:
     """The object after all operations; raises ApiError 400 on a malformed list, 422 when a `test` or path fails."""
     if not isinstance(operations, list) or not all(isinstance(item, dict) for item in operations):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    result: Any = copy(obj)
+    result: Any = copied(obj)
     for operation in operations:
         result = _one(result, operation)
     return result  # type: ignore[no-any-return]
@@ -31,12 +33,12 @@ def _one(doc: Any, operation: Obj) -> Any:
         return _remove(doc, path)
     if kind in ("move", "copy"):
         source = operation.get("from", "")
-        value = copy(_get(doc, source))
+        value = copied(_get(doc, source))
         doc = _remove(doc, source) if kind == "move" else doc
         return _put(doc, path, value, replace=False)
     if "value" not in operation:
         raise bad_request(f"{kind} operation needs a value")
-    return _put(doc, path, copy(operation["value"]), replace=kind == "replace")
+    return _put(doc, path, copied(operation["value"]), replace=kind == "replace")
 
 
 def _failed(text: str) -> ApiError:
@@ -104,7 +106,7 @@ def _put(doc: Any, path: str, value: Any, *, replace: bool) -> Any:
 def merge_patch(live: Any, patch: Any) -> Any:
     """RFC 7386: null removes, maps merge, everything else replaces."""
     if not isinstance(patch, dict):
-        return copy(patch)
+        return copied(patch)
     result = dict(live) if isinstance(live, dict) else {}
     for key, item in patch.items():
         if item is None:
@@ -121,10 +123,10 @@ def strategic_merge(node: Node, live: Any, patch: Any, at: str = "") -> Any:
     Raises ApiError 400 for a list item without its merge key.
     """
     if not isinstance(patch, dict):
-        return copy(patch)
+        return copied(patch)
     directive = patch.get("$patch")
     if directive == "replace":
-        return {key: copy(item) for key, item in patch.items() if key != "$patch"}
+        return {key: copied(item) for key, item in patch.items() if key != "$patch"}
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
@@ -159,7 +161,7 @@ def _merge_list(node: Node, live: Any, patch: list[Any], at: str) -> list[Any]:
         return [_clean(item) for item in patch if item not in directives]
     if node.merge == "*":
         return [*live, *(item for item in patch if item not in live)]
-    result = [copy(item) for item in live]
+    result = [copied(item) for item in live]
     inner = node.element or ANY
     fresh: list[Any] = []
     for item in patch:

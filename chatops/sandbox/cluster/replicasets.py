@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from chatops.sandbox.copies import copied
+
 from .errors import ApiError
 from .machinery import Clockwork, Controller, Name
 from .names import template_hash
 from .rollouts import replicas
 from .store import Change
-from .values import Obj, copy, dig, meta, owner_reference, set_condition
+from .values import Obj, dig, meta, owner_reference, set_condition
 
 SETS = ("apps", "replicasets")
 STATEFUL = ("apps", "statefulsets")
@@ -175,7 +177,7 @@ class StatefulSets(PodKeeper):
         for title in wanted:
             pod = pods.get(title)
             if pod is None:
-                template = copy(owner["spec"]["template"])
+                template = copied(owner["spec"]["template"])
                 labels = template["metadata"].setdefault("labels", {})
                 labels.update({"controller-revision-hash": revision, "statefulset.kubernetes.io/pod-name": title,
                                "apps.kubernetes.io/pod-index": title.rsplit("-", 1)[1]})  # fmt: skip

@@ -12,6 +12,8 @@ from typing import Any, Self
 import yaml
 from aiohttp import web
 
+from chatops.sandbox.copies import copied
+
 from .access import MASTERS, Access, User, default_roles
 from .api import Api, Ask
 from .claims import Claims
@@ -30,7 +32,7 @@ from .resources import Registry
 from .rules import APPLY, STRATEGIC
 from .store import Change, Store
 from .upkeep import Definitions, Garbage, Namespaces, Quotas
-from .values import Obj, copy, dig, dump, meta
+from .values import Obj, dig, dump, meta
 from .watches import Watches
 
 log = logging.getLogger(__name__)
@@ -217,7 +219,7 @@ class PracticeCluster:
             stored = self.api.create(resource, namespace, obj, Ask(manager))
             if obj.get("status") and "status" in resource.subresources and resource.group not in ("apps", "batch"):
                 stored = self.api.store_update(
-                    resource, stored, {**stored, "status": copy(obj["status"])}, Ask(manager), "status"
+                    resource, stored, {**stored, "status": copied(obj["status"])}, Ask(manager), "status"
                 )
             return stored
         obj["metadata"]["annotations"] = annotations

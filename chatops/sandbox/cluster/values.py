@@ -8,19 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Obj = dict[str, Any]
-_NESTED = (dict, list)
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-
-
-def copy(value: Any) -> Any:
-    """A deep copy of a JSON value; four times faster than `copy.deepcopy`, which watches for cycles."""
-    if isinstance(value, dict):
-        new: Any = value.copy()
-        for key, item in value.items():
-            if isinstance(item, _NESTED):
-                new[key] = copy(item)
-        return new
-    return [copy(item) for item in value] if isinstance(value, list) else value
 
 
 def copy_parts(obj: Obj) -> Obj:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from chatops.sandbox.copies import copied
 from chatops.sandbox.slack import payloads
 from chatops.sandbox.slack.blockkit import elements_of
-from chatops.sandbox.slack.content import copied
 from chatops.sandbox.slack.delivery import Delivery
 from chatops.sandbox.slack.errors import SlackError
 from chatops.sandbox.slack.live import Live

@@ -6,8 +6,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatops.sandbox.copies import copied
 from chatops.sandbox.slack.blockkit import check_view, view_too_large
-from chatops.sandbox.slack.content import copied
 from chatops.sandbox.slack.doors import Triggers
 from chatops.sandbox.slack.errors import SlackError
 from chatops.sandbox.slack.inputs import values_of
